@@ -1,0 +1,3 @@
+module duostoryteller
+
+go 1.26
