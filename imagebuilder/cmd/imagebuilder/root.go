@@ -67,6 +67,7 @@ emulated machine with 64 MB.`,
 	)
 	root.AddCommand(
 		buildCommand(),
+		debianCommand(),
 	)
 	return root
 }

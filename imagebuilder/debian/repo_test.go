@@ -1,0 +1,93 @@
+package debian
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// repo is a small signed archive of packages for riscv64 in a folder.
+type repo struct {
+	t        *testing.T
+	dir      string
+	gnupg    string
+	keyring  string
+	packages strings.Builder // the text of the index "Packages"
+}
+
+func newRepo(t *testing.T) *repo {
+	t.Helper()
+	if _, err := exec.LookPath("gpg"); err != nil {
+		t.Skip("gpg is missing: apt-get install gpg")
+	}
+	// gpg's agent wants a short path for its socket.
+	gnupg, err := os.MkdirTemp("/tmp", "gnupg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &repo{t: t, dir: t.TempDir(), gnupg: gnupg, keyring: filepath.Join(t.TempDir(), "key.gpg")}
+	t.Cleanup(func() {
+		exec.Command("gpgconf", "--homedir", gnupg, "--kill", "all").Run()
+		os.RemoveAll(gnupg)
+	})
+	r.run("gpg", "--batch", "--homedir", gnupg, "--passphrase", "", "--quick-generate-key", "test <test@example.org>", "ed25519", "sign", "never")
+	r.run("gpg", "--batch", "--homedir", gnupg, "--output", r.keyring, "--export")
+	return r
+}
+
+// add makes a package that holds one file, named after it, with its version.
+func (r *repo) add(name, version string) {
+	r.t.Helper()
+	tree := r.t.TempDir()
+	control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: test\n", name, version)
+	write(r.t, filepath.Join(tree, "DEBIAN/control"), control)
+	write(r.t, filepath.Join(tree, "usr/share", name), version+"\n")
+	file := name + "_" + version + "_all.deb"
+	r.run("dpkg-deb", "--build", "--root-owner-group", tree, filepath.Join(r.dir, file))
+	size, sum := r.sum(file)
+	fmt.Fprintf(&r.packages, "%sFilename: %s\nSize: %d\nSHA256: %s\n\n", control, file, size, sum)
+}
+
+// publish signs the index as a suite.
+func (r *repo) publish(suite string) {
+	r.t.Helper()
+	const index = "main/binary-riscv64/Packages"
+	dist := filepath.Join("dists", suite)
+	write(r.t, filepath.Join(r.dir, dist, index), r.packages.String())
+	size, sum := r.sum(filepath.Join(dist, index))
+	release := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %s\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: riscv64 all\nComponents: main\nNo-Support-for-Architecture-all: Packages\nSHA256:\n %s %d %s\n", suite, suite, sum, size, index)
+	write(r.t, filepath.Join(r.dir, dist, "Release"), release)
+	r.run("gpg", "--batch", "--homedir", r.gnupg, "--clearsign", "--output", filepath.Join(r.dir, dist, "InRelease"), filepath.Join(r.dir, dist, "Release"))
+}
+
+func (r *repo) sum(name string) (size int64, sum string) {
+	r.t.Helper()
+	st, err := os.Stat(filepath.Join(r.dir, name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if sum, err = fileSHA256(filepath.Join(r.dir, name)); err != nil {
+		r.t.Fatal(err)
+	}
+	return st.Size(), sum
+}
+
+func (r *repo) run(name string, args ...string) {
+	r.t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		r.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
