@@ -1,6 +1,9 @@
 package llama
 
-import "math"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // The C library's expf, powf, sinf and cosf, to the bit: their results decide
 // which token is drawn, so "as accurate" would not do. glibc computes each in
@@ -25,17 +28,21 @@ var exp2Fraction = [32]float64{
 	0x1.d5818dcfba487p+0, 0x1.dfc97337b9b5fp+0, 0x1.ea4afa2a490dap+0, 0x1.f50765b6e4540p+0,
 }
 
-// exp2 returns 2^k·2^(r/32) for k/32 + r/32 = z/32, |r| <= 1/2: a table for the
-// fraction and a cubic for the rest.
-func exp2Parts(ki int64, r float64) float64 {
+// roundShift added to a small number leaves it rounded to an integer, once it
+// is taken off again.
+const roundShift = 0x1.8p52
+
+// exp2 returns 2^((k+r)/32), |r| <= 1/2: the low five bits of k pick a factor
+// from the table, the others are the exponent, and a cubic does the rest.
+func exp2(k int, r float64) float32 {
 	const (
 		c0 = 0x1.c6af84b912394p-5 / (32 * 32 * 32)
 		c1 = 0x1.ebfce50fac4f3p-3 / (32 * 32)
 		c2 = 0x1.62e42ff0c52d6p-1 / 32
 	)
-	bits := math.Float64bits(exp2Fraction[ki&31]) + uint64(ki>>5)<<52
+	scale := math.Float64frombits(math.Float64bits(exp2Fraction[k&31]) + uint64(k>>5)<<52)
 	y := math.FMA(math.FMA(c0, r, c1), float64(r*r), math.FMA(c2, r, 1))
-	return y * math.Float64frombits(bits)
+	return float32(y * scale)
 }
 
 // expf is glibc's expf.
@@ -48,12 +55,92 @@ func expf(x float32) float32 {
 	case x < -0x1.9fe368p6:
 		return 0
 	}
+	const log2eN = 0x1.71547652b82fep+0 * 32
+	k := math.FMA(log2eN, float64(x), roundShift) - roundShift
+	return exp2(int(k), math.FMA(log2eN, float64(x), -k))
+}
+
+// pow10000 is glibc's powf(10000, y) for 0 <= y < 1: 2 to the power of y times a
+// logarithm that never changes, glibc's own approximation of log2(10000).
+func pow10000(y float32) float32 {
+	x := 32 * float64(float64(y)*log2Of10000())
+	k := float64(x+roundShift) - roundShift
+	return exp2(int(k), x-k)
+}
+
+// log2Of10000 is 13 + log2(c) + log2(1+r) with 10000 = 2^13·z, c near z and
+// r = z/c - 1, the last by a polynomial of degree five.
+func log2Of10000() float64 {
 	const (
-		log2eN = 0x1.71547652b82fep+0 * 32
-		shift  = 0x1.8p52 // adding it rounds to an integer, kept in the low bits
+		z    = 10000.0 / (1 << 13)
+		invC = 0x1.9c2d163a1aa2dp-1
+		logC = 0x1.40645f0c6651cp-2
 	)
-	shifted := math.FMA(log2eN, float64(x), shift)
-	ki := int64(math.Float64bits(shifted))
-	r := math.FMA(log2eN, float64(x), -(shifted - shift))
-	return float32(exp2Parts(ki<<13>>13, r))
+	r := math.FMA(z, invC, -1)
+	r2 := float64(r * r)
+	y := math.FMA(0x1.27616c9496e0bp-2, r, -0x1.71969a075c67ap-2)
+	p := math.FMA(0x1.ec70a6ca7baddp-2, r, -0x1.7154748bef6c8p-1)
+	q := math.FMA(0x1.71547652ab82bp0, r, logC+13)
+	return math.FMA(y, float64(r2*r2), math.FMA(p, r2, q))
+}
+
+// sinCos is glibc's sinf and cosf for 0 <= x < 2^20, all that a position times
+// a frequency can be.
+func sinCos(x float32) (sin, cos float32) {
+	if x < 0x1p-12 {
+		return x, 1
+	}
+	r, quadrant := float64(x), 0
+	switch {
+	case x < 0.75: // less than π/4, by the exponent and three bits
+	case x < 120:
+		const halfPi = 0x1.921FB54442D18p0
+		quadrant = (int(int32(float64(x)*0x1.45F306DC9C883p+23)) + 1<<23) >> 24
+		r = math.FMA(-float64(quadrant), halfPi, float64(x))
+	default:
+		r, quadrant = reduce(x)
+	}
+	s, c := sinPoly(r), cosPoly(r)
+	switch quadrant & 3 {
+	case 0:
+		return float32(s), float32(c)
+	case 1:
+		return float32(c), float32(-s)
+	case 2:
+		return float32(-s), float32(-c)
+	default:
+		return float32(-c), float32(s)
+	}
+}
+
+// twoOverPi holds the binary digits of 2/π after three zero bytes.
+var twoOverPi = [...]byte{0, 0, 0, 0xa2, 0xf9, 0x83, 0x6e, 0x4e, 0x44, 0x15, 0x29, 0xfc, 0x27, 0x57, 0xd1, 0xf5}
+
+// reduce takes the multiples of π/2 out of x, in 2.62 fixed point: what is
+// left, and how many they were modulo 4.
+func reduce(x float32) (rest float64, quadrant int) {
+	bits := math.Float32bits(x)
+	first := int(bits >> 26 & 15)
+	window := func(i int) uint64 { return uint64(binary.BigEndian.Uint32(twoOverPi[first+i:])) }
+	mantissa := uint64(uint32(bits&0xffffff|0x800000) << (bits >> 23 & 7))
+	product := mantissa*window(0)<<32 + mantissa*window(4) + mantissa*window(8)>>32
+	n := (product + 1<<61) >> 62
+	return float64(int64(product-n<<62)) * 0x1.921FB54442D18p-62, int(n)
+}
+
+func sinPoly(x float64) float64 {
+	x2 := float64(x * x)
+	x3 := float64(x * x2)
+	s1 := math.FMA(x2, -0x1.994eb3774cf24p-13, 0x1.1107605230bc4p-7)
+	s := math.FMA(x3, -0x1.555545995a603p-3, x)
+	return math.FMA(float64(x3*x2), s1, s)
+}
+
+func cosPoly(x float64) float64 {
+	x2 := float64(x * x)
+	x4 := float64(x2 * x2)
+	c2 := math.FMA(x2, 0x1.99343027bf8c3p-16, -0x1.6c087e89a359dp-10)
+	c1 := math.FMA(x2, -0x1.ffffffd0c621cp-2, 1)
+	c := math.FMA(x4, 0x1.55553e1068f19p-5, c1)
+	return math.FMA(float64(x4*x2), c2, c)
 }
