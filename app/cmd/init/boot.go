@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"duostoryteller/app/config"
+	"duostoryteller/app/machine"
+
+	"golang.org/x/sys/unix"
+)
+
+// boot brings the machine up, tells stories until it is asked to switch off,
+// and switches off.
+func boot() {
+	mountErr := mountKernel()
+	terminal, consoleErr := openConsole()
+	if consoleErr != nil {
+		terminal = os.Stdin
+	}
+	if m, err := machine.ReadMemory(); err == nil {
+		stage(os.Stdout, fmt.Sprintf("init starts, MemTotal %d kB", m.Total))
+	}
+	report("mount", mountErr)
+	report("console", consoleErr)
+	if crashCount() > 0 {
+		unix.Kill(-1, unix.SIGKILL) // what the init before this one had started
+	}
+
+	// Warnings of the kernel still show, the rest would run into the story.
+	const consoleLevel, warnings = 8, 5
+	klogctl(consoleLevel, warnings)
+	// Below 512 MB huge pages are off unless asked for.
+	report("huge pages", write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"))
+	report("order of out-of-memory kills", write("/proc/self/oom_score_adj", "-1000"))
+
+	if err := mountCard(); err != nil {
+		fmt.Printf("init: card: %v\n", err)
+	}
+	stage(os.Stdout, "card mounted")
+	settings, problems := config.Load(configFile)
+	for _, p := range problems {
+		fmt.Printf("init: %s: %v\n", configFile, p)
+	}
+
+	children := newReaper()
+	dead := make(chan os.Signal, 1)
+	signal.Notify(dead, unix.SIGCHLD)
+	go guard(func() {
+		for range dead {
+			children.reap()
+		}
+	})
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR2)
+	// All others are caught too and forgotten: at some, Go ends the program.
+	signal.Notify(make(chan os.Signal, 1))
+	lines := make(chan string)
+	go guard(func() { readLines(terminal, lines) })
+
+	r := newRobot(os.Stdout, settings, children)
+	if crashCount() < maxCrashes {
+		r.tell(r.first())
+	} else {
+		fmt.Println("init: started anew too often, so no story by itself")
+	}
+	shutDown(r.run(lines, signals))
+}
+
+// maxCrashes is how often init may start itself anew and still begin a story.
+const maxCrashes = 3
+
+// stage prints what has been reached, and at which time and with how much memory
+// left. Programs read these lines; their form does not change.
+func stage(out io.Writer, what string) {
+	stageAt(out, what, now())
+}
+
+// A moment is a time since the kernel started and the memory available then.
+type moment struct {
+	time      time.Duration
+	available int // kB
+}
+
+func now() moment {
+	m, _ := machine.ReadMemory()
+	return moment{machine.SinceBoot(), m.Available}
+}
+
+func stageAt(out io.Writer, what string, at moment) {
+	fmt.Fprintf(out, "init: %d ms  %s  MemAvailable %d kB\n", at.time.Milliseconds(), what, at.available)
+}
+
+// report prints an error with which the machine can still be used.
+func report(what string, err error) {
+	if err != nil {
+		fmt.Printf("init: %s: %v\n", what, err)
+	}
+}
+
+// write writes a value to a file of the kernel.
+func write(path, value string) error {
+	return os.WriteFile(path, []byte(value), 0)
+}

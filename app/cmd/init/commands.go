@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"duostoryteller/app/config"
+	"duostoryteller/app/machine"
+
+	"golang.org/x/sys/unix"
+)
+
+// A command is a word that the console knows. A line is a command only if its
+// argument fits too; every other line is the prompt of a story, so that a story
+// may begin with "cat and dog".
+type command struct {
+	name, argument, help string
+	fits                 func(argument string) bool
+	run                  func(r *robot, argument string) power
+}
+
+func commands() []command {
+	none := func(a string) bool { return a == "" }
+	path := func(a string) bool { return strings.HasPrefix(a, "/") }
+	pathOrNone := func(a string) bool { return none(a) || path(a) }
+	number := func(a string) bool { n, err := strconv.Atoi(a); return err == nil && n > 1 }
+	show := func(f func(out io.Writer, argument string) error) func(*robot, string) power {
+		return func(r *robot, argument string) power {
+			r.show(func(out io.Writer) error { return f(out, argument) })
+			return stayOn
+		}
+	}
+	return []command{
+		{"help", "", "show this", none, show(help)},
+		{"tell", "[OPTIONS] PROMPT", "tell a story; options of run.c: -s seed -t temperature -p topp -n steps", func(a string) bool { return a != "" },
+			func(r *robot, a string) power { r.tell(r.parseTell(a)); return stayOn }},
+		{"stop", "", "end the story (so does Ctrl-C)", none, func(r *robot, _ string) power { r.stop(); return stayOn }},
+		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
+		{"memory", "", "what each process holds", none, show(memory)},
+		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},
+		{"dmesg", "", "the kernel's last messages", none, show(dmesg)},
+		{"ls", "[/PATH]", "list a directory", pathOrNone, show(ls)},
+		{"cat", "/PATH", "show the beginning of a file", path, show(cat)},
+		{"kill", "PID", "kill a process", number, show(kill)},
+		{"reboot", "", "start the machine again", none, func(*robot, string) power { return reboot }},
+		{"poweroff", "", "switch the machine off", none, func(*robot, string) power { return powerOff }},
+	}
+}
+
+// line does what was typed: nothing asks for another story, a command is
+// obeyed, anything else is the prompt of a story.
+func (r *robot) line(line string) power {
+	line = strings.TrimSpace(strings.ReplaceAll(line, "\x00", ""))
+	if line == "" {
+		if r.now == nil {
+			r.tell(r.another())
+		}
+		return stayOn
+	}
+	name, argument, _ := strings.Cut(line, " ")
+	argument = strings.TrimSpace(argument)
+	for _, c := range commands() {
+		if c.name == name && c.fits(argument) {
+			return c.run(r, argument)
+		}
+	}
+	if len(line) > config.MaxPrompt {
+		line = line[:config.MaxPrompt]
+	}
+	r.tell(r.asked(line))
+	return stayOn
+}
+
+// parseTell reads the argument of the command tell.
+func (r *robot) parseTell(argument string) request {
+	q := r.asked("")
+	for {
+		option, rest, found := strings.Cut(argument, " ")
+		if !found || !slices.Contains([]string{"-s", "-t", "-p", "-n"}, option) {
+			break
+		}
+		value, prompt, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
+		argument = strings.TrimLeft(prompt, " ")
+		if seed, err := strconv.ParseInt(value, 10, 32); option == "-s" && err == nil && seed > 0 {
+			q.seed = uint32(seed)
+			continue
+		}
+		q.options = append(q.options, option, value)
+	}
+	q.prompt = argument
+	return q
+}
+
+// patience is how long a command may keep the console waiting: a bad card or a
+// file without end must not take the console away.
+const patience = 3 * time.Second
+
+// show prints what f writes, and the prompt.
+func (r *robot) show(f func(out io.Writer) error) {
+	done := make(chan string, 1)
+	go func() {
+		defer func() {
+			if fault := recover(); fault != nil {
+				done <- fmt.Sprintf("init: %v\n", fault)
+			}
+		}()
+		var b bytes.Buffer
+		if err := f(&b); err != nil {
+			fmt.Fprintf(&b, "init: %v\n", err)
+		}
+		done <- b.String()
+	}()
+	select {
+	case text := <-done:
+		fmt.Fprint(r.out, text)
+	case <-time.After(patience):
+		fmt.Fprintln(r.out, "init: no answer; try `dmesg`")
+	}
+	if r.now == nil {
+		r.prompt()
+	}
+}
+
+func help(out io.Writer, _ string) error {
+	fmt.Fprintln(out, "Type the beginning of a story and press Enter; Enter alone tells another one.")
+	for _, c := range commands() {
+		fmt.Fprintf(out, "  %-23s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.help)
+	}
+	return nil
+}
+
+// stats prints one line that programs read; its form does not change.
+func stats(out io.Writer, _ string) error {
+	m, err := machine.ReadMemory()
+	if err != nil {
+		return err
+	}
+	c, err := machine.ReadCounters()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "stats: MemTotal %d kB, MemAvailable %d kB, swap-ins %d, swap-outs %d, OOM kills %d, major faults %d, reads %d, read %d kB\n",
+		m.Total, m.Available, c.SwapIn, c.SwapOut, c.OOMKills, c.MajorFaults, c.Reads, c.ReadKB)
+	return nil
+}
+
+func memory(out io.Writer, _ string) error {
+	m, err := machine.ReadMemory()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "MemTotal %d kB, MemAvailable %d kB\n  PID  RSS kB  anonymous kB  OOM order  name\n", m.Total, m.Available)
+	files, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		status, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		field := make(map[string]string)
+		for line := range strings.Lines(string(status)) {
+			name, value, _ := strings.Cut(line, ":")
+			field[name] = strings.TrimSuffix(strings.TrimSpace(value), " kB")
+		}
+		if field["VmRSS"] == "" {
+			continue // a thread of the kernel
+		}
+		order, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "oom_score_adj"))
+		fmt.Fprintf(out, "%5s  %6s  %12s  %9s  %s\n", field["Pid"], field["VmRSS"], field["RssAnon"], bytes.TrimSpace(order), field["Name"])
+	}
+	return nil
+}
+
+// klogctl is syslog(2), as the C library calls it.
+func klogctl(action int, length int) error {
+	_, _, errno := unix.Syscall(unix.SYS_SYSLOG, uintptr(action), 0, uintptr(length))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func dmesg(out io.Writer, _ string) error {
+	buf := make([]byte, 16<<10)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
+	if err != nil {
+		return fmt.Errorf("kernel messages: %w", err)
+	}
+	lines := bytes.SplitAfter(buf[:n], []byte("\n"))
+	const last = 30
+	for _, line := range lines[max(0, len(lines)-last):] {
+		out.Write(line)
+	}
+	return nil
+}
+
+func ls(out io.Writer, path string) error {
+	if path == "" {
+		path = "/"
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintf(out, "%v %10d  %s\n", info.Mode(), info.Size(), e.Name())
+		}
+	}
+	return nil
+}
+
+// cat shows at most 16 KB of a file, without what could upset a terminal.
+func cat(out io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const most = 16 << 10
+	data, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return err
+	}
+	out.Write(bytes.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == utf8.RuneError {
+			return '.'
+		}
+		return r
+	}, data))
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		fmt.Fprintln(out)
+	}
+	if len(data) == most {
+		fmt.Fprintln(out, "(and more)")
+	}
+	return nil
+}
+
+func kill(_ io.Writer, pid string) error {
+	n, err := strconv.Atoi(pid)
+	if err == nil {
+		err = unix.Kill(n, unix.SIGKILL)
+	}
+	if errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("no process %s; `memory` lists them", pid)
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+// Init is process 1 of the storyteller's machine.
+//
+// Synopsis:
+//
+//	init
+//
+// Description:
+//
+//	The kernel starts init when it has mounted the root file system. Init
+//	mounts the other file systems and the card's FAT partition, reads
+//	/boot/storyteller.toml, tells the story and starts the storyteller again
+//	when it dies; it buries orphaned processes and keeps a small console with
+//	which a person can ask for stories, look around and switch off.
+//
+//	The console belongs to init and not to the storyteller so that it still
+//	answers when the storyteller or its files are broken: the prompt for stories
+//	and the rescue prompt are the same. Init holds no model and touches no sound
+//	or network: those belong to the programs it starts.
+//
+//	Process 1 must not end, or the kernel panics. A panic of init is caught and
+//	init executes itself anew; what cannot be caught (the Go runtime giving up)
+//	makes the kernel restart the machine after CONFIG_PANIC_TIMEOUT.
+//
+// Signals:
+//
+//	INT   end the story being told (Ctrl-C on the console)
+//	TERM  reboot
+//	USR2  switch off
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "init: is started by the kernel as process 1; there is nothing to do here")
+		os.Exit(2)
+	}
+	// Init is small and stays small: a garbage collection now and then costs
+	// less than the 4 MB that Go would let it grow to.
+	debug.SetGCPercent(10)
+	guard(boot)
+}
+
+// crashes is the environment variable that counts init's panics.
+const crashes = "INIT_CRASHES"
+
+// guard runs f, and when f panics executes init anew.
+func guard(f func()) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		fmt.Printf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
+		time.Sleep(time.Second)
+		env := append(os.Environ(), crashes+"="+strconv.Itoa(crashCount()+1))
+		err := unix.Exec("/proc/self/exe", os.Args, env)
+		for {
+			fmt.Printf("init: cannot start itself anew (%v); pull the plug\n", err)
+			time.Sleep(time.Hour)
+		}
+	}()
+	f()
+}
+
+// crashCount returns how often init has started itself anew.
+func crashCount() int {
+	n, _ := strconv.Atoi(os.Getenv(crashes))
+	return n
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// power is what becomes of the machine.
+type power int
+
+const (
+	stayOn power = iota
+	reboot
+	powerOff
+)
+
+// shutDown ends all processes, takes the card out of use and switches the
+// machine off or starts it again. If the machine cannot, it waits for ever.
+func shutDown(p power) {
+	command, what := unix.LINUX_REBOOT_CMD_POWER_OFF, "switching off"
+	if p == reboot {
+		command, what = unix.LINUX_REBOOT_CMD_RESTART, "starting again"
+	}
+	stage(os.Stdout, what)
+	unix.Kill(-1, unix.SIGTERM) // all but init
+	for range 20 {
+		// Every process is init's child once its parent has died.
+		if _, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err == unix.ECHILD {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	unix.Kill(-1, unix.SIGKILL)
+	unix.Sync()
+	unix.Unmount(cardDir, 0)
+	err := unix.Reboot(command)
+	for {
+		fmt.Printf("init: the machine cannot switch itself off (%v); it is safe to pull the plug\n", err)
+		time.Sleep(time.Hour)
+	}
+}

@@ -1,0 +1,134 @@
+// Package machine tells what the Linux kernel knows about the machine the
+// program runs on: memory, what had to be swapped or killed, what was read from
+// the card, and the time since the kernel started.
+package machine
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// SinceBoot returns the time since the kernel started (CLOCK_BOOTTIME).
+func SinceBoot() time.Duration {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0
+	}
+	return time.Duration(now.Nano())
+}
+
+// Memory is the state of the memory in kB, as /proc/meminfo has it.
+type Memory struct {
+	Total     int // what the kernel manages
+	Available int // what programs can still take without swapping
+}
+
+// ReadMemory reads /proc/meminfo.
+func ReadMemory() (Memory, error) {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return Memory{}, err
+	}
+	return parseMemory(data)
+}
+
+func parseMemory(meminfo []byte) (Memory, error) {
+	values := table(meminfo)
+	total, ok1 := values["MemTotal:"]
+	available, ok2 := values["MemAvailable:"]
+	if !ok1 || !ok2 {
+		return Memory{}, fmt.Errorf("/proc/meminfo: no MemTotal or MemAvailable")
+	}
+	return Memory{Total: total, Available: available}, nil
+}
+
+// Counters counts, since the kernel started, the events that a machine with
+// little memory must watch.
+type Counters struct {
+	SwapIn, SwapOut int // pages
+	OOMKills        int // processes killed because the memory ran out
+	MajorFaults     int // page faults that had to wait for the card
+	Reads           int // completed by all disks
+	ReadKB          int // read from all disks
+}
+
+// ReadCounters reads /proc/vmstat and /proc/diskstats.
+func ReadCounters() (Counters, error) {
+	vmstat, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		return Counters{}, err
+	}
+	diskstats, err := os.ReadFile("/proc/diskstats")
+	if err != nil {
+		return Counters{}, err
+	}
+	return parseCounters(vmstat, diskstats)
+}
+
+// parseCounters reads the two files (proc(5) and the kernel's
+// Documentation/admin-guide/iostats.rst). A kernel without swap has no swap
+// counters: none were swapped. The others must be there.
+func parseCounters(vmstat, diskstats []byte) (Counters, error) {
+	values := table(vmstat)
+	c := Counters{SwapIn: values["pswpin"], SwapOut: values["pswpout"]}
+	for name, to := range map[string]*int{"oom_kill": &c.OOMKills, "pgmajfault": &c.MajorFaults} {
+		n, ok := values[name]
+		if !ok {
+			return Counters{}, fmt.Errorf("/proc/vmstat: no %s", name)
+		}
+		*to = n
+	}
+	for line := range strings.Lines(string(diskstats)) {
+		// major minor name reads merged sectors ...
+		f := strings.Fields(line)
+		if len(f) < 6 || isPartition(f[2]) {
+			continue
+		}
+		reads, err1 := strconv.Atoi(f[3])
+		sectors, err2 := strconv.Atoi(f[5])
+		if err1 != nil || err2 != nil {
+			return Counters{}, fmt.Errorf("/proc/diskstats: unexpected line %q", line)
+		}
+		c.Reads += reads
+		c.ReadKB += sectors / 2 // always of 512 bytes
+	}
+	return c, nil
+}
+
+// isPartition tells vda2 and mmcblk0p2 from vda and mmcblk0, and leaves out the
+// RAM and loop devices.
+func isPartition(name string) bool {
+	if strings.HasPrefix(name, "ram") || strings.HasPrefix(name, "loop") {
+		return true
+	}
+	stem := strings.TrimRight(name, "0123456789")
+	if stem == name {
+		return false
+	}
+	if strings.HasPrefix(name, "mmcblk") || strings.HasPrefix(name, "nvme") {
+		return strings.HasSuffix(stem, "p")
+	}
+	return true
+}
+
+// table reads lines of a name, a number and perhaps a unit.
+func table(data []byte) map[string]int {
+	values := make(map[string]int)
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		if len(f) < 2 {
+			continue
+		}
+		if n, err := strconv.Atoi(f[1]); err == nil {
+			values[f[0]] = n
+		}
+	}
+	return values
+}
