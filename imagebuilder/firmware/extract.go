@@ -1,0 +1,63 @@
+package firmware
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"duostoryteller/imagebuilder/card"
+)
+
+// maxFIP is more than any fip.bin has; a larger file must be a card image.
+const maxFIP = 16 << 20
+
+// Load returns the fip.bin in the file name, which is either a fip.bin itself
+// or the image of a card that has one in its FAT partition, as the board's
+// official images do. What it returns has passed Parse.
+func Load(name string) (data []byte, im *Image, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	data, err = load(f)
+	if err == nil {
+		im, err = Parse(data)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, im, nil
+}
+
+func load(f *os.File) ([]byte, error) {
+	size, err := f.Seek(0, io.SeekEnd) // Stat gives a block device no size
+	if err != nil {
+		return nil, err
+	}
+	magic := make([]byte, 8)
+	n, err := f.ReadAt(magic, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	magic = magic[:n]
+	for _, packed := range []struct{ magic, kind, tool string }{
+		{"PK\x03\x04", "a zip archive", "unzip"},
+		{"\x1f\x8b", "packed by gzip", "gunzip"},
+		{"\xfd7zXZ\x00", "packed by xz", "unxz"},
+		{"\x28\xb5\x2f\xfd", "packed by zstd", "unzstd"},
+	} {
+		if bytes.HasPrefix(magic, []byte(packed.magic)) {
+			return nil, fmt.Errorf("this is %s: unpack it with %s and give the .img file", packed.kind, packed.tool)
+		}
+	}
+	if string(magic) == param1Magic && size <= maxFIP {
+		return io.ReadAll(io.NewSectionReader(f, 0, size))
+	}
+	im, err := card.Open(f, size)
+	if err != nil {
+		return nil, fmt.Errorf("neither a fip.bin nor a card image: %w", err)
+	}
+	return im.ReadFile("fip.bin")
+}
