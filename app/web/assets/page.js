@@ -1,0 +1,383 @@
+// The page of the storyteller. The story comes as server-sent events and is
+// shown word by word; whole sentences are read aloud from the board's voice.
+"use strict";
+
+const setup = JSON.parse(document.getElementById("setup").textContent);
+const labels = setup.labels;
+const el = (id) => document.getElementById(id);
+const remember = {
+  get(key) { try { return sessionStorage.getItem(key); } catch { return null; } },
+  set(key, value) { try { sessionStorage.setItem(key, value); } catch { /* private mode: forget */ } },
+};
+
+// story is what the page shows now. text is the story so far, ends[n] the
+// offset just behind sentence n.
+let story = null;
+let events = null;
+let alone = false; // a past story is shown: do not jump to a new one
+
+function say(key, more = "") {
+  el("status").textContent = (labels[key] + " " + more).trim();
+}
+
+// --- the story -----------------------------------------------------------
+
+// follow opens the stream of the running story, or of the past story id. The
+// browser reconnects by itself and tells the server where it was.
+function follow(id) {
+  if (events) events.close();
+  alone = Boolean(id);
+  events = new EventSource("/events" + (id ? "?story=" + id : ""));
+  events.addEventListener("story", (e) => open(JSON.parse(e.data)));
+  events.addEventListener("text", (e) => add(JSON.parse(e.data)));
+  events.addEventListener("end", (e) => close(JSON.parse(e.data)));
+  events.onopen = () => { if (!story || story.ended) say("statusIdle"); };
+  events.onerror = () => {
+    say("statusLost");
+    // A refused stream is closed for good by the browser: try again later.
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => follow(alone ? id : ""), 3000);
+  };
+}
+
+function open(s) {
+  voice.stop();
+  story = { id: s.id, request: s.request, text: "", ends: [], ended: s.ended, chosen: alone, mine: remember.get("mine") === s.id };
+  el("text").replaceChildren(tail());
+  el("ending").hidden = true;
+  el("story").hidden = false;
+  el("story").setAttribute("aria-busy", "true");
+  say(s.ended ? "statusIdle" : story.mine ? "statusThinking" : "statusFollowing");
+  buttons();
+  // A story that had ended before this page was opened is read aloud only if
+  // it was chosen, or if a reload interrupted its reading.
+  const [id, at] = (remember.get("reading") || "").split("/");
+  const from = id === s.id && !alone ? Number(at) : 0;
+  if (!s.ended || alone || from > 0) voice.start(story, from);
+  mark();
+}
+
+function tail() {
+  const span = document.createElement("span");
+  span.className = "tail";
+  span.setAttribute("aria-hidden", "true"); // announced when the sentence is whole
+  return span;
+}
+
+// add appends text; ends are the offsets behind the sentences that it ended.
+function add({ text, ends }) {
+  if (!story) return;
+  if (!story.text && story.mine && !story.ended) say("statusTelling");
+  story.text += text;
+  for (const end of ends || []) finish(story.ends.length, end);
+  showTail();
+  if (ends) voice.wake();
+}
+
+function showTail() {
+  const from = story.ends.length ? story.ends[story.ends.length - 1] : 0;
+  el("text").lastElementChild.textContent = story.text.slice(from);
+}
+
+// finish turns the text up to end into sentence n.
+function finish(n, end) {
+  const from = n ? story.ends[n - 1] : 0;
+  story.ends.push(end);
+  const span = document.createElement("span");
+  span.id = "s" + n;
+  span.textContent = story.text.slice(from, end);
+  el("text").lastElementChild.before(span);
+}
+
+function close(end) {
+  if (!story) return;
+  story.ended = true;
+  el("text").lastElementChild.remove(); // the tail, empty by now
+  el("ending").textContent = end.error ? labels.failed + " " + end.error
+    : end.stopped ? labels.stopped : end.cut ? labels.tooLong : labels.theEnd;
+  el("ending").hidden = false;
+  el("story").removeAttribute("aria-busy");
+  if (!voice.on) say("statusIdle");
+  voice.wake();
+  buttons();
+  shelf();
+  meters();
+}
+
+function buttons() {
+  const telling = Boolean(story) && !story.ended;
+  el("tell").disabled = telling;
+  el("stop").hidden = !(telling || voice.on);
+  el("again").hidden = !story || telling;
+}
+
+async function tell(request) {
+  voice.unlock();
+  say("statusThinking");
+  let answer;
+  try {
+    answer = await fetch("/story", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) });
+  } catch {
+    say("statusLost");
+    return;
+  }
+  if (answer.status === 409) {
+    follow();
+    say("statusBusy");
+    return;
+  }
+  if (!answer.ok) {
+    el("status").textContent = await answer.text();
+    return;
+  }
+  remember.set("mine", (await answer.json()).id);
+  if (story) story.ended = true;
+  follow();
+  el("story").scrollIntoView({ block: "nearest" });
+}
+
+el("ask").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const f = e.target;
+  tell({
+    prompt: f.prompt.value || labels.promptPlaceholder,
+    temperature: Number(f.temperature.value),
+    topp: Number(f.topp.value),
+    steps: Number(f.steps.value),
+    seed: Number(f.seed.value), // 0: the storyteller picks one
+    engine: f.engine ? f.engine.value : "",
+  });
+});
+el("again").addEventListener("click", () => tell(story.request));
+el("stop").addEventListener("click", () => {
+  voice.stop();
+  say("statusIdle");
+  if (story && !story.ended) fetch("/stop", { method: "POST" }).catch(() => say("statusLost"));
+  buttons();
+});
+for (const chip of document.querySelectorAll(".chip")) {
+  chip.addEventListener("click", () => {
+    el("prompt").value = chip.textContent;
+    el("prompt").focus();
+  });
+}
+for (const range of document.querySelectorAll("input[type=range]")) {
+  const digits = (range.step.split(".")[1] || "").length;
+  const show = () => { document.querySelector(`output[for=${range.id}]`).textContent = Number(range.value).toFixed(digits); };
+  range.addEventListener("input", show);
+  show();
+}
+
+// --- the voice -----------------------------------------------------------
+
+// voice fetches sentence after sentence as WAV while it is still being
+// spoken, and plays the samples as they come.
+const voice = {
+  context: null, // AudioContext; a browser starts it only after a key or touch
+  abort: null,   // stops the reading that is under way
+  on: false,
+  waiting: null, // called when a sentence or the end has come
+  wake() { if (this.waiting) this.waiting(); },
+
+  enabled() { return Boolean(el("aloud")) && el("aloud").checked; },
+
+  unlock() {
+    if (!this.enabled()) return;
+    if (!this.context) this.context = new AudioContext();
+    if (this.context.state === "suspended") this.context.resume();
+  },
+
+  // start reads a story aloud, sentence after sentence from number n.
+  start(of, n = 0) {
+    el("text").setAttribute("aria-live", this.enabled() ? "off" : "polite");
+    if (!this.enabled()) return;
+    this.unlock();
+    this.abort = new AbortController();
+    this.on = true;
+    buttons();
+    this.read(of, n, this.abort.signal)
+      .catch((e) => { if (e.name !== "AbortError") say("statusSilent"); })
+      .finally(() => { if (story === of && this.on && !this.abort.signal.aborted) this.done(of); });
+  },
+
+  done(of) {
+    this.on = false;
+    highlight(-1);
+    remember.set("reading", "");
+    if (of.ended && el("status").textContent !== labels.statusSilent) say("statusIdle");
+    buttons();
+  },
+
+  stop() {
+    if (this.abort) this.abort.abort();
+    if (this.context) this.context.close();
+    this.context = null;
+    this.on = false;
+    highlight(-1);
+  },
+
+  async read(of, n, signal) {
+    let clock = 0; // when the last sample will have been heard
+    for (;; n++) {
+      while (n >= of.ends.length) {
+        if (of.ended) return this.until(clock, signal);
+        await new Promise((resolve, reject) => {
+          this.waiting = resolve;
+          signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")), { once: true });
+        });
+      }
+      clock = await this.speak(of, n, clock, signal);
+      await this.until(clock - 0.4, signal); // fetch the next one a little early
+    }
+  },
+
+  async speak(of, n, clock, signal) {
+    const answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
+    if (answer.status === 204) return clock; // nothing to say
+    if (!answer.ok) throw new Error(await answer.text());
+    const context = this.context;
+    if (context.state === "suspended") say("statusTapToHear");
+    const reader = answer.body.getReader();
+    let rest = new Uint8Array(0), rate = 0, first = true;
+    clock += 0.15; // a breath between sentences
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return clock;
+      let bytes = new Uint8Array(rest.length + value.length);
+      bytes.set(rest);
+      bytes.set(value, rest.length);
+      if (!rate) {
+        if (bytes.length < 44) { rest = bytes; continue; }
+        rate = new DataView(bytes.buffer).getUint32(24, true);
+        bytes = bytes.slice(44);
+      }
+      const count = bytes.length >> 1;
+      rest = bytes.slice(2 * count);
+      if (!count) continue;
+      const samples = new DataView(bytes.buffer);
+      const buffer = context.createBuffer(1, count, rate);
+      const channel = buffer.getChannelData(0);
+      for (let i = 0; i < count; i++) channel[i] = samples.getInt16(2 * i, true) / 32768;
+      const source = context.createBufferSource();
+      source.buffer = buffer;
+      source.connect(context.destination);
+      clock = Math.max(clock, context.currentTime + 0.05);
+      source.start(clock);
+      if (first) {
+        first = false;
+        this.until(clock, signal).then(() => {
+          highlight(n);
+          remember.set("reading", of.id + "/" + n);
+          if (of.mine || of.ended) say("statusReading");
+        }, () => {});
+      }
+      clock += buffer.duration;
+    }
+  },
+
+  // until waits for the audio clock, which stands still while suspended.
+  async until(time, signal) {
+    while (this.context && this.context.currentTime < time) {
+      if (signal.aborted) throw new DOMException("", "AbortError");
+      await new Promise((resolve) => setTimeout(resolve, Math.min(100, 1000 * Math.max(0.01, time - this.context.currentTime))));
+    }
+    if (signal.aborted) throw new DOMException("", "AbortError");
+  },
+};
+
+function highlight(n) {
+  for (const span of document.querySelectorAll("#text .speaking")) span.classList.remove("speaking");
+  const span = n >= 0 && el("s" + n);
+  if (!span) return;
+  span.classList.add("speaking");
+  const box = span.getBoundingClientRect();
+  if (box.bottom > innerHeight - 60 || box.top < 0) span.scrollIntoView({ block: "center", behavior: "smooth" });
+}
+
+if (el("aloud")) {
+  try { el("aloud").checked = localStorage.getItem("aloud") !== "no"; } catch { /* private mode */ }
+  el("aloud").addEventListener("change", () => {
+    try { localStorage.setItem("aloud", el("aloud").checked ? "yes" : "no"); } catch { /* private mode */ }
+    voice.stop();
+    if (el("aloud").checked && story) voice.start(story);
+    else el("text").setAttribute("aria-live", "polite");
+    buttons();
+  });
+}
+for (const gesture of ["pointerdown", "keydown"]) {
+  addEventListener(gesture, () => { if (voice.context && voice.context.state === "suspended") voice.context.resume(); });
+}
+
+// --- past stories, meters, suites ------------------------------------------
+
+async function shelf() {
+  let stories;
+  try { stories = await (await fetch("/stories")).json(); } catch { return; }
+  el("past").hidden = stories.length === 0;
+  el("shelf").replaceChildren(...stories.map((s) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.story = s.id;
+    button.textContent = s.opening;
+    const small = document.createElement("small");
+    small.textContent = `${labels.pastSeed} ${s.request.seed}`;
+    button.append(small);
+    button.addEventListener("click", () => {
+      voice.unlock();
+      if (story) story.ended = true;
+      follow(s.id);
+      el("story").hidden = false;
+      el("story").focus();
+      el("story").scrollIntoView({ block: "start", behavior: "smooth" });
+    });
+    item.append(button);
+    return item;
+  }));
+  mark();
+}
+
+function mark() {
+  for (const button of document.querySelectorAll("#shelf button")) {
+    if (story && button.dataset.story === story.id) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  }
+}
+
+async function meters() {
+  let m;
+  try { m = await (await fetch("/status")).json(); } catch { return; }
+  const number = (x, digits) => (x ? x.toFixed(digits) : "–");
+  el("speed").textContent = number(m.tokensPerSecond, 1);
+  el("first").textContent = number(m.firstWordSeconds, 2);
+  el("memory").textContent = m.memoryTotal ? `${Math.round(m.memoryFree / 1e6)} / ${Math.round(m.memoryTotal / 1e6)}` : "–";
+  el("chipMeter").hidden = !m.chipCelsius;
+  el("chip").textContent = number(m.chipCelsius, 0);
+}
+
+if (el("suites")) {
+  el("suites").addEventListener("click", async () => {
+    el("suites").disabled = true;
+    el("report").hidden = false;
+    el("report").textContent = "";
+    say("suitesRunning");
+    try {
+      const answer = await fetch("/suites", { method: "POST" });
+      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        el("report").textContent += value;
+        el("report").scrollTop = el("report").scrollHeight;
+      }
+      say("statusIdle");
+    } catch {
+      say("statusLost");
+    }
+    el("suites").disabled = false;
+  });
+}
+
+setInterval(() => { if (!document.hidden) meters(); }, 2000);
+follow();
+shelf();
+meters();

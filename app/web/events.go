@@ -1,0 +1,246 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"duostoryteller/app/sentence"
+)
+
+// heartbeat is how often a silent stream sends a comment, so that a vanished
+// browser is noticed and a waiting one knows that we are here.
+const heartbeat = 15 * time.Second
+
+// What the events of the stream carry, as JSON. Their ids say how much of which
+// story a browser has, so that one that reconnects goes on where it was.
+type (
+	// event story: a story begins; the page starts over.
+	storyEvent struct {
+		ID      string  `json:"id"`
+		Request Request `json:"request"`
+		Ended   bool    `json:"ended"` // it was over when the stream began
+	}
+	// event text: what comes next, and where sentences ended, as offsets into
+	// the story in UTF-16 units, the way JavaScript counts.
+	textEvent struct {
+		Text string `json:"text"`
+		Ends []int  `json:"ends,omitempty"`
+	}
+	// event end: why there is no more.
+	endEvent struct {
+		Stopped bool   `json:"stopped,omitempty"` // somebody pressed stop
+		Cut     bool   `json:"cut,omitempty"`     // the wanted length was reached
+		Error   string `json:"error,omitempty"`
+	}
+)
+
+// events streams the newest story and those after it, or one past story.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.followers <- struct{}{}:
+		defer func() { <-s.followers }()
+	default:
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "too many are listening already; close a page or try again in a while", http.StatusServiceUnavailable)
+		return
+	}
+	name, past := r.URL.Query().Get("story"), r.URL.Query().Has("story")
+	chosen, ok := s.shelf.find(name)
+	if past && !ok {
+		http.Error(w, "no such story; /stories lists the stories kept", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := &eventWriter{w, http.NewResponseController(w)}
+	if out.comment() != nil {
+		return
+	}
+	ctx := r.Context()
+	had, at := parseEventID(r.Header.Get("Last-Event-ID"))
+	for {
+		b := chosen
+		if !past {
+			after := ""
+			if at == ended {
+				after = had
+			}
+			if out.wait(ctx, func(ctx context.Context) (err error) {
+				b, err = s.shelf.newest(ctx, after)
+				return err
+			}) != nil {
+				return
+			}
+		}
+		if b.id != had {
+			had, at = b.id, 0
+		}
+		if at != ended && out.story(ctx, b, at) != nil {
+			return
+		}
+		at = ended
+		if past { // nothing follows, but a browser would open a closed stream again
+			out.wait(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			return
+		}
+	}
+}
+
+// ended is the position of a story that was followed to its end.
+const ended = -1
+
+func eventID(story string, at int) string {
+	if at == ended {
+		return story + ".end"
+	}
+	return story + "." + strconv.Itoa(at)
+}
+
+// parseEventID is the inverse of eventID; what it does not know is "", 0.
+func parseEventID(id string) (story string, at int) {
+	story, number, ok := strings.Cut(id, ".")
+	if !ok {
+		return "", 0
+	}
+	if number == "end" {
+		return story, ended
+	}
+	at, err := strconv.Atoi(number)
+	if err != nil || at < 0 {
+		return "", 0
+	}
+	return story, at
+}
+
+// eventWriter writes one stream of server-sent events (WHATWG HTML, 9.2).
+type eventWriter struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func (e *eventWriter) write(text string) error {
+	e.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if _, err := io.WriteString(e.w, text); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}
+
+func (e *eventWriter) comment() error { return e.write(":\n\n") }
+
+func (e *eventWriter) event(name, id string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return e.write(fmt.Sprintf("event: %s\nid: %s\ndata: %s\n\n", name, id, text))
+}
+
+// wait runs f, which may take long, with a heartbeat beside it.
+func (e *eventWriter) wait(ctx context.Context, f func(context.Context) error) error {
+	for {
+		beat, cancel := context.WithTimeout(ctx, heartbeat)
+		err := f(beat)
+		timedOut := beat.Err() != nil
+		cancel()
+		if err == nil || ctx.Err() != nil || !timedOut {
+			return err
+		}
+		if err := e.comment(); err != nil {
+			return err
+		}
+	}
+}
+
+// story sends one story from piece number at to its end. Pieces that are
+// there already go out together.
+func (e *eventWriter) story(ctx context.Context, b book, at int) error {
+	var splitter sentence.Splitter
+	var pending []byte // the beginning of a character that is not whole yet
+	boundary := 0
+	for cursor := 0; ; {
+		var pieces []string
+		var end *End
+		err := e.wait(ctx, func(ctx context.Context) (err error) {
+			pieces, end, err = b.story.Next(ctx, cursor)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if cursor == 0 && at == 0 {
+			if err := e.event("story", eventID(b.id, 0), storyEvent{b.id, b.story.Request(), end != nil}); err != nil {
+				return err
+			}
+		}
+		had := cursor < at
+		if had && at <= cursor+len(pieces) {
+			pieces, end = pieces[:at-cursor], nil // the rest in the next round
+		}
+		cursor += len(pieces)
+
+		var ends []int
+		for _, piece := range pieces {
+			for _, sentence := range splitter.Write([]byte(piece)) {
+				boundary += utf16Len(sentence)
+				ends = append(ends, boundary)
+			}
+			pending = append(pending, piece...)
+		}
+		whole := len(pending) - partialRune(pending)
+		if end != nil {
+			whole = len(pending)
+			if rest := splitter.Flush(); rest != "" {
+				ends = append(ends, boundary+utf16Len(rest))
+			}
+		}
+		text := string(pending[:whole])
+		pending = append(pending[:0], pending[whole:]...)
+		if !had && (text != "" || ends != nil) {
+			if err := e.event("text", eventID(b.id, cursor), textEvent{text, ends}); err != nil {
+				return err
+			}
+		}
+		if end != nil {
+			return e.event("end", eventID(b.id, ended), endEvent{end.Stopped, end.Cut, errorText(end.Err)})
+		}
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// utf16Len counts the UTF-16 units of s; a byte that is no UTF-8 becomes one.
+func utf16Len(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r > 0xffff {
+			n++
+		}
+	}
+	return n
+}
+
+// partialRune returns how many bytes at the end of p may be the beginning of a
+// character whose rest is still to come.
+func partialRune(p []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
+		if tail := p[len(p)-n:]; utf8.RuneStart(tail[0]) {
+			if !utf8.FullRune(tail) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}

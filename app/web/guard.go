@@ -1,0 +1,62 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of what a browser may send and how long it may take. The listening
+// side has little memory and one story to tell; nobody needs more.
+const (
+	maxBody       = 4 << 10
+	maxHeader     = 8 << 10
+	headerTimeout = 5 * time.Second
+	readTimeout   = 10 * time.Second
+	idleTimeout   = 30 * time.Second
+	// writeTimeout bounds one write, not one response: a stream lives as long
+	// as its reader takes what it is sent.
+	writeTimeout = 10 * time.Second
+)
+
+// guard lets through only requests that a person at the page can have meant.
+func (s *Server) guard(next http.Handler) http.Handler {
+	// Refuses state-changing requests that another site's page sent.
+	crossOrigin := http.NewCrossOriginProtection()
+	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "this request comes from another site's page; use the storyteller's own", http.StatusForbidden)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-cache")
+		if !s.knownHost(r.Host) {
+			http.Error(w, "this storyteller is not called that; use its address, as in http://192.168.42.1/", http.StatusMisdirectedRequest)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		crossOrigin.Handler(next).ServeHTTP(w, r)
+	})
+}
+
+// knownHost tells whether the Host header names this machine. DNS rebinding
+// needs a name that its attacker can point here, so plain addresses are safe
+// and names must be ours.
+func (s *Server) knownHost(host string) bool {
+	name := host
+	if n, _, err := net.SplitHostPort(host); err == nil {
+		name = n
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+		return true
+	}
+	return name == "localhost" || slices.Contains(s.hosts, name)
+}

@@ -1,0 +1,183 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxPrompt = 400 // bytes; the model has 256 positions
+	maxReport = 256 << 10
+	// openingRunes is how much of a story the list of past ones shows.
+	openingRunes = 70
+)
+
+func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(s.page)))
+	w.Write(s.page)
+}
+
+// begin begins the story that the body asks for.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		http.Error(w, "send the request as application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	var request Request
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&request); err != nil {
+		status := http.StatusBadRequest
+		if errors.As(err, new(*http.MaxBytesError)) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		http.Error(w, fmt.Sprintf("this is no request for a story: %v", err), status)
+		return
+	}
+	if err := s.check(request); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	select {
+	case s.running <- struct{}{}:
+		defer func() { <-s.running }()
+	default:
+		http.Error(w, "the test suites are running; ask again when they are done", http.StatusConflict)
+		return
+	}
+	story, err := s.stories.Tell(request)
+	if errors.Is(err, ErrBusy) {
+		http.Error(w, "another story is being told; listen along, or stop it first", http.StatusConflict)
+		return
+	}
+	if err != nil {
+		http.Error(w, fmt.Sprintf("the story could not begin: %v", err), http.StatusInternalServerError)
+		return
+	}
+	writeJSON(w, map[string]string{"id": s.shelf.add(story).id})
+}
+
+// check says what is wrong with a request, in words for the person who made it.
+func (s *Server) check(r Request) error {
+	switch {
+	case len(r.Prompt) > maxPrompt:
+		return fmt.Errorf("the beginning has %d bytes; %d are allowed", len(r.Prompt), maxPrompt)
+	case !utf8.ValidString(r.Prompt) || strings.ContainsRune(r.Prompt, 0):
+		return errors.New("the beginning is not a text")
+	case !(r.Temperature >= 0 && r.Temperature <= 10):
+		return fmt.Errorf("temperature %v; 0 to 10 are allowed", r.Temperature)
+	case !(r.TopP >= 0 && r.TopP <= 1):
+		return fmt.Errorf("topp %v; 0 to 1 are allowed", r.TopP)
+	case r.Steps < 0 || r.Steps > 1<<16:
+		return fmt.Errorf("steps %d; 0 (as many as the model can) to 65536 are allowed", r.Steps)
+	case r.Engine != "" && !slices.Contains(s.engines, r.Engine):
+		return fmt.Errorf("there is no engine %q; there are: %s", r.Engine, strings.Join(s.engines, ", "))
+	}
+	return nil
+}
+
+func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
+	s.stories.Stop()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	type entry struct {
+		ID      string  `json:"id"`
+		Request Request `json:"request"`
+		Opening string  `json:"opening"`
+	}
+	entries := []entry{}
+	for _, b := range s.shelf.all() {
+		entries = append(entries, entry{b.id, b.story.Request(), opening(b.story)})
+	}
+	writeJSON(w, entries)
+}
+
+// opening returns the first words of what is told of a story.
+func opening(story Story) string {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	pieces, _, _ := story.Next(now, 0)
+	text := []rune(strings.Join(strings.Fields(strings.Join(pieces, "")), " "))
+	if len(text) <= openingRunes {
+		return string(text)
+	}
+	text = text[:openingRunes]
+	if i := strings.LastIndex(string(text), " "); i > 0 {
+		return string(text)[:i] + " …"
+	}
+	return string(text) + "…"
+}
+
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	var status struct {
+		TokensPerSecond  float64 `json:"tokensPerSecond"`  // of the newest story, 0: none yet
+		FirstWordSeconds float64 `json:"firstWordSeconds"` // of the newest story
+		MemoryFree       int64   `json:"memoryFree"`       // bytes
+		MemoryTotal      int64   `json:"memoryTotal"`      // bytes
+		ChipCelsius      float64 `json:"chipCelsius"`      // 0: the kernel does not tell
+	}
+	if books := s.shelf.all(); len(books) > 0 {
+		speed := books[0].story.Speed()
+		status.TokensPerSecond, status.FirstWordSeconds = speed.TokensPerSecond, speed.FirstWord.Seconds()
+	}
+	status.MemoryFree, status.MemoryTotal = memory(s.system)
+	status.ChipCelsius = chipCelsius(s.system)
+	writeJSON(w, status)
+}
+
+// runSuites runs the suites and streams their report. They stop when the
+// browser goes away, and no story is told meanwhile.
+func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.running <- struct{}{}:
+		defer func() { <-s.running }()
+	default:
+		http.Error(w, "the test suites are running already", http.StatusConflict)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	report := newByteLog(maxReport)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		report.close(s.suites.Run(ctx, report))
+	}()
+	defer func() {
+		cancel()
+		<-finished
+	}()
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	control := http.NewResponseController(w)
+	for sent, whole := 0, false; !whole; {
+		var part []byte
+		var err error
+		if part, whole, err = report.next(ctx, sent); ctx.Err() != nil {
+			return
+		}
+		sent += len(part)
+		control.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if whole && err != nil {
+			part = fmt.Appendf(part[:len(part):len(part)], "\nthe suites broke off: %v\n", err)
+		}
+		if _, err := w.Write(part); err != nil || control.Flush() != nil {
+			return
+		}
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}

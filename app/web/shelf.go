@@ -1,0 +1,95 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// kept is how many stories of this session stay on the shelf: at some 2 KB a
+// story, little beside the model.
+const kept = 20
+
+// shelf holds the stories told lately. Numbers are given in the order of
+// telling and are never used twice, so an old page cannot mistake one story
+// for another; the start time tells sessions apart.
+type shelf struct {
+	mu      sync.Mutex
+	session string
+	count   int
+	books   []book        // oldest first
+	changed chan struct{} // closed and replaced when a story is added
+}
+
+// book is a story with its name on the shelf.
+type book struct {
+	id    string
+	story Story
+}
+
+func newShelf(start time.Time) *shelf {
+	return &shelf{session: strconv.FormatInt(start.UnixMilli(), 36), changed: make(chan struct{})}
+}
+
+// add puts a story on the shelf unless it is there, and returns its book.
+func (s *shelf) add(story Story) book {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.books {
+		if b.story == story {
+			return b
+		}
+	}
+	s.count++
+	b := book{fmt.Sprintf("%s-%d", s.session, s.count), story}
+	if len(s.books) == kept {
+		s.books = append(s.books[:0], s.books[1:]...)
+	}
+	s.books = append(s.books, b)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return b
+}
+
+// find returns the book with a name.
+func (s *shelf) find(id string) (book, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.books {
+		if b.id == id {
+			return b, true
+		}
+	}
+	return book{}, false
+}
+
+// newest waits for a book newer than the one with the name after ("": any).
+func (s *shelf) newest(ctx context.Context, after string) (book, error) {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		if n := len(s.books); n > 0 && s.books[n-1].id != after {
+			defer s.mu.Unlock()
+			return s.books[n-1], nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return book{}, ctx.Err()
+		}
+	}
+}
+
+// all returns the books, newest first.
+func (s *shelf) all() []book {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	books := make([]book, len(s.books))
+	for i, b := range s.books {
+		books[len(books)-1-i] = b
+	}
+	return books
+}

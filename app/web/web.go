@@ -1,0 +1,185 @@
+// Package web serves the storyteller's page: a story is asked for in the
+// browser, appears word by word and is read aloud sentence by sentence with
+// the voice of the board. Everything the page needs is in the binary.
+//
+//	GET  /                       the page
+//	POST /story                  begin a story: Request as JSON; 409 while another is told
+//	POST /stop                   stop the story being told
+//	GET  /events[?story=ID]      the newest (or a past) story from its start, and what follows, as server-sent events
+//	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks
+//	GET  /stories                the stories kept, newest first, as JSON
+//	GET  /status                 speed, memory and temperature as JSON
+//	POST /suites                 run the test suites; the report as text while it grows
+//
+// One story is told at a time and everyone hears the same one. A story, a
+// spoken sentence and a report are logs that grow by themselves; browsers read
+// them at their own pace, and none can slow the story.
+package web
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// Voice speaks.
+type Voice interface {
+	// Speak writes text as mono 16-bit little-endian samples to pcm while
+	// they are made, until it has spoken or ctx ends.
+	Speak(ctx context.Context, text string, pcm io.Writer) error
+	// Rate is in samples a second.
+	Rate() int
+}
+
+// Suites runs the jury's suites and writes the report as plain text.
+type Suites interface {
+	Run(ctx context.Context, report io.Writer) error
+}
+
+// Options are what a Server works with.
+type Options struct {
+	Stories   Stories  // where stories come from
+	Voice     Voice    // nil: the page is silent
+	Suites    Suites   // nil: the page has no button for them
+	Engines   []string // names that a Request may ask for, the default first
+	Hosts     []string // names of this machine beside localhost, lower case
+	System    fs.FS    // root of the file system with /proc and /sys
+	Followers int      // browsers that may follow stories at the same time; 0: 64
+}
+
+// Server is the http.Handler of the page.
+type Server struct {
+	stories   Stories
+	voice     Voice
+	suites    Suites
+	engines   []string
+	hosts     []string
+	system    fs.FS
+	page      []byte
+	handler   http.Handler
+	followers chan struct{} // one token a follower
+	running   chan struct{} // one token while the suites run
+
+	ctx       context.Context // of the voice, which may serve several browsers
+	shelf     *shelf
+	clips     clips
+	speaking  sync.Mutex    // held by the voice
+	listeners chan struct{} // one token a browser that is sent sound
+}
+
+// New returns a server that watches for new stories until ctx ends.
+func New(ctx context.Context, o Options) (*Server, error) {
+	if o.Followers == 0 {
+		o.Followers = 64
+	}
+	s := &Server{
+		stories: o.Stories, voice: o.Voice, suites: o.Suites,
+		engines: o.Engines, hosts: o.Hosts, system: o.System,
+		followers: make(chan struct{}, o.Followers),
+		running:   make(chan struct{}, 1),
+		ctx:       ctx,
+		shelf:     newShelf(time.Now()),
+		listeners: make(chan struct{}, listenersAtOnce),
+	}
+	var err error
+	if s.page, err = s.makePage(); err != nil {
+		return nil, fmt.Errorf("the page's template: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.servePage)
+	mux.Handle("GET /assets/", http.FileServerFS(assets))
+	mux.HandleFunc("POST /story", s.begin)
+	mux.HandleFunc("POST /stop", s.stop)
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /stories", s.list)
+	mux.HandleFunc("GET /status", s.status)
+	if s.voice != nil {
+		mux.HandleFunc("GET /audio/{story}/{sentence}", s.audio)
+	}
+	if s.suites != nil {
+		mux.HandleFunc("POST /suites", s.runSuites)
+	}
+	s.handler = s.guard(mux)
+	go s.watch(ctx)
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Serve answers on l until ctx ends, within the package's limits.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	if err := server.Serve(l); ctx.Err() == nil {
+		return fmt.Errorf("serving on %v: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// makePage fills the template with the labels, the one place of its texts.
+func (s *Server) makePage() ([]byte, error) {
+	labels, err := readLabels()
+	if err != nil {
+		return nil, err
+	}
+	setup, err := json.Marshal(map[string]any{"labels": labels})
+	if err != nil {
+		return nil, err
+	}
+	type engine struct{ Name, Label string }
+	var data struct {
+		Labels        map[string]string
+		Setup         template.JS
+		Beginnings    []string
+		Engines       []engine
+		Voice, Suites bool
+	}
+	data.Labels, data.Setup = labels, template.JS(setup)
+	for i := 1; labels[fmt.Sprint("beginning", i)] != ""; i++ {
+		data.Beginnings = append(data.Beginnings, labels[fmt.Sprint("beginning", i)])
+	}
+	for _, name := range s.engines {
+		label := labels["engine"+strings.ToUpper(name[:1])+name[1:]]
+		data.Engines = append(data.Engines, engine{name, cmp.Or(label, name)})
+	}
+	data.Voice, data.Suites = s.voice != nil, s.suites != nil
+	t, err := template.ParseFS(assets, "assets/page.html")
+	if err != nil {
+		return nil, err
+	}
+	var page bytes.Buffer
+	err = t.Option("missingkey=error").Execute(&page, data)
+	return page.Bytes(), err
+}
+
+func readLabels() (map[string]string, error) {
+	text, err := assets.ReadFile("assets/labels.json")
+	if err != nil {
+		return nil, err
+	}
+	var labels map[string]string
+	return labels, json.Unmarshal(text, &labels)
+}
