@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"duostoryteller/app/story"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// maxPrompt bounds what is read from standard input, in bytes.
+const maxPrompt = 1 << 16
+
+// tellCommand tells one story on standard output.
+//
+// Its options, their defaults and what it prints are those of llama2.c's
+// run.c; the speed goes to standard error, as there.
+func tellCommand() *cobra.Command {
+	var (
+		model       modelFlags
+		request     = story.Defaults()
+		temperature float64
+		topp        float64
+		seed        int64
+	)
+	cmd := &cobra.Command{
+		Use:   "tell --model CHECKPOINT [flags] [PROMPT...]",
+		Short: "Tell one story",
+		Long: `Tell continues the prompt into a story, each word as soon as it is made.
+
+The prompt is that of -i, or the arguments, or what standard input holds when
+it is not a terminal. The options are those of llama2.c's run.c; equal options
+tell equal stories.`,
+		Example: `  storyteller tell --model stories15M.bin -s 123 "Once upon a time"
+  echo "The little cat" | storyteller tell --model stories15M.bin -t 0`,
+		GroupID: groupTell,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0 && cmd.Flags().Changed("prompt"):
+				return usageErrorf(cmd, "two prompts: %q after -i and %q", request.Prompt, args[0])
+			case len(args) > 0:
+				request.Prompt = strings.Join(args, " ")
+			case !cmd.Flags().Changed("prompt"):
+				prompt, err := readPrompt(cmd.InOrStdin())
+				if err != nil {
+					return err
+				}
+				request.Prompt = prompt
+			}
+			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
+
+			engine, tokenizer, err := model.open(cmd)
+			if err != nil {
+				return err
+			}
+			defer engine.Close()
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			return tell(ctx, story.NewTeller(engine, tokenizer), request, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	model.add(cmd)
+	flags := cmd.Flags()
+	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "0 for the most likely story, more for a wilder one")
+	flags.Float64VarP(&topp, "topp", "p", 0.9, "draw from the likeliest tokens that have this probability together; 1 for all")
+	flags.Int64VarP(&seed, "seed", "s", 0, "of the random numbers; 0 for the clock")
+	flags.IntVarP(&request.Steps, "steps", "n", request.Steps, "tokens to tell, the prompt's included; 0 for the model's whole context")
+	flags.StringVarP(&request.Prompt, "prompt", "i", "", "how the story begins")
+	return cmd
+}
+
+// readPrompt reads a prompt from in, unless somebody sits at it, and takes off
+// the end of its last line.
+func readPrompt(in io.Reader) (string, error) {
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return "", nil
+	}
+	prompt, err := io.ReadAll(io.LimitReader(in, maxPrompt+1))
+	if err != nil {
+		return "", fmt.Errorf("cannot read the prompt from standard input: %w", err)
+	}
+	if len(prompt) > maxPrompt {
+		return "", fmt.Errorf("the prompt on standard input is longer than %d bytes", maxPrompt)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(prompt), "\n"), "\r"), nil
+}
+
+// tell tells one story to stdout and its speed to stderr.
+func tell(ctx context.Context, teller *story.Teller, r story.Request, stdout, stderr io.Writer) error {
+	s, err := teller.Tell(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer teller.Stop() // nothing may use the model once this returns
+	reader := s.Reader()
+	for {
+		event, err := reader.Next(context.Background())
+		if err != nil {
+			return err
+		}
+		switch e := event.(type) {
+		case story.Piece:
+			if _, err := stdout.Write(e.Text); err != nil {
+				return err
+			}
+		case story.End:
+			if _, err := fmt.Fprintln(stdout); err != nil {
+				return err
+			}
+			if e.Stats.Tokens > 1 {
+				fmt.Fprintf(stderr, "achieved tok/s: %f\n", e.Stats.TokensPerSecond())
+			}
+			return e.Err
+		}
+	}
+}

@@ -1,0 +1,156 @@
+// Package story tells one story at a time and lets any number of readers
+// follow it. A story is a log of events that only grows: a reader keeps its own
+// place in it, so one who comes late reads from the start, and one who is slow
+// or has gone costs the telling nothing.
+package story
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"duostoryteller/app/llama"
+)
+
+// Request asks for a story. The zero values of Seed and Steps mean the clock
+// and the whole context.
+type Request struct {
+	Prompt      string
+	Temperature float32 // 0 for the most likely story
+	TopP        float32 // nucleus sampling in (0, 1); 0 or 1 for none
+	Seed        uint64
+	Steps       int // tokens, the prompt's included
+}
+
+// Defaults is what run.c does unasked.
+func Defaults() Request {
+	return Request{Temperature: 1, TopP: 0.9, Steps: 256}
+}
+
+// settled replaces what is out of range by run.c's rules.
+func (r Request) settled(now time.Time) Request {
+	if r.Seed == 0 {
+		r.Seed = uint64(uint32(now.Unix()))
+	}
+	if !(r.Temperature >= 0) {
+		r.Temperature = 0
+	}
+	if !(r.TopP >= 0 && r.TopP <= 1) {
+		r.TopP = 0.9
+	}
+	r.Steps = max(0, r.Steps)
+	return r
+}
+
+// Event is a [Piece] or, last of all, an [End].
+type Event interface{ event() }
+
+// Piece is one token of the story, the prompt's tokens first.
+type Piece struct {
+	Token int
+	Text  []byte        // as printed by run.c: nothing for an unprintable byte; not to be changed
+	At    time.Duration // since the story was asked for
+}
+
+// End closes a story.
+type End struct {
+	Stats Stats
+	Err   error // nil, the context's error when stopped, or what failed
+}
+
+func (Piece) event() {}
+func (End) event()   {}
+
+// Stats is what a story took.
+type Stats struct {
+	llama.Stats
+	FirstToken time.Duration // from the request to the first token that is not the prompt's
+}
+
+// Story is one story, being told or told.
+type Story struct {
+	Request Request // as told: seed, temperature and top-p within their ranges
+	Begun   time.Time
+
+	mu     sync.Mutex
+	events []Event
+	grown  chan struct{} // closed, and replaced, with each event
+	ended  bool
+}
+
+func newStory(r Request, now time.Time) *Story {
+	return &Story{Request: r, Begun: now, grown: make(chan struct{})}
+}
+
+func (s *Story) add(e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+	_, s.ended = e.(End)
+	close(s.grown)
+	s.grown = make(chan struct{})
+}
+
+// from returns the events from the n-th on, whether they include the last, and
+// what will be closed when there are more.
+func (s *Story) from(n int) (events []Event, ended bool, grown <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events[n:len(s.events):len(s.events)], s.ended, s.grown
+}
+
+// End returns the story's end, if it has come.
+func (s *Story) End() (End, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		return End{}, false
+	}
+	return s.events[len(s.events)-1].(End), true
+}
+
+// Wait returns the story's end when it has come, or ctx's error.
+func (s *Story) Wait(ctx context.Context) (End, error) {
+	for {
+		_, ended, grown := s.from(0)
+		if ended {
+			end, _ := s.End()
+			return end, nil
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return End{}, ctx.Err()
+		}
+	}
+}
+
+// Reader returns a reader at the story's start. It may be dropped at any time.
+func (s *Story) Reader() *Reader { return &Reader{story: s} }
+
+// Reader follows a story at its own pace. It is not for several goroutines.
+type Reader struct {
+	story *Story
+	next  int
+}
+
+// Next returns the next event and waits for it if need be; after the End it
+// returns io.EOF. It returns ctx's error if that is done first.
+func (r *Reader) Next(ctx context.Context) (Event, error) {
+	for {
+		events, ended, grown := r.story.from(r.next)
+		if len(events) > 0 {
+			r.next++
+			return events[0], nil
+		}
+		if ended {
+			return nil, io.EOF
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
