@@ -1,0 +1,68 @@
+package arith
+
+// The portable twins of the assembly kernels: what those must compute, bit for bit.
+
+// blockF32Go multiplies one packed block of 16 rows by k vectors of n:
+// dst[p*stride+i] = Σ w[j*16+i] * x[p*n+j].
+func blockF32Go(dst []float32, stride int, w, x []float32, n, k int) {
+	for p := range k {
+		sums16Go(dst[p*stride:][:16], w, x[p*n:][:n], n, 16)
+	}
+}
+
+// sums48Go is dst[16*b+i] = Σ x[j] * w[b*blockStride+j*rowStride+i], j < n, b < 3, i < 16.
+func sums48Go(dst, w, x []float32, n, rowStride, blockStride int) {
+	for b := range 3 {
+		sums16Go(dst[b*16:][:16], w[b*blockStride:], x, n, rowStride)
+	}
+}
+
+// sums16Go is dst[i] = Σ x[j] * w[j*rowStride+i], j < n, for i < len(dst) <= 16.
+func sums16Go(dst, w, x []float32, n, rowStride int) {
+	i := 0
+	for ; i+4 <= len(dst); i += 4 {
+		var a, b, c, d float32
+		for j, v := range x[:n] {
+			w := w[j*rowStride+i:][:4]
+			a += float32(w[0] * v)
+			b += float32(w[1] * v)
+			c += float32(w[2] * v)
+			d += float32(w[3] * v)
+		}
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = a, b, c, d
+	}
+	for ; i < len(dst); i++ {
+		var a float32
+		for j, v := range x[:n] {
+			a += float32(w[j*rowStride+i] * v)
+		}
+		dst[i] = a
+	}
+}
+
+// blockI4Go adds the products of n columns of one packed block of 128 rows with k
+// vectors, xStride apart, to dst[p*stride+i].
+func blockI4Go(dst []int32, stride int, w []byte, x []int8, xStride, n, k int) {
+	for p := range k {
+		dst := dst[p*stride:][:BlockI4]
+		for j, v := range x[p*xStride:][:n] {
+			for i, b := range w[j*(BlockI4/2):][:BlockI4/2] {
+				dst[i] += int32(v) * (int32(b&15) - 8)
+				dst[i+BlockI4/2] += int32(v) * int32(int8(b)>>4)
+			}
+		}
+	}
+}
+
+// blockI8Go adds the products of n columns of one packed block of 64 rows with k
+// vectors, xStride apart, to dst[p*stride+i].
+func blockI8Go(dst []int32, stride int, w, x []int8, xStride, n, k int) {
+	for p := range k {
+		dst := dst[p*stride:][:BlockI8]
+		for j, v := range x[p*xStride:][:n] {
+			for i, b := range w[j*BlockI8:][:BlockI8] {
+				dst[i] += int32(v) * int32(b)
+			}
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package arith
+
+import "fmt"
+
+// Rows in a block of a packed matrix.
+const (
+	BlockF32 = 16
+	BlockI4  = 128
+	BlockI8  = 64
+)
+
+// positionsPerPass bounds the vectors that go by while a block of weights stays in
+// the first-level cache: with more, the vectors themselves would no longer fit beside it.
+const positionsPerPass = 24
+
+func check(what string, got, want int) {
+	if got != want {
+		panic(fmt.Sprintf("arith: %s has %d elements, want %d", what, got, want))
+	}
+}
+
+func blocks(d, size int) int { return (d + size - 1) / size }
+
+// PackedF32Len is the length of a packed d×n matrix.
+func PackedF32Len(n, d int) int { return blocks(d, BlockF32) * BlockF32 * n }
+
+// PackF32 packs the d×n matrix w: dst[(b*n+j)*16+i] = w[(b*16+i)*n+j].
+func PackF32(dst, w []float32, n, d int) {
+	check("dst", len(dst), PackedF32Len(n, d))
+	pack(dst, w, n, d, BlockF32)
+}
+
+// PackedI8Len is the length of a packed d×n matrix.
+func PackedI8Len(n, d int) int { return blocks(d, BlockI8) * BlockI8 * n }
+
+// PackI8 packs the d×n matrix w: dst[(b*n+j)*64+i] = w[(b*64+i)*n+j].
+func PackI8(dst, w []int8, n, d int) {
+	check("dst", len(dst), PackedI8Len(n, d))
+	pack(dst, w, n, d, BlockI8)
+}
+
+func pack[T any](dst, w []T, n, d, size int) {
+	check("w", len(w), n*d)
+	clear(dst)
+	for r := range d {
+		block := dst[r/size*size*n:]
+		for j := range n {
+			block[j*size+r%size] = w[r*n+j]
+		}
+	}
+}
+
+// PackedI4Len is the number of bytes of a packed d×n matrix.
+func PackedI4Len(n, d int) int { return blocks(d, BlockI4) * BlockI4 / 2 * n }
+
+// PackI4 packs the d×n matrix w of values from -7 to 7, two to a byte: byte (b*n+j)*64+i
+// holds column j of row b*128+i, plus 8, in its low four bits, and of row b*128+64+i, in
+// two's complement, in its high four. Shifted right by four as a signed byte it is the second
+// weight; unshifted it is the first plus 8 plus 16 times the second, which is taken out
+// of the finished sums: unpacking costs one instruction.
+func PackI4(dst []byte, w []int8, n, d int) {
+	check("dst", len(dst), PackedI4Len(n, d))
+	check("w", len(w), n*d)
+	for i := range dst {
+		dst[i] = 8
+	}
+	for r := range d {
+		block := dst[r/BlockI4*(BlockI4/2)*n:]
+		for j := range n {
+			v := w[r*n+j]
+			if v < -maxI4 || v > maxI4 {
+				panic(fmt.Sprintf("arith: PackI4: weight %d is not between -7 and 7", v))
+			}
+			at := &block[j*(BlockI4/2)+r%(BlockI4/2)]
+			if r%BlockI4 < BlockI4/2 {
+				*at += byte(v)
+			} else {
+				*at += byte(v << 4)
+			}
+		}
+	}
+}
+
+const maxI4 = 7
+
+// MatMulF32 multiplies the packed d×n matrix w by the k vectors x.
+func (s *Set) MatMulF32(dst, w, x []float32, n, d, k int) {
+	check("w", len(w), PackedF32Len(n, d))
+	check("x", len(x), n*k)
+	check("dst", len(dst), d*k)
+	if n == 0 {
+		clear(dst)
+		return
+	}
+	for p := 0; p < k; p += positionsPerPass {
+		q := min(p+positionsPerPass, k)
+		s.matMulF32(dst[p*d:q*d], w, x[p*n:q*n], n, d, q-p)
+	}
+}
+
+func (s *Set) matMulF32(dst, w, x []float32, n, d, k int) {
+	const b = BlockF32
+	r := 0
+	if k == 1 { // three blocks at a time share the loads of x
+		for ; r+3*b <= d; r += 3 * b {
+			s.unit.sums48(dst[r:r+3*b], w[r*n:], x, n, b, b*n)
+		}
+	}
+	for ; r+b <= d; r += b {
+		for p := 0; p < k; p += 6 {
+			s.unit.blockF32(dst[p*d+r:], d, w[r*n:(r+b)*n], x[p*n:], n, min(6, k-p))
+		}
+	}
+	if r < d {
+		var last [6 * b]float32
+		for p := 0; p < k; p += 6 {
+			m := min(6, k-p)
+			s.unit.blockF32(last[:], b, w[r*n:(r+b)*n], x[p*n:], n, m)
+			for i := range m {
+				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*b:])
+			}
+		}
+	}
+}
+
+// A segment is a range of columns whose products can be summed in 16 bits.
+type segment struct {
+	lo, hi int
+	sum    [positionsPerPass]int32 // of x over the range, by position
+}
+
+// segments splits n columns so that no sum of weights up to wmax times x leaves
+// 16 bits in a segment: the longest ones that these very x allow.
+func segments(buf []segment, x []int8, n, k, wmax int) []segment {
+	limit := int32(0x7fff / wmax)
+	var size [positionsPerPass]int32 // sums of |x|
+	now := segment{}
+	for j := range n {
+		for p := range k {
+			if size[p]+abs(x[p*n+j]) > limit {
+				buf = append(buf, now)
+				now = segment{lo: j}
+				size = [positionsPerPass]int32{}
+				break
+			}
+		}
+		for p := range k {
+			v := x[p*n+j]
+			size[p] += abs(v)
+			now.sum[p] += int32(v)
+		}
+		now.hi = j + 1
+	}
+	return append(buf, now)
+}
+
+func abs(v int8) int32 { return max(int32(v), -int32(v)) }
+
+// MatMulI4 multiplies the packed d×n matrix w by the k vectors x.
+func (s *Set) MatMulI4(dst []int32, w []byte, x []int8, n, d, k int) {
+	s.MatMulI4Rows(dst, w, x, n, d, k, 0, d)
+}
+
+// MatMulI4Rows computes the rows lo <= r < hi of MatMulI4's result and leaves the others
+// of dst as they are. lo is a multiple of 128; so is hi, unless it is d.
+func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int) {
+	check("w", len(w), PackedI4Len(n, d))
+	check("x", len(x), n*k)
+	check("dst", len(dst), d*k)
+	if lo%BlockI4 != 0 || hi%BlockI4 != 0 && hi != d || hi > d {
+		panic(fmt.Sprintf("arith: MatMulI4Rows: rows %d to %d are not whole blocks of %d", lo, hi, BlockI4))
+	}
+	var buf [8]segment
+	for p := 0; p < k; p += positionsPerPass {
+		m := min(positionsPerPass, k-p)
+		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, maxI4)
+		for r := lo; r < hi; r += BlockI4 {
+			block, bx := w[r/2*n:(r+BlockI4)/2*n], x[p*n:(p+m)*n]
+			if r+BlockI4 <= d {
+				s.blockI4(dst[p*d+r:], d, block, bx, n, m, segs)
+				continue
+			}
+			var last [positionsPerPass * BlockI4]int32
+			s.blockI4(last[:], BlockI4, block, bx, n, m, segs)
+			for i := range m {
+				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*BlockI4:])
+			}
+		}
+	}
+}
+
+func (s *Set) blockI4(dst []int32, stride int, w []byte, x []int8, n, k int, segs []segment) {
+	for p := range k {
+		clear(dst[p*stride:][:BlockI4])
+	}
+	for i := range segs {
+		g := &segs[i]
+		if g.lo == g.hi {
+			continue
+		}
+		for p := 0; p < k; p += 3 {
+			m := min(3, k-p)
+			s.unit.blockI4(dst[p*stride:], stride, w[g.lo*BlockI4/2:g.hi*BlockI4/2], x[p*n+g.lo:], n, g.hi-g.lo, m, g.sum[p:p+m])
+		}
+	}
+}
+
+// MatMulI8 multiplies the packed d×n matrix w by the k vectors x. No weight is larger
+// than wmax (1 to 128) or smaller than -wmax; a smaller wmax is faster.
+func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
+	check("w", len(w), PackedI8Len(n, d))
+	check("x", len(x), n*k)
+	check("dst", len(dst), d*k)
+	if wmax < 1 || wmax > 128 {
+		panic(fmt.Sprintf("arith: MatMulI8: wmax %d is not between 1 and 128", wmax))
+	}
+	var buf [8]segment
+	for p := 0; p < k; p += positionsPerPass {
+		m := min(positionsPerPass, k-p)
+		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
+		for r := 0; r < d; r += BlockI8 {
+			block, bx := w[r*n:(r+BlockI8)*n], x[p*n:(p+m)*n]
+			if r+BlockI8 <= d {
+				s.blockI8(dst[p*d+r:], d, block, bx, n, m, segs)
+				continue
+			}
+			var last [positionsPerPass * BlockI8]int32
+			s.blockI8(last[:], BlockI8, block, bx, n, m, segs)
+			for i := range m {
+				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*BlockI8:])
+			}
+		}
+	}
+}
+
+func (s *Set) blockI8(dst []int32, stride int, w, x []int8, n, k int, segs []segment) {
+	for p := range k {
+		clear(dst[p*stride:][:BlockI8])
+	}
+	for i := range segs {
+		g := &segs[i]
+		if g.lo == g.hi {
+			continue
+		}
+		for p := 0; p < k; p += 3 {
+			s.unit.blockI8(dst[p*stride:], stride, w[g.lo*BlockI8:g.hi*BlockI8], x[p*n+g.lo:], n, g.hi-g.lo, min(3, k-p))
+		}
+	}
+}

@@ -1,0 +1,23 @@
+package arith
+
+func native() []*Set { return nil }
+
+func (unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
+	blockF32Go(dst, stride, w, x, n, k)
+}
+
+func (unit) sums48(dst, w, x []float32, n, rowStride, blockStride int) {
+	sums48Go(dst, w, x, n, rowStride, blockStride)
+}
+
+func (unit) sums16(dst, w, x []float32, n, rowStride int) {
+	sums16Go(dst, w, x, n, rowStride)
+}
+
+func (unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, n, k int, sums []int32) {
+	blockI4Go(dst, stride, w, x, xStride, n, k)
+}
+
+func (unit) blockI8(dst []int32, stride int, w, x []int8, xStride, n, k int) {
+	blockI8Go(dst, stride, w, x, xStride, n, k)
+}
