@@ -102,7 +102,7 @@ func (im Image) Unpack() ([]byte, error) {
 	case "none", "":
 		return im.Data, nil
 	case "lzma":
-		r, err := lzma.NewReader(bytes.NewReader(im.Data))
+		r, err := lzma.ReaderConfig{DictCap: maxUnpacked}.NewReader(bytes.NewReader(im.Data))
 		if err != nil {
 			return nil, fmt.Errorf("fit: %s: %w", im.Name, err)
 		}
