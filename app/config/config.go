@@ -42,7 +42,7 @@ type Config struct {
 	Temperature float64 // 0 is greedy
 	TopP        float64 // nucleus, 0 to 1
 	Steps       int     // tokens to tell at most; 0: as many as the model can
-	Engine      string  // "exact" or "fast"; empty: the storyteller's own default
+	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 }
 
@@ -207,8 +207,8 @@ var settings = []setting{
 			n, ok := v.(int64)
 			return ok && n >= 0 && n <= 65536 && store(&c.Steps, int(n))
 		}, func(c Config) any { return c.Steps }},
-	{"engine", `"exact" or "fast"`,
-		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast") },
+	{"engine", `"exact", "fast" or "plain"`,
+		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast", "plain") },
 		func(c Config) any { return cmp.Or(c.Engine, "exact") }},
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
