@@ -39,16 +39,13 @@ type Setting struct {
 // Read reads a FIT. It fails when the text is no FIT and when an image does
 // not have the CRC-32 or SHA-256 that the tree gives for it.
 func Read(text []byte) (*FIT, error) {
-	// The reader of trees trusts the sizes in the header.
 	if len(text) < 40 || binary.BigEndian.Uint32(text) != dt.Magic {
 		return nil, errors.New("fit: not a flattened image tree")
 	}
-	total := uint64(binary.BigEndian.Uint32(text[4:]))
-	strings, stringsSize := uint64(binary.BigEndian.Uint32(text[12:])), uint64(binary.BigEndian.Uint32(text[32:]))
-	if total > uint64(len(text)) || strings+stringsSize > total {
-		return nil, fmt.Errorf("fit: cut short: %d bytes, its header says %d", len(text), max(total, strings+stringsSize))
+	if err := checkSizes(text); err != nil {
+		return nil, err
 	}
-	tree, err := dt.ReadFDT(bytes.NewReader(text[:total]))
+	tree, err := dt.ReadFDT(bytes.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("fit: %w", err)
 	}
@@ -80,6 +77,38 @@ func Read(text []byte) (*FIT, error) {
 		}
 	}
 	return f, nil
+}
+
+// checkSizes holds the sizes that a tree gives against the text's: dt.ReadFDT
+// allocates what it is told, up to 4 GB. See chapter 5 of the Devicetree
+// Specification for the layout.
+func checkSizes(text []byte) error {
+	size := uint64(len(text))
+	field := func(at uint64) uint64 { return uint64(binary.BigEndian.Uint32(text[at:])) }
+	const offTotal, offStruct, offStrings, offStringsSize, offStructSize = 4, 8, 12, 32, 36
+	at, end := field(offStruct), field(offStruct)+field(offStructSize)
+	if need := max(field(offTotal), field(offStrings)+field(offStringsSize), end); need > size {
+		return fmt.Errorf("fit: cut short: %d bytes, its header says %d", size, need)
+	}
+	const beginNode, property, endTree = 1, 3, 9
+	for at+4 <= end {
+		token := field(at)
+		at += 4
+		switch {
+		case token == beginNode:
+			n := bytes.IndexByte(text[at:end], 0)
+			if n < 0 {
+				return errors.New("fit: damaged: a node's name has no end")
+			}
+			at += uint64(n) + 1
+		case token == property && at+8 <= end:
+			at += 8 + field(at)
+		case token == endTree:
+			return nil
+		}
+		at = (at + 3) &^ 3
+	}
+	return errors.New("fit: damaged: the tree has no end")
 }
 
 // Configuration returns the configuration of that name.
