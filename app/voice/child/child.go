@@ -1,0 +1,123 @@
+// Package child holds the voice programs: a few dozen lines of C each over the
+// C library of a speech engine, speaking the protocol of package voice over
+// their pipes. They are separate programs so that the storyteller stays pure
+// Go, so that a crash of a voice costs a sentence and not the story, so that
+// its memory goes back when it ends, and so that espeak-ng's licence stays with
+// espeak-ng.
+package child
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed src
+var sources embed.FS
+
+// Program says how one voice program is made.
+type Program struct {
+	Voice     string   // the voice's name, e.g. "kal16"
+	Sources   []string // files that WriteSources writes
+	Defines   []string // for the C preprocessor, NAME=VALUE
+	Libraries []string // for the linker, in order, without -l
+	Packages  []string // Debian packages with the headers and static libraries
+	License   string   // of the whole program, SPDX
+}
+
+// File is the name of the program's file.
+func (p Program) File() string { return "voice-" + p.Voice }
+
+// Programs lists the voices, the default first.
+func Programs() []Program {
+	flite := func(voice string) Program {
+		return Program{
+			Voice:     voice,
+			Sources:   []string{"child.c", "flite.c"},
+			Defines:   []string{"VOICE=register_cmu_us_" + voice},
+			Libraries: []string{"flite_cmu_us_" + voice, "flite_usenglish", "flite_cmulex", "flite", "m"},
+			Packages:  []string{"flite1-dev"},
+			License:   "MIT-CMU",
+		}
+	}
+	return []Program{
+		flite("kal16"),
+		flite("rms"),
+		{
+			Voice:     "espeak",
+			Sources:   []string{"child.c", "espeak.c"},
+			Libraries: []string{"espeak-ng", "sonic", "m"},
+			Packages:  []string{"libespeak-ng-dev", "libsonic-dev"},
+			License:   "GPL-3.0-or-later",
+		},
+	}
+}
+
+// CompilerFlags are for every compiler and machine.
+func CompilerFlags() []string { return []string{"-std=gnu11", "-O2", "-Wall", "-Wextra"} }
+
+// WriteSources writes the C sources into dir, which must exist.
+func WriteSources(dir string) error {
+	entries, err := sources.ReadDir("src")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		text, err := sources.ReadFile("src/" + e.Name())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(dir, e.Name()), text, 0o644); err != nil {
+			return fmt.Errorf("voice: %w", err)
+		}
+	}
+	return nil
+}
+
+// BuildNative compiles the program for this machine with the compiler cc and
+// the libraries of the machine's own packages, and returns the program's path
+// in dir. It fails, naming the packages, when they are not installed.
+func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error) {
+	work, err := os.MkdirTemp(dir, ".voice-")
+	if err != nil {
+		return "", fmt.Errorf("voice: %w", err)
+	}
+	defer os.RemoveAll(work)
+	if err := WriteSources(work); err != nil {
+		return "", err
+	}
+	args := CompilerFlags()
+	for _, d := range p.Defines {
+		args = append(args, "-D"+d)
+	}
+	args = append(append(args, "-o", p.File()), p.Sources...)
+	for _, l := range p.Libraries {
+		args = append(args, "-l"+l)
+	}
+	cmd := exec.CommandContext(ctx, cc, args...)
+	cmd.Dir = work
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("voice %s: %s; it needs a C compiler and apt-get install %s",
+			p.Voice, firstLine(text, err), strings.Join(p.Packages, " "))
+	}
+	out := filepath.Join(dir, p.File())
+	if err := os.Rename(filepath.Join(work, p.File()), out); err != nil {
+		return "", fmt.Errorf("voice: %w", err)
+	}
+	return out, nil
+}
+
+// firstLine is the first error of a compiler's output, else err.
+func firstLine(text []byte, err error) string {
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte("error:")) || bytes.Contains(line, []byte("undefined")) || bytes.Contains(line, []byte("cannot find")) {
+			return string(bytes.TrimSpace(line))
+		}
+	}
+	return err.Error()
+}

@@ -1,0 +1,53 @@
+/* A voice of flite (Carnegie Mellon University), chosen at compile time with
+ * -DVOICE=register_cmu_us_kal16. API: flite.h, cst_audio.h of flite 2.2. */
+#include "child.h"
+
+#include <flite/flite.h>
+
+cst_voice *VOICE(const char *voxdir);
+
+/* flite's own ways to a sound card and to the network, which a voice on a pipe
+ * has no use for: with these in their place the library's are not linked, and
+ * with them ALSA and the resolver stay out of a static program. */
+cst_audiodev *audio_open(int sps, int channels, cst_audiofmt fmt) {
+    (void)sps, (void)channels, (void)fmt;
+    return NULL;
+}
+int audio_close(cst_audiodev *ad) { return (void)ad, -1; }
+int audio_write(cst_audiodev *ad, void *b, int n) { return (void)ad, (void)b, (void)n, -1; }
+int audio_flush(cst_audiodev *ad) { return (void)ad, -1; }
+int audio_drain(cst_audiodev *ad) { return (void)ad, -1; }
+int play_wave(cst_wave *w) { return (void)w, -1; }
+int cst_socket_open(const char *host, int port) { return (void)host, (void)port, -1; }
+int cst_socket_close(int fd) { return (void)fd, -1; }
+
+static cst_voice *voice;
+static float own_stretch;
+
+/* flite calls this with each part of the wave as it is made. */
+static int stream(const cst_wave *w, int start, int size, int last,
+                  cst_audio_streaming_info *asi) {
+    (void)last, (void)asi;
+    child_pcm(w->samples + start, size);
+    return CST_AUDIO_STREAM_CONT;
+}
+
+int engine_start(void) {
+    flite_init();
+    voice = VOICE(NULL);
+    if (voice == NULL)
+        return 0;
+    own_stretch = flite_get_param_float(voice->features, "duration_stretch", 1);
+
+    cst_audio_streaming_info *asi = new_audio_streaming_info();
+    asi->asc = stream;
+    asi->min_buffsize = 1024;
+    flite_feat_set(voice->features, "streaming_info", audio_streaming_info_val(asi));
+    return flite_get_param_int(voice->features, "sample_rate", 16000);
+}
+
+int engine_say(const char *text, const struct params *p) {
+    flite_feat_set_float(voice->features, "duration_stretch", own_stretch / p->rate);
+    flite_feat_set_float(voice->features, "f0_shift", p->pitch);
+    return flite_text_to_speech(text, voice, "stream") < 0 ? -1 : 0;
+}

@@ -1,0 +1,202 @@
+package voice
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// patience is how long a voice may be without a sample when one is due. A
+	// sentence's first takes the slowest voice under a second of processor
+	// time, of which the story leaves it a tenth.
+	patience = 15 * time.Second
+	// niceness gives the voice a tenth of a busy processor's time: the story
+	// goes before, and the voices need less than that.
+	niceness = 10
+	attempts = 2
+)
+
+// Process is a Voice that is a child process. It is started when it is first
+// needed, and again when it has died, hangs or sends nonsense; the sentence is
+// then asked for once more, without what was heard of it already. It is not
+// safe for concurrent use.
+type Process struct {
+	path     string
+	args     []string
+	patience time.Duration
+	log      func(string)
+	run      *running
+}
+
+// NewProcess returns the voice whose program is at path; log gets a line
+// whenever it had to be restarted.
+func NewProcess(path string, log func(string)) *Process {
+	return &Process{path: path, patience: patience, log: log}
+}
+
+// running is one life of the child.
+type running struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	watch  *time.Timer // ends a child that hangs
+	hung   atomic.Bool
+}
+
+// heard is how far a sentence got, over all attempts.
+type heard struct {
+	Spoken
+	asked time.Time
+}
+
+// Say implements Voice.
+func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, []int16) error) (Spoken, error) {
+	if err := p.Check(); err != nil {
+		return Spoken{}, err
+	}
+	req, err := request(strings.ReplaceAll(text, "\x00", ""), p)
+	if err != nil {
+		return Spoken{}, fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	h := heard{asked: time.Now()}
+	var tried []error
+	for len(tried) < attempts {
+		err, sink := v.try(ctx, req, &h, pcm)
+		if err == nil {
+			return h.Spoken, nil
+		}
+		v.stop()
+		if ctx.Err() != nil {
+			return h.Spoken, ctx.Err()
+		}
+		if sink {
+			return h.Spoken, err
+		}
+		tried = append(tried, err)
+		if errors.As(err, new(*exec.Error)) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
+			break // there is no program
+		}
+		if len(tried) < attempts {
+			v.log(fmt.Sprintf("voice: %v; started again", err))
+		}
+	}
+	return h.Spoken, fmt.Errorf("%w: %w", ErrSilent, tried[len(tried)-1])
+}
+
+// try asks the child once. sink tells that the error is pcm's.
+func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, []int16) error) (err error, sink bool) {
+	if v.run == nil {
+		if err := v.start(); err != nil {
+			return err, false
+		}
+	}
+	r := v.run
+	stop := context.AfterFunc(ctx, func() { r.cmd.Process.Kill() })
+	defer stop()
+	r.watch.Reset(v.patience)
+	defer r.watch.Stop()
+	if _, err := r.stdin.Write(req); err != nil {
+		return r.died(err), false
+	}
+	skip := h.Samples // heard in an earlier attempt
+	for hz := 0; ; {
+		f, err := readFrame(r.stdout)
+		if err != nil {
+			return r.died(err), false
+		}
+		switch f.kind {
+		case kindRate:
+			hz = f.hz
+		case kindPCM:
+			k := min(skip, len(f.samples))
+			skip -= k
+			samples := f.samples[k:]
+			if len(samples) == 0 {
+				r.watch.Reset(v.patience)
+				continue
+			}
+			if hz == 0 {
+				return errors.New("it sent samples without their rate"), false
+			}
+			if h.Samples == 0 {
+				h.First = time.Since(h.asked)
+			}
+			h.Hz = hz
+			h.Samples += len(samples)
+			r.watch.Stop() // the listener may take its time
+			if err := pcm(hz, samples); err != nil {
+				return err, true
+			}
+			r.watch.Reset(v.patience)
+		case kindEnd:
+			h.Compute += f.compute
+			return nil, false
+		case kindErr:
+			return errors.New(f.text), false
+		}
+	}
+}
+
+func (v *Process) start() error {
+	cmd := exec.Command(v.path, v.args...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// A voice that cannot be made nicer speaks all the same.
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
+	r := &running{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout)}
+	r.watch = time.AfterFunc(time.Hour, func() {
+		r.hung.Store(true)
+		cmd.Process.Kill()
+	})
+	r.watch.Stop()
+	v.run = r
+	return nil
+}
+
+// died explains the end of the child's output.
+func (r *running) died(err error) error {
+	switch {
+	case r.hung.Load():
+		return errors.New("it hung")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
+		r.stdin.Close()
+		r.cmd.Wait()
+		return fmt.Errorf("it ended (%v)", r.cmd.ProcessState)
+	}
+	return fmt.Errorf("it sent %w", err)
+}
+
+// stop ends the child at once.
+func (v *Process) stop() {
+	if v.run == nil {
+		return
+	}
+	v.run.watch.Stop()
+	v.run.cmd.Process.Kill()
+	v.run.stdin.Close()
+	v.run.cmd.Wait()
+	v.run = nil
+}
+
+// Close ends the child.
+func (v *Process) Close() error {
+	v.stop()
+	return nil
+}
