@@ -67,7 +67,10 @@ emulated machine with 64 MB.`,
 	)
 	root.AddCommand(
 		buildCommand(),
+		firmwareCommand(),
+		inspectCommand(),
 		debianCommand(),
+		runCommand(),
 	)
 	return root
 }

@@ -1,0 +1,382 @@
+// Package emulator boots a card image in QEMU the way a board does: firmware,
+// U-Boot, boot.sd from the card's FAT partition, kernel, init. It types U-Boot's
+// commands when U-Boot asks for them, and gives tests the machine's console and
+// QEMU's monitor.
+package emulator
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/card"
+)
+
+// ErrNotInstalled is wrapped by Start's error when QEMU or U-Boot is missing.
+var ErrNotInstalled = errors.New("not installed: apt-get install qemu-system-misc u-boot-qemu opensbi (Debian 13 on: qemu-system-riscv for the first)")
+
+// Options says what to boot.
+type Options struct {
+	Image    string           // the card image
+	FIT      board.FIT        // of the board that the card is for
+	Memory   uint64           // bytes
+	Emulator board.Emulator   // the machine
+	Write    bool             // let the machine change the image
+	Bootargs string           // added to the kernel's command line
+	Args     []string         // added to QEMU's command line
+	Console  io.Writer        // if not nil, gets what the console says as it comes
+	Started  func(cmd string) // if not nil, is told QEMU's command line
+}
+
+// OptionsFor returns the options that boot image on the emulated board called
+// name, described in the folder boards.
+func OptionsFor(boards, name, image string) (Options, error) {
+	machine, err := board.Load(boards, name)
+	if err != nil {
+		return Options{}, err
+	}
+	if machine.Emulator == nil {
+		return Options{}, fmt.Errorf("the board %s cannot be emulated: %s has no [emulator]", name, machine.Dir)
+	}
+	o := Options{Image: image, FIT: machine.FIT, Memory: machine.Memory.Size, Emulator: *machine.Emulator}
+	if machine.CardOf != "" {
+		from, err := board.Load(boards, machine.CardOf)
+		if err != nil {
+			return Options{}, err
+		}
+		o.FIT = from.FIT
+	}
+	return o, nil
+}
+
+// A Machine is an emulated machine that runs.
+type Machine struct {
+	cmd     *exec.Cmd
+	input   io.WriteCloser
+	copy    io.Writer
+	qmp     net.Conn
+	qmpRead *bufio.Reader
+	qmpLock sync.Mutex
+	ended   chan struct{} // closed when QEMU has ended
+	err     error         // how, then
+
+	mu      sync.Mutex
+	said    strings.Builder // without carriage returns
+	waited  int             // how much of said WaitFor has passed
+	changed chan struct{}   // closed and replaced when more was said
+}
+
+// bootTime bounds the way to the kernel on a busy PC.
+const bootTime = 3 * time.Minute
+
+// Start starts QEMU and returns when U-Boot has started the kernel. Cancelling
+// ctx kills the machine; Close must be called in any case.
+func Start(ctx context.Context, o Options) (*Machine, error) {
+	partuuid, err := rootPartition(o.Image)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Image, err)
+	}
+	e := o.Emulator
+	program, err := exec.LookPath(e.Program)
+	if err != nil {
+		return nil, fmt.Errorf("%s is %w", e.Program, ErrNotInstalled)
+	}
+	if _, err := os.Stat(e.UBoot); err != nil {
+		return nil, fmt.Errorf("%s is %w", e.UBoot, ErrNotInstalled)
+	}
+	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20), "-nographic", "-no-reboot",
+		"-kernel", e.UBoot,
+		"-drive", "file=" + strings.ReplaceAll(o.Image, ",", ",,") + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write),
+		"-device", "virtio-blk-device,drive=card"}
+	args = append(args, o.Args...)
+	if o.Started != nil {
+		o.Started(shellLine(append([]string{e.Program}, args...)))
+	}
+	// The monitor is for this program alone, so not part of the line shown.
+	args = append(args, "-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control")
+	m, err := start(ctx, program, args, o.Console)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Program, err)
+	}
+	e.Bootargs = strings.TrimSpace(e.Bootargs + " " + o.Bootargs)
+	if err := m.typeToUBoot(ctx, e.UBootCommands(o.FIT, partuuid)); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// rootPartition returns the PARTUUID that Linux gives to partition 2 of a card:
+// the disk signature of its master boot record, and the number.
+func rootPartition(image string) (string, error) {
+	f, err := os.Open(image)
+	if err != nil {
+		return "", fmt.Errorf("no card image (`imagebuilder build` makes one): %w", errors.Unwrap(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	c, err := card.Open(f, info.Size())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%08x-02", c.Signature), nil
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+// shellLine joins arguments such that a shell takes them apart again.
+func shellLine(args []string) string {
+	plain := regexp.MustCompile(`^[-+=:,./\w@%]+$`)
+	var quoted []string
+	for _, a := range args {
+		if !plain.MatchString(a) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		quoted = append(quoted, a)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// start starts QEMU with its monitor at file descriptor 3.
+func start(ctx context.Context, program string, args []string, console io.Writer) (*Machine, error) {
+	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	theirs, ours := os.NewFile(uintptr(pair[0]), "monitor"), os.NewFile(uintptr(pair[1]), "monitor")
+	defer theirs.Close()
+	defer ours.Close()
+	qmp, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = 5 * time.Second
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig: syscall.SIGKILL, // no machine outlives us
+		Setpgid:   true,            // Ctrl-C is for us, or, raw, for the machine
+	}
+	m := &Machine{cmd: cmd, copy: console, qmp: qmp, qmpRead: bufio.NewReader(qmp),
+		ended: make(chan struct{}), changed: make(chan struct{})}
+	m.input, err = cmd.StdinPipe()
+	if err == nil {
+		cmd.Stdout, cmd.Stderr = output{m}, output{m}
+		err = cmd.Start()
+	}
+	if err != nil {
+		qmp.Close()
+		return nil, err
+	}
+	go func() {
+		m.err = cmd.Wait()
+		close(m.ended)
+	}()
+	return m, nil
+}
+
+// output takes what QEMU writes.
+type output struct{ m *Machine }
+
+func (o output) Write(p []byte) (int, error) {
+	m := o.m
+	m.mu.Lock()
+	m.said.WriteString(strings.ReplaceAll(string(p), "\r", ""))
+	close(m.changed)
+	m.changed = make(chan struct{})
+	m.mu.Unlock()
+	if m.copy != nil {
+		m.copy.Write(p)
+	}
+	return len(p), nil
+}
+
+var (
+	autoboot     = regexp.MustCompile(`Hit any key to stop autoboot`)
+	uBootPrompt  = regexp.MustCompile(`(?m)^=> $`)
+	kernelStarts = regexp.MustCompile(`(?m)^Starting kernel|^=> $`)
+)
+
+// typeToUBoot stops the automatic boot and types commands, each when U-Boot
+// prompts for one. The last one starts the kernel.
+func (m *Machine) typeToUBoot(ctx context.Context, commands []string) error {
+	ctx, cancel := context.WithTimeout(ctx, bootTime)
+	defer cancel()
+	if _, err := m.WaitFor(ctx, autoboot); err != nil {
+		return fmt.Errorf("U-Boot does not come up: %w", err)
+	}
+	m.Send("")
+	begin := 0
+	for _, c := range commands {
+		if _, err := m.WaitFor(ctx, uBootPrompt); err != nil {
+			return fmt.Errorf("U-Boot does not prompt: %w", err)
+		}
+		if begin == 0 {
+			begin = len(m.Console())
+		}
+		m.Send(c)
+	}
+	got, err := m.WaitFor(ctx, kernelStarts)
+	if err != nil {
+		return fmt.Errorf("U-Boot does not start the kernel: %w", err)
+	}
+	if strings.HasPrefix(got[0], "=>") {
+		said := strings.Fields(m.Console()[begin:])
+		return fmt.Errorf("U-Boot cannot start the card: its console says: %s", strings.Join(said, " "))
+	}
+	return nil
+}
+
+// Console returns all that the console has said, without carriage returns.
+func (m *Machine) Console() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.said.String()
+}
+
+// WaitFor waits until the console says what pattern matches, looking only at
+// what follows the last match, and returns the match and its groups. It fails
+// when ctx is done or the machine has ended.
+func (m *Machine) WaitFor(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
+	for {
+		// Looked at first, so that what QEMU said last is still seen.
+		var end error
+		select {
+		case <-m.ended:
+			end = errors.New("the machine has ended")
+		case <-ctx.Done():
+			end = context.Cause(ctx)
+		default:
+		}
+		m.mu.Lock()
+		rest, changed := m.said.String()[m.waited:], m.changed
+		if at := pattern.FindStringSubmatchIndex(rest); at != nil {
+			m.waited += at[1]
+			m.mu.Unlock()
+			groups := make([]string, len(at)/2)
+			for i := range groups {
+				if at[2*i] >= 0 {
+					groups[i] = rest[at[2*i]:at[2*i+1]]
+				}
+			}
+			return groups, nil
+		}
+		m.mu.Unlock()
+		if end != nil {
+			return nil, fmt.Errorf("the console did not say %q (%w); its last words: %q", pattern, end, lastWords(rest))
+		}
+		select {
+		case <-changed:
+		case <-m.ended:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// lastWords returns the end of a text.
+func lastWords(text string) string {
+	text = strings.TrimSpace(text)
+	return text[max(0, len(text)-200):]
+}
+
+// Write types p on the console, as it is.
+func (m *Machine) Write(p []byte) (int, error) { return m.input.Write(p) }
+
+// Send types a line on the console.
+func (m *Machine) Send(line string) error {
+	_, err := io.WriteString(m.input, line+"\n")
+	return err
+}
+
+// Monitor has QEMU's monitor execute a command, such as "device_del sound", and
+// returns its answer, which is empty if all went well with most commands.
+func (m *Machine) Monitor(ctx context.Context, command string) (string, error) {
+	m.qmpLock.Lock()
+	defer m.qmpLock.Unlock()
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(time.Minute)
+	}
+	m.qmp.SetDeadline(deadline)
+	if _, err := m.execute(`{"execute": "qmp_capabilities"}`); err != nil {
+		return "", fmt.Errorf("QEMU's monitor: %w", err)
+	}
+	line, err := json.Marshal(map[string]any{
+		"execute": "human-monitor-command", "arguments": map[string]string{"command-line": command}})
+	if err != nil {
+		return "", err
+	}
+	answer, err := m.execute(string(line))
+	if err != nil {
+		return "", fmt.Errorf("QEMU's monitor: %s: %w", command, err)
+	}
+	return strings.TrimSpace(strings.ReplaceAll(answer, "\r", "")), nil
+}
+
+// execute speaks QEMU's machine protocol (docs/interop/qmp-spec): one JSON
+// object a line, answers among greetings and events.
+func (m *Machine) execute(command string) (string, error) {
+	if _, err := io.WriteString(m.qmp, command+"\n"); err != nil {
+		return "", err
+	}
+	for {
+		line, err := m.qmpRead.ReadBytes('\n')
+		if err != nil {
+			return "", err
+		}
+		var answer struct {
+			Return json.RawMessage
+			Error  *struct{ Class, Desc string }
+		}
+		if err := json.Unmarshal(line, &answer); err != nil {
+			return "", err
+		}
+		switch {
+		case answer.Error != nil && answer.Error.Class == "CommandNotFound":
+			return "", nil // capabilities were negotiated before
+		case answer.Error != nil:
+			return "", errors.New(answer.Error.Desc)
+		case answer.Return != nil:
+			var text string
+			json.Unmarshal(answer.Return, &text) // not a text: no answer
+			return text, nil
+		}
+	}
+}
+
+// Wait waits for the machine's end and returns how QEMU ended.
+func (m *Machine) Wait(ctx context.Context) error {
+	select {
+	case <-m.ended:
+		return m.err
+	case <-ctx.Done():
+		return fmt.Errorf("the machine still runs: %w", context.Cause(ctx))
+	}
+}
+
+// Close kills the machine, if it still runs, and waits for its end.
+func (m *Machine) Close() error {
+	m.cmd.Process.Kill()
+	<-m.ended
+	return m.qmp.Close()
+}
