@@ -2,19 +2,112 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"duostoryteller/imagebuilder/build"
 
 	"github.com/spf13/cobra"
 )
 
 func buildCommand() *cobra.Command {
-	return &cobra.Command{
+	var o build.Options
+	cmd := &cobra.Command{
 		Use:     "build",
 		GroupID: groupMake,
-		Short:   "Build the card image",
-		Example: "  imagebuilder build --fip fip.bin",
-		Args:    usageArgs(cobra.NoArgs),
+		Short:   "Build the card image from sources, checkpoint and firmware",
+		Long: `Build compiles the board's programs and the kernel, gathers the checkpoint and
+the tokenizer, and writes out/storyteller.img with out/manifest.json beside it.
+The same inputs give the same bytes.
+
+The checkpoint comes from the folder that DUO_DATA names (../shared/data beside
+the repository if it is not set), from the cache, or from a download. Another one
+is given by --model, with its own --tokenizer where the vocabulary differs.
+
+The kernel is built once and then taken from the cache: $STORYTELLER_CACHE, or
+duo-storyteller in the user's cache folder. All files on the card have the time
+$SOURCE_DATE_EPOCH, or one fixed moment.
+
+Without --fip the image boots in the emulator only; build then says how to get
+the vendor's firmware.`,
+		Example: `  imagebuilder build
+  imagebuilder build --fip milkv-duo-sd.img
+  imagebuilder build --model stories260K.bin --tokenizer tok512.bin`,
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("build: not there yet")
+			if (o.KernelSource == "") != (o.KernelSHA256 == "") {
+				return usageError{errors.New("--kernel-source and --kernel-sha256 go together")}
+			}
+			if o.NoSecondCore && o.FIP == "" {
+				return usageError{errors.New("--no-second-core changes a copy of the firmware: give it by --fip")}
+			}
+			var err error
+			if o.Source, err = repository(); err != nil {
+				return err
+			}
+			if o.Out == "" {
+				o.Out = filepath.Join(o.Source, "out")
+			}
+			if o.Cache, err = cacheDir(); err != nil {
+				return err
+			}
+			if o.Data = os.Getenv("DUO_DATA"); o.Data == "" {
+				o.Data = filepath.Join(o.Source, "..", "shared", "data")
+			}
+			if o.Time, err = sourceDate(); err != nil {
+				return err
+			}
+			o.Log = cmd.OutOrStdout()
+			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
+				o.Progress = progress.report
+				defer progress.finish()
+			}
+			return build.Run(cmd.Context(), o)
 		},
 	}
+	f := cmd.Flags()
+	f.StringVar(&o.Board, "board", "milkv-duo", "board to build for, a folder of board/")
+	f.StringVarP(&o.Out, "output", "o", "", "folder for the image (default out/ of the repository)")
+	f.StringVar(&o.Model, "model", "", "checkpoint in llama2.c's legacy fp32 format")
+	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
+	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
+	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
+	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")
+	f.StringVar(&o.KernelSHA256, "kernel-sha256", "", "SHA-256 of --kernel-source")
+	f.StringVar(&o.DebianMirror, "debian-mirror", "", "Debian mirror to fetch the kernel source from (default: this machine's)")
+	return cmd
+}
+
+// repository finds the folder with the sources: the working directory or one
+// above it.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "board", "milkv-duo", "board.toml")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("%s is not in a clone of the repository: change into one", dir)
+		}
+	}
+}
+
+// sourceDate is the time that all files on the card get.
+// See https://reproducible-builds.org/specs/source-date-epoch/.
+func sourceDate() (time.Time, error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 315532800 { // FAT begins with 1980
+		return time.Time{}, usageError{fmt.Errorf("SOURCE_DATE_EPOCH=%s is not a number of seconds from 1980 on", text)}
+	}
+	return time.Unix(n, 0).UTC(), nil
 }

@@ -1,0 +1,154 @@
+// Package build makes a card image from the repository's sources, a board's
+// description, a checkpoint and, for a real board, the vendor's firmware.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/firmware"
+	"duostoryteller/imagebuilder/linux"
+	"duostoryteller/imagebuilder/manifest"
+	"duostoryteller/imagebuilder/rootfs"
+)
+
+// Options are the inputs of a build.
+type Options struct {
+	Source string // the repository's folder
+	Board  string // a folder of Source/board
+	Out    string // where the image goes
+	Cache  string // downloads, the kernel
+	Data   string // a folder that may have the checkpoint and the tokenizer
+
+	Model     string // checkpoint to use; "" for the board's
+	Tokenizer string // tokenizer to use; "" for the board's
+
+	FIP          string // fip.bin or an image that has one; "" for none
+	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
+
+	KernelSource string // tar archive; "" for Debian's newest
+	KernelSHA256 string // of KernelSource
+	DebianMirror string // "" for the host's own
+
+	Time time.Time // of every file on the card
+	Log  io.Writer // numbered lines, maps and advice
+
+	// Progress, if not nil, is called during long work: done of about total,
+	// both in the same unit of whatever is done.
+	Progress func(what string, done, total int64)
+	// AptProgress, if not nil, gets apt's own reports.
+	AptProgress io.Writer
+}
+
+// Image is the name of the card image in the folder Out.
+const Image = "storyteller.img"
+
+// state is what the phases hand on to one another.
+type state struct {
+	Options
+	tmp string // for everything until the last phase; inside Out, so that renaming works
+
+	board    *board.Board
+	model    modelFiles
+	fip      []byte // nil for none
+	fipInfo  *firmware.Image
+	programs []program
+	modules  []manifest.Module
+	source   linux.Source
+	kernel   *linux.Kernel
+	bootFile string // of boot.sd
+	rootFile string // of the EROFS image
+	rootTree *rootfs.Tree
+	layout   cardInfo
+
+	// findKernel is builtKernel, or a stand-in's in tests.
+	findKernel func(context.Context, *state) error
+}
+
+// Run builds the card. It leaves complete files in Out or, with an error or a
+// cancelled ctx, none that were not there before.
+func Run(ctx context.Context, o Options) error {
+	return (&state{Options: o, findKernel: builtKernel}).run(ctx)
+}
+
+// run is the table of contents of a build.
+func (s *state) run(ctx context.Context) (err error) {
+	// What is cheap and can fail comes first, what takes minutes after it.
+	phases := []struct {
+		name string
+		do   func(context.Context) (result string, err error)
+	}{
+		{"board description", s.readBoard},
+		{"checkpoint and tokenizer", s.findModel},
+		{"vendor's firmware", s.loadFirmware},
+		{"programs for riscv64", s.compilePrograms},
+		{"kernel", s.buildKernel},
+		{"boot.sd", s.writeBoot},
+		{"root file system", s.writeRoot},
+		{"card image", s.writeCard},
+		{"manifest", s.writeManifest},
+	}
+	if err := os.MkdirAll(s.Out, 0o755); err != nil {
+		return err
+	}
+	if s.tmp, err = os.MkdirTemp(s.Out, ".build-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.tmp)) }()
+	for i, p := range phases {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		begin := time.Now()
+		result, err := p.do(ctx)
+		if err != nil {
+			if ctx.Err() != nil { // what failed did so because it was told to stop
+				return ctx.Err()
+			}
+			return err
+		}
+		fmt.Fprintf(s.Log, "%d/%d %s %s %s (%.1f s)\n", i+1, len(phases), p.name,
+			strings.Repeat(".", max(2, 28-len(p.name))), result, time.Since(begin).Seconds())
+	}
+	if err := s.publish(ctx); err != nil {
+		return err
+	}
+	s.printMaps()
+	s.printAdvice()
+	return nil
+}
+
+// publish moves the finished files to their places, the image last: where it
+// is new, the others are, too. Once begun it is not interrupted.
+func (s *state) publish(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	for _, name := range []string{s.board.FIT.File, "manifest.json", Image} {
+		if err := os.Rename(filepath.Join(s.tmp, name), filepath.Join(s.Out, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// size prints a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

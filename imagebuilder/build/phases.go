@@ -1,0 +1,399 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/firmware"
+	"duostoryteller/imagebuilder/fit"
+	"duostoryteller/imagebuilder/linux"
+	"duostoryteller/imagebuilder/manifest"
+	"duostoryteller/imagebuilder/rootfs"
+)
+
+// share is where the storyteller looks for its files on the board.
+const share = "/usr/share/storyteller"
+
+func (s *state) readBoard(context.Context) (string, error) {
+	dir := filepath.Join(s.Source, "board")
+	b, err := board.Load(dir, s.Board)
+	if err != nil {
+		return "", err
+	}
+	title := b.Title
+	if b.CardOf != "" {
+		if b, err = board.Load(dir, b.CardOf); err != nil {
+			return "", err
+		}
+		title += ", which boots the card of " + b.Title
+	}
+	s.board = b
+	return title, nil
+}
+
+func (s *state) loadFirmware(context.Context) (string, error) {
+	if s.FIP == "" {
+		return "none given; the card will boot in the emulator only", nil
+	}
+	data, im, err := firmware.Load(s.FIP)
+	if err != nil {
+		return "", err
+	}
+	if s.NoSecondCore && im.SecondCore {
+		if data, err = firmware.WithoutSecondCore(data); err != nil {
+			return "", err
+		}
+	}
+	s.fip, s.fipInfo = data, im
+	return fmt.Sprintf("%s, %s", size(int64(len(data))), im.UBoot), nil
+}
+
+// missingConfigurations are those that the firmware asks for and boot.sd lacks.
+func (s *state) missingConfigurations() (missing []string) {
+	for _, want := range s.fipInfo.Configurations {
+		if !slices.ContainsFunc(s.board.FIT.Configurations, func(c board.Configuration) bool { return c.Name == want }) {
+			missing = append(missing, want)
+		}
+	}
+	return missing
+}
+
+// program is one that is compiled from this repository for the board.
+type program struct {
+	pkg  string // import path
+	path string // on the board
+	file string // on the host
+}
+
+func (s *state) compilePrograms(ctx context.Context) (string, error) {
+	s.programs = []program{
+		{pkg: "./app/cmd/init", path: "/sbin/init"},
+		{pkg: "./app/cmd/storyteller", path: "/bin/storyteller"},
+	}
+	var built, files []string
+	for i := range s.programs {
+		p := &s.programs[i]
+		p.file = filepath.Join(s.tmp, path.Base(p.path))
+		out, err := filepath.Abs(p.file)
+		if err != nil {
+			return "", err
+		}
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, p.pkg)
+		cmd.Dir = s.Source
+		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=")
+		if text, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+			return "", errors.New("the go command is missing: install Go and put it into PATH")
+		} else if err != nil {
+			return "", fmt.Errorf("%s does not compile: %w: %s", p.pkg, err, oneLine(text))
+		}
+		info, err := os.Stat(p.file)
+		if err != nil {
+			return "", err
+		}
+		built = append(built, path.Base(p.path)+" "+size(info.Size()))
+		files = append(files, p.file)
+	}
+	var err error
+	s.modules, err = manifest.Modules(ctx, s.Source, files...)
+	return strings.Join(built, ", "), err
+}
+
+// oneLine makes a compiler's report one line, cut short.
+func oneLine(text []byte) string {
+	line := strings.Join(strings.Fields(string(text)), " ")
+	if len(line) > 500 {
+		line = line[:500] + "…"
+	}
+	return line
+}
+
+func (s *state) buildKernel(ctx context.Context) (string, error) {
+	if err := s.findKernel(ctx, s); err != nil {
+		return "", err
+	}
+	how := "built"
+	if s.kernel.Cached {
+		how = "from the cache"
+	}
+	return fmt.Sprintf("Linux %s, %s", s.kernel.Release, how), nil
+}
+
+// builtKernel fetches the kernel's source and builds it, or takes the result of
+// an earlier build from the cache.
+func builtKernel(ctx context.Context, s *state) (err error) {
+	if err := linux.CheckTools(); err != nil { // before the source is fetched
+		return err
+	}
+	if s.KernelSource != "" {
+		s.source, err = linux.ArchiveSource(s.KernelSource, s.KernelSHA256)
+	} else {
+		s.source, err = linux.DebianSource(ctx, s.Cache, s.DebianMirror, s.AptProgress)
+	}
+	if err != nil {
+		return err
+	}
+	o := linux.Options{Source: s.source, Fragments: s.board.Kernel.Fragments, DTS: s.board.Kernel.DeviceTrees, CacheDir: s.Cache}
+	if s.Progress != nil {
+		o.Progress = func(done, about int) { s.Progress("kernel", int64(done), int64(about)) }
+	}
+	s.kernel, err = linux.Build(ctx, o)
+	return err
+}
+
+func (s *state) writeBoot(context.Context) (string, error) {
+	kernel, err := os.ReadFile(s.kernel.Image)
+	if err != nil {
+		return "", err
+	}
+	d := s.board.FIT
+	spec := fit.Spec{
+		Description: "Duo Storyteller: Linux " + s.kernel.Release,
+		Kernel:      kernel, KernelLoad: d.KernelLoad, KernelEntry: d.KernelEntry, MaxSize: d.MaxSize,
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.kernel.DTBs)) {
+		data, err := os.ReadFile(s.kernel.DTBs[name])
+		if err != nil {
+			return "", err
+		}
+		spec.DeviceTrees = append(spec.DeviceTrees, fit.DeviceTree{Name: name, Data: data})
+	}
+	for _, c := range d.Configurations {
+		spec.Configurations = append(spec.Configurations, fit.Configuration(c))
+	}
+	var text bytes.Buffer
+	if err := fit.Write(&text, spec); err != nil {
+		return "", err
+	}
+	s.bootFile = filepath.Join(s.tmp, d.File)
+	if err := os.WriteFile(s.bootFile, text.Bytes(), 0o644); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d configurations", size(int64(text.Len())), len(d.Configurations)), nil
+}
+
+// writeRoot gathers what the board's root file system has and writes it.
+func (s *state) writeRoot(context.Context) (string, error) {
+	tree := new(rootfs.Tree)
+	if err := tree.Add(rootfs.MountPoints()...); err != nil {
+		return "", err
+	}
+	type hostFile struct {
+		path, source string
+		mode         fs.FileMode
+	}
+	files := []hostFile{
+		{share + "/model.bin", s.model.checkpoint.path, 0o644},
+		{share + "/tokenizer.bin", s.model.tokenizer.path, 0o644},
+		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
+	}
+	for _, p := range s.programs {
+		files = append(files, hostFile{p.path, p.file, 0o755})
+	}
+	for _, h := range files {
+		f, err := rootfs.HostFile(h.path, h.mode, h.source)
+		if err != nil {
+			return "", err
+		}
+		if err := tree.Add(f); err != nil {
+			return "", err
+		}
+	}
+	for _, m := range s.modules {
+		if m.LicenceText == nil {
+			continue
+		}
+		if err := tree.Add(rootfs.Bytes("/usr/share/licences/"+m.Name+"/LICENCE", 0o644, m.LicenceText)); err != nil {
+			return "", err
+		}
+	}
+	if dir := filepath.Join(s.Source, "overlay", "root"); exists(dir) {
+		if err := tree.AddTree("/", dir); err != nil {
+			return "", err
+		}
+	}
+	if have := s.board.Card.RootSize; tree.Size() > have {
+		return "", fmt.Errorf("the root file system's files have %s, its partition %s: enlarge root_size in %s", size(tree.Size()), size(have), filepath.Join(s.board.Dir, "board.toml"))
+	}
+	s.rootFile = filepath.Join(s.tmp, "root.erofs")
+	out, err := os.Create(s.rootFile)
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	if err := tree.Write(out, s.Time, s.tmp); err != nil {
+		return "", err
+	}
+	s.rootTree = tree
+	info, err := out.Stat()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d entries", size(info.Size()), len(tree.Files())), out.Close()
+}
+
+func exists(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
+
+// cardInfo is what is known of the card once it is written.
+type cardInfo struct {
+	signature uint32
+	files     []card.File
+	image     file
+}
+
+func (s *state) writeCard(context.Context) (string, error) {
+	root, err := os.Open(s.rootFile)
+	if err != nil {
+		return "", err
+	}
+	defer root.Close()
+	info, err := root.Stat()
+	if err != nil {
+		return "", err
+	}
+	if s.layout.files, err = s.bootFiles(); err != nil {
+		return "", err
+	}
+	out, err := os.Create(filepath.Join(s.tmp, Image))
+	if err != nil {
+		return "", err
+	}
+	defer out.Close()
+	c := s.board.Card
+	s.layout.signature, err = card.Write(out, card.Spec{
+		Layout: card.Layout{BootStart: c.BootStart, BootSize: c.BootSize, RootStart: c.RootStart, RootSize: c.RootSize},
+		Label:  c.BootLabel, Files: s.layout.files,
+		Root: root, RootSize: info.Size(), Time: s.Time,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := out.Close(); err != nil {
+		return "", err
+	}
+	s.layout.image, err = describe(out.Name(), "")
+	return fmt.Sprintf("%s, SHA-256 %.12s…", size(s.layout.image.size), s.layout.image.sha256), err
+}
+
+// bootFiles are the files of the FAT partition: boot.sd, those of overlay/boot
+// and, where it was given, fip.bin.
+func (s *state) bootFiles() ([]card.File, error) {
+	boot, err := os.ReadFile(s.bootFile)
+	if err != nil {
+		return nil, err
+	}
+	var files []card.File
+	if s.fip != nil {
+		files = append(files, card.File{Name: "fip.bin", Data: s.fip})
+	}
+	files = append(files, card.File{Name: s.board.FIT.File, Data: boot})
+	dir := filepath.Join(s.Source, "overlay", "boot")
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			return nil, fmt.Errorf("%s is no regular file: the FAT partition has files in its root directory only", filepath.Join(dir, e.Name()))
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, card.File{Name: e.Name(), Data: data})
+	}
+	return files, nil
+}
+
+func (s *state) writeManifest(context.Context) (string, error) {
+	im := s.layout.image
+	m := manifest.Manifest{
+		Image: manifest.Image{
+			File: Image, Size: im.size, SHA256: im.sha256,
+			Signature: fmt.Sprintf("%08x", s.layout.signature), RootUUID: fmt.Sprintf("%08x-02", s.layout.signature),
+		},
+		Board: s.board.Name, BuiltWith: []string{s.kernel.Compiler},
+	}
+	add := func(c manifest.Component) { m.Components = append(m.Components, c) }
+	for _, mod := range s.modules {
+		add(mod.Component)
+		if mod.Name == "go" {
+			m.BuiltWith = append(m.BuiltWith, mod.Version)
+		}
+	}
+	for _, p := range s.programs {
+		sum, _, err := fetch.Sum(p.file)
+		if err != nil {
+			return "", err
+		}
+		add(manifest.Component{Name: p.path, Kind: "program", Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
+	}
+	add(manifest.Component{Name: "linux", Kind: "kernel", Version: s.kernel.Release,
+		Source: strings.TrimSpace(fmt.Sprintf("%s %s, %s", s.source.Name, s.source.Version, s.source.Origin)), Hash: "sha256:" + s.source.SHA256,
+		Licence: "GPL-2.0-only WITH Linux-syscall-note", Note: "the hash is the source's; its configuration: board/*/kernel.fragment"})
+	for _, f := range []struct {
+		file
+		kind, licence string
+	}{
+		{s.model.checkpoint, "checkpoint", s.licence(s.model.checkpoint, s.board.Model, "MIT")},
+		{s.model.tokenizer, "tokenizer", s.licence(s.model.tokenizer, s.board.Tokenizer, "LicenseRef-Llama-2")},
+	} {
+		add(manifest.Component{Name: f.name, Kind: f.kind, Source: f.source, Hash: "sha256:" + f.sha256, Licence: f.licence, Note: strings.TrimPrefix(f.note, "; ")})
+	}
+	for _, f := range s.layout.files {
+		sum := sha256.Sum256(f.Data)
+		c := manifest.Component{Name: f.Name, Kind: "file in the FAT partition", Hash: "sha256:" + hex.EncodeToString(sum[:]), Licence: projectLicence(s.Source)}
+		switch f.Name {
+		case "fip.bin":
+			c.Kind, c.Version, c.Licence = "firmware", s.fipInfo.UBoot, "LicenseRef-vendor"
+			c.Source = "given by --fip"
+			if s.NoSecondCore {
+				c.Note = "patched: starts nothing on the second core"
+			}
+		case s.board.FIT.File:
+			c.Licence, c.Note = "GPL-2.0-only WITH Linux-syscall-note", "kernel and device trees"
+		}
+		add(c)
+	}
+	text, err := m.JSON()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d components", len(m.Components)), os.WriteFile(filepath.Join(s.tmp, "manifest.json"), text, 0o644)
+}
+
+// licence is known of the pinned file; of another one nothing is.
+func (s *state) licence(f file, pinned board.File, known string) string {
+	switch {
+	case f.sha256 == pinned.SHA256:
+		return known
+	case f.name == standIn:
+		return "CC0-1.0"
+	}
+	return "NOASSERTION"
+}
+
+// projectLicence reads the project's licence, if it states one.
+func projectLicence(dir string) string {
+	if id, _, err := manifest.Licence(dir); err == nil {
+		return id
+	}
+	return "NOASSERTION"
+}

@@ -1,0 +1,71 @@
+package build
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"duostoryteller/imagebuilder/rootfs"
+)
+
+// printMaps prints where everything lies on the card and in the memory.
+func (s *state) printMaps() {
+	w := tabwriter.NewWriter(s.Log, 0, 0, 2, ' ', tabwriter.AlignRight)
+	defer w.Flush()
+	c := s.board.Card
+	fmt.Fprintf(w, "\nThe card, %s:\n", filepath.Join(s.Out, Image))
+	row := func(at, n int64, what string) {
+		fmt.Fprintf(w, "%s\t%s\t  %s\n", size(at), size(n), what)
+	}
+	row(0, 512, fmt.Sprintf("master boot record, disk signature %08x", s.layout.signature))
+	row(c.BootStart, c.BootSize, "partition 1: FAT32 "+c.BootLabel)
+	for _, f := range s.layout.files {
+		fmt.Fprintf(w, "\t%s\t    %s\n", size(int64(len(f.Data))), f.Name)
+	}
+	row(c.RootStart, c.RootSize, fmt.Sprintf("partition 2: EROFS, read-only, PARTUUID=%08x-02", s.layout.signature))
+	files := s.rootTree.Files()
+	slices.SortStableFunc(files, func(a, b rootfs.File) int { return cmp.Compare(b.Size, a.Size) })
+	for _, f := range files[:min(len(files), 6)] {
+		fmt.Fprintf(w, "\t%s\t    %s\n", size(f.Size), f.Path)
+	}
+
+	total := s.board.Memory.Size
+	fmt.Fprintf(w, "\nThe memory of %s, %s, as planned in its board.toml:\n", s.board.Title, size(int64(total)))
+	for _, share := range s.board.Budget.Shares() {
+		fmt.Fprintf(w, "\t%s\t  %s\n", size(int64(share.Bytes)), share.Name)
+	}
+	fmt.Fprintf(w, "\t%s\t  not planned\n", size(int64(total-s.board.Budget.Total())))
+}
+
+// printAdvice says what to do with the image, and what it lacks for a board.
+func (s *state) printAdvice() {
+	if s.model.checkpoint.note != "" {
+		fmt.Fprintf(s.Log, "\nThe checkpoint is %s%s.\n", s.model.checkpoint.name, s.model.checkpoint.note)
+	}
+	if s.fip == nil {
+		fmt.Fprintf(s.Log, `
+Missing for a real board: the vendor's fip.bin (DRAM set-up, OpenSBI, U-Boot).
+The emulator does not need it: make run
+To get it, download the board's official SD image from Milk-V's duo-buildroot-sdk
+releases (https://github.com/milkv-duo/duo-buildroot-sdk/releases), unpack it, and
+    make image FIP=path/to/milkv-duo-sd-….img     (a fip.bin will do as well)
+`)
+		return
+	}
+	for _, name := range s.missingConfigurations() {
+		fmt.Fprintf(s.Log, "\nWarning: this fip.bin's U-Boot asks boot.sd for %s, which is not in it: it will not boot.\nAdd the name to [[fit.configurations]] in %s.\n", name, filepath.Join(s.board.Dir, "board.toml"))
+	}
+	if len(s.fipInfo.Configurations) == 0 {
+		fmt.Fprintf(s.Log, "\nWarning: this fip.bin's U-Boot does not say which configuration of boot.sd it boots; boot.sd has %s.\n", strings.Join(s.configurations(), ", "))
+	}
+}
+
+func (s *state) configurations() (names []string) {
+	for _, c := range s.board.FIT.Configurations {
+		names = append(names, c.Name)
+	}
+	return names
+}
