@@ -36,7 +36,7 @@ type Suite struct {
 	Mirror     string    // e.g. a URL ending in /debian; empty: the host's own, see HostMirror
 	Name       string    // e.g. "trixie-backports"
 	Components []string  // empty: main
-	Arch       string    // Debian's name, e.g. "amd64", "riscv64"
+	Arch       string    // Debian's name, e.g. "amd64", "riscv64"; empty: the host's
 	Progress   io.Writer // apt's own progress goes here; nil: nowhere
 }
 
@@ -84,6 +84,13 @@ func open(ctx context.Context, cacheDir string, s Suite, keyring string) (*Archi
 		if s.Mirror, err = HostMirror(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if s.Arch == "" {
+		out, err := exec.CommandContext(ctx, "dpkg", "--print-architecture").Output()
+		if err != nil {
+			return nil, fmt.Errorf("debian: dpkg --print-architecture: %w", explain(err))
+		}
+		s.Arch = strings.TrimSpace(string(out))
 	}
 	if len(s.Components) == 0 {
 		s.Components = []string{"main"}

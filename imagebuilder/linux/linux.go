@@ -28,7 +28,7 @@ import (
 const cross = "riscv64-linux-gnu-"
 
 // aboutObjects is roughly how many files a build compiles, for the progress shown.
-const aboutObjects = 1300
+const aboutObjects = 1020
 
 // tools are what a build runs on the host, and the Debian package of each.
 var tools = [...]struct{ name, pkg string }{

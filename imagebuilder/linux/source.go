@@ -33,7 +33,7 @@ type Source struct {
 func DebianSource(ctx context.Context, cacheDir, mirror string, progress io.Writer) (Source, error) {
 	const suite = "trixie-backports"
 	a, err := debian.Open(ctx, filepath.Join(cacheDir, "debian"), debian.Suite{
-		Mirror: mirror, Name: suite, Arch: "riscv64", Progress: progress,
+		Mirror: mirror, Name: suite, Progress: progress, // sources are for all architectures
 	})
 	if err != nil {
 		return Source{}, err
