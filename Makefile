@@ -1,0 +1,56 @@
+# Duo Storyteller. The verbs have their long form in: go run ./imagebuilder/cmd/imagebuilder help
+#
+#   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
+#                          a fip.bin or an official image, MODEL= and TOKENIZER= others
+#   make run               boot that image in an emulated machine with 64 MB
+#   make test              everything that is tested without a board
+#   make clean             remove out/ (the cache with the kernel stays)
+
+IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
+
+# Debian and Ubuntu packages by purpose. "a|b" is whichever this release has.
+IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
+RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
+TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg qemu-user-static|qemu-user
+
+# Packages whose tests run goroutines against each other.
+RACE := $(wildcard app/story app/voice/... app/voice app/sound app/web imagebuilder/fetch)
+
+# $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
+# no network when nothing is. apt's answer decides between alternatives, so the
+# lists are brought up to date before it is asked.
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+APT  := $(SUDO) apt-get -q -o DPkg::Lock::Timeout=600
+define tools
+@command -v dpkg-query >/dev/null || { echo "no dpkg here: see that the equivalents of these are installed: $(1)"; exit 0; }; \
+has() { dpkg-query -W -f '$${Status}' "$$1" 2>/dev/null | grep -q '^install ok installed'; }; \
+offers() { apt-cache policy "$$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }; \
+want() { for p in $$(echo "$$1" | tr '|' ' '); do has $$p && return; offers $$p && echo $$p && return; done; echo "$${1%%|*}"; }; \
+missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
+test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
+endef
+
+.PHONY: help image run test clean
+help:
+	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
+
+image:
+	$(call tools,$(IMAGE_TOOLS))
+	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)')
+	@echo
+	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
+	@echo "    sudo dd if=out/storyteller.img of=/dev/sdX bs=4M conv=fsync status=progress"
+
+run:
+	$(call tools,$(RUN_TOOLS))
+	@test -e out/storyteller.img || $(MAKE) image
+	$(IMAGEBUILDER) run
+
+test:
+	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
+	go vet ./...
+	$(if $(RACE),go test -race $(RACE:%=./%))
+	go test -timeout 60m ./...
+
+clean:
+	rm -rf out
