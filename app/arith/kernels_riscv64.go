@@ -1,0 +1,129 @@
+package arith
+
+// native tries the vector units in a child process: riscv_hwprobe is not answered by user-mode emulators
+// and says of T-Head's unit only what the kernel was told, which QEMU's thead-c906 machine gets wrong
+// (it claims a unit that it cannot execute). An instruction that the processor or the kernel
+// refuses kills the child with SIGILL, and nothing else.
+func native() []*Set {
+	var sets []*Set
+	if trial10() {
+		sets = append(sets, &Set{"rvv10", rvv10})
+	}
+	if trial071() {
+		sets = append(sets, &Set{"rvv071", rvv071})
+	}
+	return sets
+}
+
+func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
+	switch u {
+	case rvv071:
+		switch k {
+		case 1:
+			blockF32x1RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6RVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		}
+	case rvv10:
+		switch k {
+		case 1:
+			blockF32x1RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6RVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		}
+	default:
+		blockF32Go(dst, stride, w, x, n, k)
+	}
+}
+
+func (u unit) sums48(dst, w, x []float32, n, rowStride, blockStride int) {
+	switch u {
+	case rvv071:
+		sums48RVV071(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
+	case rvv10:
+		sums48RVV10(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
+	default:
+		sums48Go(dst, w, x, n, rowStride, blockStride)
+	}
+}
+
+func (u unit) sums16(dst, w, x []float32, n, rowStride int) {
+	switch u {
+	case rvv071:
+		sums16RVV071(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
+	case rvv10:
+		sums16RVV10(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
+	default:
+		sums16Go(dst, w, x, n, rowStride)
+	}
+}
+
+func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, n, k int, sums []int32) {
+	switch u {
+	case rvv071:
+		switch k {
+		case 1:
+			blockI4x1RVV071(&dst[0], &w[0], &x[0], n, int(sums[0]))
+		case 2:
+			blockI4x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
+			blockI4x2RVV071(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+		case 3:
+			blockI4x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
+			blockI4x3RVV071(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+		}
+	case rvv10:
+		switch k {
+		case 1:
+			blockI4x1RVV10(&dst[0], &w[0], &x[0], n, int(sums[0]))
+		case 2:
+			blockI4x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
+			blockI4x2RVV10(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+		case 3:
+			blockI4x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
+			blockI4x3RVV10(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+		}
+	default:
+		blockI4Go(dst, stride, w, x, xStride, n, k)
+	}
+}
+
+func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, n, k int) {
+	switch u {
+	case rvv071:
+		switch k {
+		case 1:
+			blockI8x1RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+		case 2:
+			blockI8x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+		case 3:
+			blockI8x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+		}
+	case rvv10:
+		switch k {
+		case 1:
+			blockI8x1RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+		case 2:
+			blockI8x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+		case 3:
+			blockI8x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+		}
+	default:
+		blockI8Go(dst, stride, w, x, xStride, n, k)
+	}
+}

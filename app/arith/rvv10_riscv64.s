@@ -1,0 +1,26 @@
+#include "textflag.h"
+
+// RISC-V vector 1.0.
+#define SET_E8M2	VSETVLI X5, E8, M2, TA, MA, X0
+#define SET_E8M4	VSETVLI X5, E8, M4, TA, MA, X0
+#define SET_E16M4	VSETVLI X5, E16, M4, TA, MA, X0
+#define SET_E16M8	VSETVLI X5, E16, M8, TA, MA, X0
+#define SET_E32M4	VSETVLI X5, E32, M4, TA, MA, X0
+#define SET_E32M8	VSETVLI X5, E32, M8, TA, MA, X0
+
+#define blockF32x1	·blockF32x1RVV10
+#define blockF32x2	·blockF32x2RVV10
+#define blockF32x3	·blockF32x3RVV10
+#define blockF32x4	·blockF32x4RVV10
+#define blockF32x5	·blockF32x5RVV10
+#define blockF32x6	·blockF32x6RVV10
+#define sums48	·sums48RVV10
+#define sums16	·sums16RVV10
+#define blockI4x1	·blockI4x1RVV10
+#define blockI4x2	·blockI4x2RVV10
+#define blockI4x3	·blockI4x3RVV10
+#define blockI8x1	·blockI8x1RVV10
+#define blockI8x2	·blockI8x2RVV10
+#define blockI8x3	·blockI8x3RVV10
+
+#include "rvv_riscv64.h"

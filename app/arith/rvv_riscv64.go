@@ -1,0 +1,93 @@
+package arith
+
+//go:noescape
+func blockF32x1RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x2RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x3RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x4RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x5RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x6RVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func sums48RVV071(dst, w, x *float32, n, rowStride, blockStride int)
+
+//go:noescape
+func sums16RVV071(dst, w, x *float32, n, rowStride, lanes int)
+
+//go:noescape
+func blockI4x1RVV071(dst *int32, w *byte, x *int8, n, sum int)
+
+//go:noescape
+func blockI4x2RVV071(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+
+//go:noescape
+func blockI4x3RVV071(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+
+//go:noescape
+func blockI8x1RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+
+//go:noescape
+func blockI8x2RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+
+//go:noescape
+func blockI8x3RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+
+//go:noescape
+func blockF32x1RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x2RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x3RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x4RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x5RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x6RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func sums48RVV10(dst, w, x *float32, n, rowStride, blockStride int)
+
+//go:noescape
+func sums16RVV10(dst, w, x *float32, n, rowStride, lanes int)
+
+//go:noescape
+func blockI4x1RVV10(dst *int32, w *byte, x *int8, n, sum int)
+
+//go:noescape
+func blockI4x2RVV10(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+
+//go:noescape
+func blockI4x3RVV10(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+
+//go:noescape
+func blockI8x1RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+
+//go:noescape
+func blockI8x2RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+
+//go:noescape
+func blockI8x3RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+
+// trial runs one instruction of a vector unit in a child process and reports whether the child survived.
+//
+//go:noescape
+func trial071() bool
+
+//go:noescape
+func trial10() bool

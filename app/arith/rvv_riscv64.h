@@ -1,0 +1,470 @@
+// The kernels for RISC-V vector units, one body for version 0.7.1 and version 1.0. The
+// including file defines SET_*, which set vl to X5 elements and the type they name, and the
+// functions' names. Every other vector instruction here has the same bits in both versions:
+//
+//   VLE8V, VLE32V, VSE32V  only where the element width is the type's, 0.7.1's vlbu, vlwu, vsw
+//   no masks, no tails     0.7.1 has another mask layout and zeroes tails
+//   no split groups        half of a group is another register at each VLEN: VSLIDEDOWNVX
+//
+// A C906 charges an instruction by its group's registers, not by vl, and a scalar one like
+// a vector register's half: so groups are as long as the accumulators allow, loops are
+// unrolled eightfold, and scalars are loaded at constant offsets.
+//
+// X5 vl, X10 dst, X11 its stride, X12 w, X13-X18 x by position, X20 and X21 where w ends
+// for the unrolled and for the single loop.
+
+// A loop over n columns: w + 64n is the end, STEP(byte offset in x) one column, BUMP moves x.
+#define COLUMNS(SHIFT) \
+	AND	$~7, X19, X20 \
+	SLL	$SHIFT, X20 \
+	ADD	X12, X20 \
+	SLL	$SHIFT, X19, X21 \
+	ADD	X12, X21
+
+// float32: 16 rows (e32,m4) by up to six positions.
+
+#define F32_ENTER \
+	MOV	dst+0(FP), X10 \
+	MOV	stride+8(FP), X11 \
+	SLL	$2, X11 \
+	MOV	w+16(FP), X12 \
+	MOV	x+24(FP), X13 \
+	MOV	xStride+32(FP), X6 \
+	SLL	$2, X6 \
+	ADD	X6, X13, X14 \
+	ADD	X6, X14, X15 \
+	ADD	X6, X15, X16 \
+	ADD	X6, X16, X17 \
+	ADD	X6, X17, X18 \
+	MOV	n+40(FP), X19 \
+	COLUMNS(6) \
+	MOV	$16, X5 \
+	SET_E32M4
+
+#define F32_WEIGHTS \
+	VLE32V	(X12), V0 \
+	ADD	$64, X12
+
+// The product is rounded before it is added: two instructions, never a fused one.
+#define F32_TERM(F, ACC) \
+	VFMULVF	F, V0, V4 \
+	VFADDVV	V4, ACC, ACC
+
+#define F32_STORE(ACC) \
+	VSE32V	ACC, (X10) \
+	ADD	X11, X10
+
+#define STEP1(o) F32_WEIGHTS; MOVF o(X13), F0; F32_TERM(F0, V8)
+#define STEP2(o) F32_WEIGHTS; MOVF o(X13), F0; MOVF o(X14), F1; F32_TERM(F0, V8); F32_TERM(F1, V12)
+#define STEP3(o) F32_WEIGHTS; MOVF o(X13), F0; MOVF o(X14), F1; MOVF o(X15), F2; F32_TERM(F0, V8); F32_TERM(F1, V12); F32_TERM(F2, V16)
+#define STEP4(o) F32_WEIGHTS; MOVF o(X13), F0; MOVF o(X14), F1; MOVF o(X15), F2; MOVF o(X16), F3; F32_TERM(F0, V8); F32_TERM(F1, V12); F32_TERM(F2, V16); F32_TERM(F3, V20)
+#define STEP5(o) F32_WEIGHTS; MOVF o(X13), F0; MOVF o(X14), F1; MOVF o(X15), F2; MOVF o(X16), F3; MOVF o(X17), F4; F32_TERM(F0, V8); F32_TERM(F1, V12); F32_TERM(F2, V16); F32_TERM(F3, V20); F32_TERM(F4, V24)
+#define STEP6(o) F32_WEIGHTS; MOVF o(X13), F0; MOVF o(X14), F1; MOVF o(X15), F2; MOVF o(X16), F3; MOVF o(X17), F4; MOVF o(X18), F5; F32_TERM(F0, V8); F32_TERM(F1, V12); F32_TERM(F2, V16); F32_TERM(F3, V20); F32_TERM(F4, V24); F32_TERM(F5, V28)
+
+#define BUMP1(b) ADD $b, X13
+#define BUMP2(b) BUMP1(b); ADD $b, X14
+#define BUMP3(b) BUMP2(b); ADD $b, X15
+#define BUMP4(b) BUMP3(b); ADD $b, X16
+#define BUMP5(b) BUMP4(b); ADD $b, X17
+#define BUMP6(b) BUMP5(b); ADD $b, X18
+
+#define F32_LOOP(STEP, BUMP) \
+	BEQ	X12, X20, rest \
+unrolled: \
+	STEP(0); STEP(4); STEP(8); STEP(12); STEP(16); STEP(20); STEP(24); STEP(28) \
+	BUMP(32) \
+	BNE	X12, X20, unrolled \
+rest: \
+	BEQ	X12, X21, done \
+	STEP(0) \
+	BUMP(4) \
+	JMP	rest \
+done:
+
+// func blockF32x1(dst *float32, stride int, w, x *float32, xStride, n int)
+TEXT blockF32x1(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	F32_LOOP(STEP1, BUMP1)
+	F32_STORE(V8)
+	RET
+
+TEXT blockF32x2(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	VMVVI	$0, V12
+	F32_LOOP(STEP2, BUMP2)
+	F32_STORE(V8)
+	F32_STORE(V12)
+	RET
+
+TEXT blockF32x3(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	VMVVI	$0, V12
+	VMVVI	$0, V16
+	F32_LOOP(STEP3, BUMP3)
+	F32_STORE(V8)
+	F32_STORE(V12)
+	F32_STORE(V16)
+	RET
+
+TEXT blockF32x4(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	VMVVI	$0, V12
+	VMVVI	$0, V16
+	VMVVI	$0, V20
+	F32_LOOP(STEP4, BUMP4)
+	F32_STORE(V8)
+	F32_STORE(V12)
+	F32_STORE(V16)
+	F32_STORE(V20)
+	RET
+
+TEXT blockF32x5(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	VMVVI	$0, V12
+	VMVVI	$0, V16
+	VMVVI	$0, V20
+	VMVVI	$0, V24
+	F32_LOOP(STEP5, BUMP5)
+	F32_STORE(V8)
+	F32_STORE(V12)
+	F32_STORE(V16)
+	F32_STORE(V20)
+	F32_STORE(V24)
+	RET
+
+TEXT blockF32x6(SB), NOSPLIT, $0-48
+	F32_ENTER
+	VMVVI	$0, V8
+	VMVVI	$0, V12
+	VMVVI	$0, V16
+	VMVVI	$0, V20
+	VMVVI	$0, V24
+	VMVVI	$0, V28
+	F32_LOOP(STEP6, BUMP6)
+	F32_STORE(V8)
+	F32_STORE(V12)
+	F32_STORE(V16)
+	F32_STORE(V20)
+	F32_STORE(V24)
+	F32_STORE(V28)
+	RET
+
+// One vector, three blocks: X12, X13, X14 walk down their columns by X15 bytes, X16 is x.
+#define SUMS48(o) \
+	MOVF	o(X16), F0 \
+	VLE32V	(X12), V0 \
+	ADD	X15, X12 \
+	VLE32V	(X13), V4 \
+	ADD	X15, X13 \
+	VLE32V	(X14), V8 \
+	ADD	X15, X14 \
+	VFMULVF	F0, V0, V0 \
+	VFADDVV	V0, V12, V12 \
+	VFMULVF	F0, V4, V4 \
+	VFADDVV	V4, V16, V16 \
+	VFMULVF	F0, V8, V8 \
+	VFADDVV	V8, V20, V20
+
+// func sums48(dst, w, x *float32, n, rowStride, blockStride int), strides in elements
+TEXT sums48(SB), NOSPLIT, $0-48
+	MOV	dst+0(FP), X10
+	MOV	w+8(FP), X12
+	MOV	x+16(FP), X16
+	MOV	n+24(FP), X19
+	MOV	rowStride+32(FP), X15
+	SLL	$2, X15
+	MOV	blockStride+40(FP), X6
+	SLL	$2, X6
+	ADD	X6, X12, X13
+	ADD	X6, X13, X14
+	AND	$~7, X19, X20
+	SLL	$2, X20
+	ADD	X16, X20
+	SLL	$2, X19, X21
+	ADD	X16, X21
+	MOV	$16, X5
+	SET_E32M4
+	VMVVI	$0, V12
+	VMVVI	$0, V16
+	VMVVI	$0, V20
+	BEQ	X16, X20, rest
+unrolled:
+	SUMS48(0)
+	SUMS48(4)
+	SUMS48(8)
+	SUMS48(12)
+	SUMS48(16)
+	SUMS48(20)
+	SUMS48(24)
+	SUMS48(28)
+	ADD	$32, X16
+	BNE	X16, X20, unrolled
+rest:
+	BEQ	X16, X21, done
+	SUMS48(0)
+	ADD	$4, X16
+	JMP	rest
+done:
+	VSE32V	V12, (X10)
+	ADD	$64, X10
+	VSE32V	V16, (X10)
+	ADD	$64, X10
+	VSE32V	V20, (X10)
+	RET
+
+// func sums16(dst, w, x *float32, n, rowStride, lanes int)
+TEXT sums16(SB), NOSPLIT, $0-48
+	MOV	dst+0(FP), X10
+	MOV	w+8(FP), X12
+	MOV	x+16(FP), X16
+	MOV	n+24(FP), X19
+	MOV	rowStride+32(FP), X15
+	SLL	$2, X15
+	MOV	lanes+40(FP), X5
+	SLL	$2, X19
+	ADD	X16, X19
+	SET_E32M4
+	VMVVI	$0, V12
+loop:
+	MOVF	(X16), F0
+	VLE32V	(X12), V0
+	ADD	X15, X12
+	ADD	$4, X16
+	VFMULVF	F0, V0, V0
+	VFADDVV	V0, V12, V12
+	BNE	X16, X19, loop
+	VSE32V	V12, (X10)
+	RET
+
+// int4: a byte b holds rows r (low, plus 8) and r+64 (high, signed). Two 16-bit sums a pair,
+//	V = Σ x*b = L + 8*Σx + 16*H   and   H = Σ x*(b>>4),
+// start at -8*Σx and 0; then L = V - 16*H modulo 2^16, and L itself fits by the
+// choice of the segment.
+
+// func blockI4x1(dst *int32, w *byte, x *int8, n, sum int): 128 rows, one position.
+#define I4X1(o, B, S) \
+	VLE8V	(X12), B \
+	ADD	$64, X12 \
+	MOVB	o(X13), X15 \
+	VSRAVI	$4, B, S \
+	VWMACCVX	B, X15, V0 \
+	VWMACCVX	S, X15, V8
+
+// ADD_SUMS adds X5 = 32 sums of 16 bits to those of 32 bits at X10, by way of V24.
+#define ADD_SUMS(ACC) \
+	SET_E32M8 \
+	VLE32V	(X10), V24 \
+	SET_E16M4 \
+	VWADDWV	ACC, V24, V24 \
+	SET_E32M8 \
+	VSE32V	V24, (X10)
+
+// ADD_SUMS64 adds 64; X6 is 32.
+#define ADD_SUMS64(ACC) \
+	MOV	$32, X5 \
+	ADD_SUMS(ACC) \
+	ADD	$128, X10 \
+	MOV	$64, X5 \
+	SET_E16M8 \
+	VSLIDEDOWNVX	X6, ACC, ACC \
+	MOV	$32, X5 \
+	ADD_SUMS(ACC) \
+	ADD	$128, X10
+
+TEXT blockI4x1(SB), NOSPLIT, $0-40
+	MOV	dst+0(FP), X10
+	MOV	w+8(FP), X12
+	MOV	x+16(FP), X13
+	MOV	n+24(FP), X19
+	MOV	sum+32(FP), X14
+	SLL	$3, X14
+	NEG	X14, X14
+	COLUMNS(6)
+	MOV	$64, X5
+	SET_E16M8
+	VMVVX	X14, V0
+	VMVVI	$0, V8
+	SET_E8M4
+	BEQ	X12, X20, rest
+unrolled:
+	I4X1(0, V16, V20)
+	I4X1(1, V24, V28)
+	I4X1(2, V16, V20)
+	I4X1(3, V24, V28)
+	I4X1(4, V16, V20)
+	I4X1(5, V24, V28)
+	I4X1(6, V16, V20)
+	I4X1(7, V24, V28)
+	ADD	$8, X13
+	BNE	X12, X20, unrolled
+rest:
+	BEQ	X12, X21, done
+	I4X1(0, V16, V20)
+	ADD	$1, X13
+	JMP	rest
+done:
+	SET_E16M8
+	VSLLVI	$4, V8, V16
+	VSUBVV	V16, V0, V0
+	MOV	$32, X6
+	ADD_SUMS64(V0)
+	ADD_SUMS64(V8)
+	RET
+
+// 32 + 32 rows of a block by two or three positions.
+#define I4_ENTER \
+	MOV	dst+0(FP), X10 \
+	MOV	stride+8(FP), X11 \
+	SLL	$2, X11 \
+	MOV	w+16(FP), X12 \
+	MOV	x+24(FP), X13 \
+	MOV	xStride+32(FP), X6 \
+	ADD	X6, X13, X14 \
+	ADD	X6, X14, X15 \
+	MOV	n+40(FP), X19 \
+	MOV	sums+48(FP), X9 \
+	COLUMNS(6) \
+	MOV	$32, X5 \
+	SET_E16M4
+
+#define I4_START(o, V, H) \
+	MOVW	o(X9), X7 \
+	SLL	$3, X7 \
+	NEG	X7, X7 \
+	VMVVX	X7, V \
+	VMVVI	$0, H
+
+#define I4_WEIGHTS(B, S) \
+	VLE8V	(X12), B \
+	ADD	$64, X12 \
+	VSRAVI	$4, B, S
+
+#define I4_TERM(B, S, X, V, H) \
+	VWMACCVX	B, X, V \
+	VWMACCVX	S, X, H
+
+#define I4X2(o, B, S) I4_WEIGHTS(B, S); MOVB o(X13), X22; MOVB o(X14), X23; I4_TERM(B, S, X22, V0, V4); I4_TERM(B, S, X23, V8, V12)
+#define I4X3(o, B, S) I4_WEIGHTS(B, S); MOVB o(X13), X22; MOVB o(X14), X23; MOVB o(X15), X24; I4_TERM(B, S, X22, V0, V4); I4_TERM(B, S, X23, V8, V12); I4_TERM(B, S, X24, V16, V20)
+
+#define I4_LOOP(STEP, BUMP) \
+	SET_E8M2 \
+	BEQ	X12, X20, rest \
+unrolled: \
+	STEP(0, V24, V26); STEP(1, V28, V30); STEP(2, V24, V26); STEP(3, V28, V30) \
+	STEP(4, V24, V26); STEP(5, V28, V30); STEP(6, V24, V26); STEP(7, V28, V30) \
+	BUMP(8) \
+	BNE	X12, X20, unrolled \
+rest: \
+	BEQ	X12, X21, done \
+	STEP(0, V24, V26) \
+	BUMP(1) \
+	JMP	rest \
+done:
+
+#define I4_STORE(V, H) \
+	SET_E16M4 \
+	VSLLVI	$4, H, V24 \
+	VSUBVV	V24, V, V \
+	ADD_SUMS(V) \
+	ADD	$256, X10 \
+	ADD_SUMS(H) \
+	ADD	$-256, X10 \
+	ADD	X11, X10
+
+// func blockI4x2(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+TEXT blockI4x2(SB), NOSPLIT, $0-56
+	I4_ENTER
+	I4_START(0, V0, V4)
+	I4_START(4, V8, V12)
+	I4_LOOP(I4X2, BUMP2)
+	I4_STORE(V0, V4)
+	I4_STORE(V8, V12)
+	RET
+
+TEXT blockI4x3(SB), NOSPLIT, $0-56
+	I4_ENTER
+	I4_START(0, V0, V4)
+	I4_START(4, V8, V12)
+	I4_START(8, V16, V20)
+	I4_LOOP(I4X3, BUMP3)
+	I4_STORE(V0, V4)
+	I4_STORE(V8, V12)
+	I4_STORE(V16, V20)
+	RET
+
+// int8: 64 rows (e8,m4 to e16,m8) by up to three positions.
+#define I8_ENTER \
+	MOV	dst+0(FP), X10 \
+	MOV	stride+8(FP), X11 \
+	ADD	$-64, X11 \
+	SLL	$2, X11 \
+	MOV	w+16(FP), X12 \
+	MOV	x+24(FP), X13 \
+	MOV	xStride+32(FP), X6 \
+	ADD	X6, X13, X14 \
+	ADD	X6, X14, X15 \
+	MOV	n+40(FP), X19 \
+	COLUMNS(6) \
+	MOV	$64, X5 \
+	SET_E16M8
+
+#define I8_WEIGHTS(W) \
+	VLE8V	(X12), W \
+	ADD	$64, X12
+
+#define I8X1(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; VWMACCVX W, X22, V0
+#define I8X2(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8
+#define I8X3(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; MOVB o(X15), X24; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8; VWMACCVX W, X24, V16
+
+#define I8_LOOP(STEP, BUMP) \
+	SET_E8M4 \
+	BEQ	X12, X20, rest \
+unrolled: \
+	STEP(0, V24); STEP(1, V28); STEP(2, V24); STEP(3, V28) \
+	STEP(4, V24); STEP(5, V28); STEP(6, V24); STEP(7, V28) \
+	BUMP(8) \
+	BNE	X12, X20, unrolled \
+rest: \
+	BEQ	X12, X21, done \
+	STEP(0, V24) \
+	BUMP(1) \
+	JMP	rest \
+done: \
+	MOV	$32, X6
+
+#define I8_STORE(ACC) \
+	ADD_SUMS64(ACC) \
+	ADD	X11, X10
+
+// func blockI8x1(dst *int32, stride int, w, x *int8, xStride, n int)
+TEXT blockI8x1(SB), NOSPLIT, $0-48
+	I8_ENTER
+	VMVVI	$0, V0
+	I8_LOOP(I8X1, BUMP1)
+	I8_STORE(V0)
+	RET
+
+TEXT blockI8x2(SB), NOSPLIT, $0-48
+	I8_ENTER
+	VMVVI	$0, V0
+	VMVVI	$0, V8
+	I8_LOOP(I8X2, BUMP2)
+	I8_STORE(V0)
+	I8_STORE(V8)
+	RET
+
+TEXT blockI8x3(SB), NOSPLIT, $0-48
+	I8_ENTER
+	VMVVI	$0, V0
+	VMVVI	$0, V8
+	VMVVI	$0, V16
+	I8_LOOP(I8X3, BUMP3)
+	I8_STORE(V0)
+	I8_STORE(V8)
+	I8_STORE(V16)
+	RET
