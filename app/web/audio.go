@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"duostoryteller/app/sentence"
+	"duostoryteller/app/story"
 )
 
 const (
@@ -69,6 +70,9 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	text, ok := nthSentence(ctx, b.story, n)
+	if ctx.Err() != nil {
+		return
+	}
 	if !ok {
 		http.Error(w, fmt.Sprintf("the story has no sentence %d", n), http.StatusNotFound)
 		return
@@ -129,23 +133,23 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 }
 
 // nthSentence returns sentence n of a story, waiting until it is told.
-func nthSentence(ctx context.Context, story Story, n int) (string, bool) {
+func nthSentence(ctx context.Context, s *story.Story, n int) (string, bool) {
 	var splitter sentence.Splitter
-	for cursor := 0; ; {
-		pieces, end, err := story.Next(ctx, cursor)
+	for reader := s.Reader(); ; {
+		next, err := follow(ctx, reader)
 		if err != nil {
 			return "", false
 		}
-		for _, piece := range pieces {
+		for _, piece := range next.pieces {
 			sentences := splitter.Write([]byte(piece))
 			if n < len(sentences) {
 				return sentences[n], true
 			}
 			n -= len(sentences)
 		}
-		if end != nil {
-			return splitter.Flush(), n == 0
+		if next.end != nil {
+			rest := splitter.Flush()
+			return rest, n == 0 && rest != ""
 		}
-		cursor += len(pieces)
 	}
 }

@@ -1,18 +1,136 @@
 package web
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-const pictureStory = `Once upon a time, there was a small duck who lived by a quiet pond. Every evening she looked up and said, "Good night, moon!" But the moon never answered.
+const pictureStory = `, there was a small duck who lived by a quiet pond. Every evening she looked up and said, "Good night, moon!" But the moon never answered.
 
 One day she asked the old owl, "Why does the moon not talk to me?" The owl smiled. "She does," he said. "She talks with light." So the duck sat very still and watched the silver path on the water. It came right up to her feet.
 
 From then on she was never lonely. And when it was cloudy, she told the moon a story instead.`
+
+// story is the text that the page shows as the story.
+const storyText = `document.getElementById('text').textContent`
+
+// The whole way: type, hear, stop, reload, listen along.
+func TestBrowser(t *testing.T) {
+	// The story waits in its middle until it is told to go on.
+	var waits atomic.Bool
+	waits.Store(true)
+	goOn := make(chan struct{})
+	teller := newWaitingTeller(t, tale, func(n int) {
+		time.Sleep(5 * time.Millisecond)
+		if n == 30 && waits.Load() {
+			<-goOn
+		}
+	})
+	server := newTestServer(t, Options{Voice: hum{}, Engines: one(teller)})
+	b := newBrowser(t, 1000, 800, false)
+	b.open(server.URL)
+
+	// With the keyboard alone: the second Tab stop is the prompt.
+	b.keys("\ue004", "\ue004") // Tab
+	b.keys(strings.Split(prompt, "")...)
+	b.keys("\ue007") // Enter
+	b.wait(storyText + ".length > 20")
+	var focus string
+	b.eval("return document.activeElement.id", &focus)
+	if focus != "prompt" && focus != "stop" {
+		t.Errorf("focus after asking is at %q; want it kept", focus)
+	}
+
+	// A second listener follows the running story from its start.
+	window := b.newWindow()
+	b.open(server.URL)
+	b.wait(storyText + ".length > 20")
+	b.wait("document.getElementById('status').textContent.includes('listening along')")
+	b.switchTo(window)
+
+	// A reload in mid-story loses nothing.
+	b.reload()
+	b.wait(storyText + ".length > 20")
+	waits.Store(false)
+	goOn <- struct{}{}
+	b.wait("!document.getElementById('ending').hidden")
+	var shown string
+	b.eval("return "+storyText, &shown)
+	if shown != prompt+tale {
+		t.Errorf("the page shows %q; want %q", shown, prompt+tale)
+	}
+	var spans []string
+	b.eval("return [...document.querySelectorAll('#text span')].map(s => s.textContent)", &spans)
+	want := wantSentences(prompt + tale)
+	for i := range want {
+		want[i] = strings.TrimSpace(want[i])
+	}
+	if !slices.Equal(spans, want) {
+		t.Errorf("sentences %q; want %q", spans, want)
+	}
+
+	// Again, with the sound counted as it goes to the speaker, and the sentences
+	// as they light up.
+	b.eval(`
+		window.heard = 0; window.lit = [];
+		const start = AudioBufferSourceNode.prototype.start;
+		AudioBufferSourceNode.prototype.start = function (...at) { heard += this.buffer.duration; return start.apply(this, at); };
+		new MutationObserver(changes => {
+			for (const c of changes) if (c.target.classList.contains("speaking")) lit.push(c.target.id);
+		}).observe(document.getElementById("text"), { subtree: true, attributeFilter: ["class"] });`, nil)
+	b.wait("document.getElementById('again').offsetParent && document.querySelectorAll('.speaking').length == 0 || (document.getElementById('stop').click(), false)")
+	b.click("#again")
+	b.wait("lit.length >= 2")
+	var lit []string
+	b.eval("return lit", &lit)
+	if !slices.Equal(lit[:2], []string{"s0", "s1"}) {
+		t.Errorf("the sentences spoken are %v; want s0, s1, ...", lit)
+	}
+	b.wait("!document.getElementById('ending').hidden")
+	var heard float64
+	b.wait(fmt.Sprintf("heard >= %v", seconds(want[0])+seconds(want[1])))
+	b.eval("return heard", &heard)
+	if all := seconds(prompt + tale); heard > all+0.01 {
+		t.Errorf("%.2f s of sound; the whole story has %.2f", heard, all)
+	}
+
+	// Stop, while it reads.
+	b.click("#stop")
+	b.wait("document.querySelectorAll('.speaking').length == 0 && document.getElementById('stop').hidden")
+
+	// Stop, while it tells.
+	waits.Store(true)
+	b.click("#tell")
+	b.wait(storyText + ".length > 3 && document.getElementById('ending').hidden")
+	b.click("#stop")
+	goOn <- struct{}{}
+	b.wait("!document.getElementById('ending').hidden")
+	if got := b.text("#ending"); !strings.Contains(got, "stopped") {
+		t.Errorf("a stopped story ends with %q", got)
+	}
+
+	// A past story from the shelf.
+	b.wait("document.querySelectorAll('#shelf button').length == 3")
+	b.click("#shelf li:last-child button")
+	b.wait(storyText + " == " + strconv.Quote(prompt+tale))
+
+	// A page that comes later shows the last story, silently.
+	b.open(server.URL)
+	b.wait("!document.getElementById('ending').hidden")
+	if lines := b.complaints(); lines != nil {
+		t.Errorf("the browser complains: %q", lines)
+	}
+}
+
+// seconds is how long hum takes for a text.
+func seconds(text string) float64 { return float64(humSamples(text)) / humRate }
 
 // TestScreenshots makes pictures of the page to look at.
 func TestScreenshots(t *testing.T) {
@@ -31,13 +149,12 @@ func TestScreenshots(t *testing.T) {
 		{"phone-dark", 390, 844, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			stories := newFakeStories(15 * time.Millisecond)
-			stories.tell = func(Request) []string { return strings.SplitAfter(pictureStory, " ") }
-			server := newTestServer(t, Options{Stories: stories, Voice: hum{}, Engines: []string{"exact", "fast"}})
+			teller := newTeller(t, pictureStory, 15*time.Millisecond)
+			server := newTestServer(t, Options{Voice: hum{}, Engines: []Engine{{"exact", teller}, {"fast", teller}}})
 			b := newBrowser(t, 1280, 900, test.dark)
 			b.resize(test.width, test.height)
 			b.open(server.URL)
-			b.wait("document.getElementById('memory').textContent.includes('/')")
+			b.wait("document.getElementById('memory').textContent == '13'")
 			b.screenshot(filepath.Join(dir, test.name+"-1-start.png"))
 			b.click("summary")
 			b.press("#prompt", "Once upon a time")

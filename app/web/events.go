@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"duostoryteller/app/sentence"
 )
@@ -162,65 +161,53 @@ func (e *eventWriter) wait(ctx context.Context, f func(context.Context) error) e
 // there already go out together.
 func (e *eventWriter) story(ctx context.Context, b book, at int) error {
 	var splitter sentence.Splitter
-	var pending []byte // the beginning of a character that is not whole yet
+	reader := b.story.Reader()
 	boundary := 0
-	for cursor := 0; ; {
-		var pieces []string
-		var end *End
+	for told := 0; ; {
+		var next batch
 		err := e.wait(ctx, func(ctx context.Context) (err error) {
-			pieces, end, err = b.story.Next(ctx, cursor)
+			next, err = follow(ctx, reader)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if cursor == 0 && at == 0 {
-			if err := e.event("story", eventID(b.id, 0), storyEvent{b.id, b.story.Request(), end != nil}); err != nil {
+		if told == 0 && at == 0 {
+			if err := e.event("story", eventID(b.id, 0), storyEvent{b.id, b.request(), next.end != nil}); err != nil {
 				return err
 			}
 		}
-		had := cursor < at
-		if had && at <= cursor+len(pieces) {
-			pieces, end = pieces[:at-cursor], nil // the rest in the next round
-		}
-		cursor += len(pieces)
-
-		var ends []int
-		for _, piece := range pieces {
-			for _, sentence := range splitter.Write([]byte(piece)) {
+		var fresh textEvent // what the browser has not had yet
+		for _, piece := range next.pieces {
+			ends := splitter.Write([]byte(piece))
+			for _, sentence := range ends {
 				boundary += utf16Len(sentence)
-				ends = append(ends, boundary)
+				if told >= at {
+					fresh.Ends = append(fresh.Ends, boundary)
+				}
 			}
-			pending = append(pending, piece...)
+			if told >= at {
+				fresh.Text += piece
+			}
+			told++
 		}
-		whole := len(pending) - partialRune(pending)
-		if end != nil {
-			whole = len(pending)
+		if next.end != nil {
 			if rest := splitter.Flush(); rest != "" {
-				ends = append(ends, boundary+utf16Len(rest))
+				fresh.Ends = append(fresh.Ends, boundary+utf16Len(rest))
 			}
 		}
-		text := string(pending[:whole])
-		pending = append(pending[:0], pending[whole:]...)
-		if !had && (text != "" || ends != nil) {
-			if err := e.event("text", eventID(b.id, cursor), textEvent{text, ends}); err != nil {
+		if fresh.Text != "" || fresh.Ends != nil {
+			if err := e.event("text", eventID(b.id, told), fresh); err != nil {
 				return err
 			}
 		}
-		if end != nil {
-			return e.event("end", eventID(b.id, ended), endEvent{end.Stopped, end.Cut, errorText(end.Err)})
+		if next.end != nil {
+			return e.event("end", eventID(b.id, ended), endOf(*next.end, told))
 		}
 	}
 }
 
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-// utf16Len counts the UTF-16 units of s; a byte that is no UTF-8 becomes one.
+// utf16Len counts the UTF-16 units of s.
 func utf16Len(s string) (n int) {
 	for _, r := range s {
 		n++
@@ -229,18 +216,4 @@ func utf16Len(s string) (n int) {
 		}
 	}
 	return n
-}
-
-// partialRune returns how many bytes at the end of p may be the beginning of a
-// character whose rest is still to come.
-func partialRune(p []byte) int {
-	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
-		if tail := p[len(p)-n:]; utf8.RuneStart(tail[0]) {
-			if !utf8.FullRune(tail) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
 }

@@ -1,149 +1,91 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/app/story"
 )
 
-// fakeStories tells stories of made-up words, one piece every pause.
-type fakeStories struct {
-	pause time.Duration
-	tell  func(Request) []string
-
-	mu      sync.Mutex
-	newest  *fakeStory
-	changed chan struct{}
+// pieces is an engine that tells what it was given.
+type pieces struct {
+	wait   func(n int) // before token n of a story
+	vocab  []string
+	tell   []string // the pieces after the prompt
+	tokens []int    // still to come
+	n      int      // told
 }
 
-func newFakeStories(pause time.Duration) *fakeStories {
-	return &fakeStories{pause: pause, tell: fakePieces, changed: make(chan struct{})}
+func (p *pieces) Config() llama.Config {
+	return llama.Config{VocabSize: len(p.vocab), SeqLen: 1 << 12}
 }
 
-type fakeStory struct {
-	request Request
-	stop    chan struct{}
-
-	mu      sync.Mutex
-	pieces  []string
-	end     *End
-	changed chan struct{}
+func (p *pieces) Start(prompt []int, _ *llama.Sampler) error {
+	p.tokens, p.n = slices.Clone(prompt[1:]), 0
+	for _, piece := range p.tell {
+		p.tokens = append(p.tokens, slices.Index(p.vocab, piece))
+	}
+	p.tokens = append(p.tokens, llama.BOS)
+	return nil
 }
 
-func (f *fakeStories) Tell(r Request) (Story, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.newest != nil {
-		f.newest.mu.Lock()
-		busy := f.newest.end == nil
-		f.newest.mu.Unlock()
-		if busy {
-			return nil, ErrBusy
+func (p *pieces) Next() (int, error) {
+	p.wait(p.n)
+	p.n++
+	token := p.tokens[0]
+	p.tokens = p.tokens[1:]
+	return token, nil
+}
+
+func (p *pieces) Close() error { return nil }
+
+// newTeller returns a teller of the story that is text after any prompt, a
+// token every pause.
+func newTeller(t testing.TB, text string, pause time.Duration) *story.Teller {
+	t.Helper()
+	return newWaitingTeller(t, text, func(int) { time.Sleep(pause) })
+}
+
+func newWaitingTeller(t testing.TB, text string, wait func(n int)) *story.Teller {
+	t.Helper()
+	p := &pieces{wait: wait, vocab: []string{"<unk>", "<s>", "</s>"}, tell: strings.SplitAfter(text, " ")}
+	for b := range 256 {
+		p.vocab = append(p.vocab, fmt.Sprintf("<0x%02X>", b))
+	}
+	for c := ' '; c <= '~'; c++ { // of which prompts are made
+		p.vocab = append(p.vocab, string(c))
+	}
+	for _, piece := range p.tell {
+		if !slices.Contains(p.vocab, piece) {
+			p.vocab = append(p.vocab, piece)
 		}
 	}
-	story := &fakeStory{request: r, stop: make(chan struct{}), changed: make(chan struct{})}
-	f.newest = story
-	close(f.changed)
-	f.changed = make(chan struct{})
-	go story.run(f.tell(r), f.pause)
-	return story, nil
-}
-
-func (f *fakeStories) Stop() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.newest != nil {
-		select {
-		case <-f.newest.stop:
-		default:
-			close(f.newest.stop)
-		}
+	file := binary.LittleEndian.AppendUint32(nil, 64)
+	for _, piece := range p.vocab {
+		file = binary.LittleEndian.AppendUint32(file, 0)
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(piece)))
+		file = append(file, piece...)
 	}
-}
-
-func (f *fakeStories) Newest(ctx context.Context, after Story) (Story, error) {
-	for {
-		f.mu.Lock()
-		newest, changed := f.newest, f.changed
-		f.mu.Unlock()
-		if newest != nil && Story(newest) != after {
-			return newest, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	tokenizer, err := llama.ReadTokenizer(bytes.NewReader(file), len(p.vocab))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return story.NewTeller(p, tokenizer)
 }
 
-// fakePieces is a story with what is hard: bytes of one character in two
-// pieces, dialogue, a character beyond the basic plane.
-func fakePieces(r Request) []string {
-	pieces := strings.SplitAfter(r.Prompt, " ")
-	pieces = append(pieces, ",", " there", " was", " a", " caf", "\xc3", "\xa9", ".", " \"", "Hello", "!\"", " said", " the", " \U0001F986", ".", "\n\n")
-	words := strings.Fields("red small kind happy big little sad old new quiet")
-	random := rand.New(rand.NewPCG(uint64(r.Seed), 1))
-	for i := range r.Steps {
-		pieces = append(pieces, " "+words[random.IntN(len(words))])
-		if i%9 == 8 {
-			pieces = append(pieces, ".", " The")
-		}
-	}
-	return append(pieces, " end", ".")
-}
-
-func (s *fakeStory) run(pieces []string, pause time.Duration) {
-	for _, piece := range pieces {
-		select {
-		case <-s.stop:
-			s.add("", &End{Stopped: true})
-			return
-		case <-time.After(pause):
-		}
-		s.add(piece, nil)
-	}
-	s.add("", &End{})
-}
-
-func (s *fakeStory) add(piece string, end *End) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if end == nil {
-		s.pieces = append(s.pieces, piece)
-	}
-	s.end = end
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-func (s *fakeStory) Request() Request { return s.request }
-
-func (s *fakeStory) Speed() Speed { return Speed{31.4, 420 * time.Millisecond} }
-
-func (s *fakeStory) Next(ctx context.Context, cursor int) ([]string, *End, error) {
-	for {
-		s.mu.Lock()
-		pieces, end, changed := s.pieces[cursor:], s.end, s.changed
-		s.mu.Unlock()
-		if len(pieces) > 0 || end != nil {
-			return pieces, end, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-	}
-}
+// one wraps a teller as the only engine.
+func one(teller Teller) []Engine { return []Engine{{"exact", teller}} }
 
 // hum is a voice that hums 20 ms for each byte of text.
 type hum struct{}

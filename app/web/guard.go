@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,9 @@ const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
 	idleTimeout   = 30 * time.Second
+	// maxConnections bounds what they all hold together, some 30 KB each;
+	// whoever comes then waits until one is closed.
+	maxConnections = 96
 	// writeTimeout bounds one write, not one response: a stream lives as long
 	// as its reader takes what it is sent.
 	writeTimeout = 10 * time.Second
@@ -59,4 +63,46 @@ func (s *Server) knownHost(host string) bool {
 		return true
 	}
 	return name == "localhost" || slices.Contains(s.hosts, name)
+}
+
+// limited is a listener that has at most so many connections open.
+type limited struct {
+	net.Listener
+	tokens chan struct{}
+	closed chan struct{}
+	once   sync.Once
+}
+
+func limit(l net.Listener, connections int) net.Listener {
+	return &limited{Listener: l, tokens: make(chan struct{}, connections), closed: make(chan struct{})}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	select {
+	case l.tokens <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.tokens
+		return nil, err
+	}
+	return &counted{Conn: c, release: sync.OnceFunc(func() { <-l.tokens })}, nil
+}
+
+func (l *limited) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// counted gives its token back when it is closed.
+type counted struct {
+	net.Conn
+	release func()
+}
+
+func (c *counted) Close() error {
+	c.release()
+	return c.Conn.Close()
 }

@@ -12,10 +12,13 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"duostoryteller/app/story"
 )
 
 const (
-	maxPrompt = 400 // bytes; the model has 256 positions
+	maxPrompt = 400       // bytes; the model has 256 positions
+	maxSeed   = 1<<53 - 1 // what JavaScript can hold
 	maxReport = 256 << 10
 	// openingRunes is how much of a story the list of past ones shows.
 	openingRunes = 70
@@ -55,8 +58,14 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the test suites are running; ask again when they are done", http.StatusConflict)
 		return
 	}
-	story, err := s.stories.Tell(request)
-	if errors.Is(err, ErrBusy) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	engine := s.engines[s.engine(request.Engine)]
+	told, err := (*story.Story)(nil), error(story.ErrBusy)
+	if !s.busy() {
+		told, err = engine.Tell(s.ctx, request.story())
+	}
+	if errors.Is(err, story.ErrBusy) {
 		http.Error(w, "another story is being told; listen along, or stop it first", http.StatusConflict)
 		return
 	}
@@ -64,7 +73,25 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the story could not begin: %v", err), http.StatusInternalServerError)
 		return
 	}
-	writeJSON(w, map[string]string{"id": s.shelf.add(story).id})
+	writeJSON(w, map[string]string{"id": s.shelf.add(told, engine.Name).id})
+}
+
+// busy tells whether any engine is telling a story.
+func (s *Server) busy() bool {
+	for _, b := range s.shelf.all() {
+		if _, ended := b.story.End(); !ended {
+			return true
+		}
+	}
+	return false
+}
+
+// engine returns the index of the engine of that name, the first for "".
+func (s *Server) engine(name string) int {
+	if name == "" {
+		return 0
+	}
+	return slices.IndexFunc(s.engines, func(e Engine) bool { return e.Name == name })
 }
 
 // check says what is wrong with a request, in words for the person who made it.
@@ -80,14 +107,18 @@ func (s *Server) check(r Request) error {
 		return fmt.Errorf("topp %v; 0 to 1 are allowed", r.TopP)
 	case r.Steps < 0 || r.Steps > 1<<16:
 		return fmt.Errorf("steps %d; 0 (as many as the model can) to 65536 are allowed", r.Steps)
-	case r.Engine != "" && !slices.Contains(s.engines, r.Engine):
-		return fmt.Errorf("there is no engine %q; there are: %s", r.Engine, strings.Join(s.engines, ", "))
+	case r.Seed > maxSeed:
+		return fmt.Errorf("seed %d; up to %d is allowed", r.Seed, uint64(maxSeed))
+	case s.engine(r.Engine) < 0:
+		return fmt.Errorf("there is no engine %q", r.Engine)
 	}
 	return nil
 }
 
 func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
-	s.stories.Stop()
+	for _, e := range s.engines {
+		e.Stop()
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -99,17 +130,14 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	entries := []entry{}
 	for _, b := range s.shelf.all() {
-		entries = append(entries, entry{b.id, b.story.Request(), opening(b.story)})
+		entries = append(entries, entry{b.id, b.request(), opening(b.story)})
 	}
 	writeJSON(w, entries)
 }
 
 // opening returns the first words of what is told of a story.
-func opening(story Story) string {
-	now, cancel := context.WithCancel(context.Background())
-	cancel()
-	pieces, _, _ := story.Next(now, 0)
-	text := []rune(strings.Join(strings.Fields(strings.Join(pieces, "")), " "))
+func opening(s *story.Story) string {
+	text := []rune(strings.Join(strings.Fields(strings.Join(soFar(s).pieces, "")), " "))
 	if len(text) <= openingRunes {
 		return string(text)
 	}
@@ -129,8 +157,8 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		ChipCelsius      float64 `json:"chipCelsius"`      // 0: the kernel does not tell
 	}
 	if books := s.shelf.all(); len(books) > 0 {
-		speed := books[0].story.Speed()
-		status.TokensPerSecond, status.FirstWordSeconds = speed.TokensPerSecond, speed.FirstWord.Seconds()
+		perSecond, first := speed(books[0].story)
+		status.TokensPerSecond, status.FirstWordSeconds = perSecond, first.Seconds()
 	}
 	status.MemoryFree, status.MemoryTotal = memory(s.system)
 	status.ChipCelsius = chipCelsius(s.system)
@@ -145,6 +173,10 @@ func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-s.running }()
 	default:
 		http.Error(w, "the test suites are running already", http.StatusConflict)
+		return
+	}
+	if s.busy() {
+		http.Error(w, "a story is being told; stop it first, or wait for its end", http.StatusConflict)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

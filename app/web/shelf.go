@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"duostoryteller/app/story"
 )
 
 // kept is how many stories of this session stay on the shelf: at some 2 KB a
@@ -25,8 +27,9 @@ type shelf struct {
 
 // book is a story with its name on the shelf.
 type book struct {
-	id    string
-	story Story
+	id     string
+	engine string
+	story  *story.Story
 }
 
 func newShelf(start time.Time) *shelf {
@@ -34,7 +37,7 @@ func newShelf(start time.Time) *shelf {
 }
 
 // add puts a story on the shelf unless it is there, and returns its book.
-func (s *shelf) add(story Story) book {
+func (s *shelf) add(story *story.Story, engine string) book {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, b := range s.books {
@@ -43,7 +46,7 @@ func (s *shelf) add(story Story) book {
 		}
 	}
 	s.count++
-	b := book{fmt.Sprintf("%s-%d", s.session, s.count), story}
+	b := book{fmt.Sprintf("%s-%d", s.session, s.count), engine, story}
 	if len(s.books) == kept {
 		s.books = append(s.books[:0], s.books[1:]...)
 	}

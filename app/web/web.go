@@ -52,21 +52,19 @@ type Suites interface {
 
 // Options are what a Server works with.
 type Options struct {
-	Stories   Stories  // where stories come from
 	Voice     Voice    // nil: the page is silent
 	Suites    Suites   // nil: the page has no button for them
-	Engines   []string // names that a Request may ask for, the default first
+	Engines   []Engine // that tell the stories, at least one, the default first
 	Hosts     []string // names of this machine beside localhost, lower case
 	System    fs.FS    // root of the file system with /proc and /sys
-	Followers int      // browsers that may follow stories at the same time; 0: 64
+	Followers int      // browsers that may follow stories at the same time; 0: 16
 }
 
 // Server is the http.Handler of the page.
 type Server struct {
-	stories   Stories
 	voice     Voice
 	suites    Suites
-	engines   []string
+	engines   []Engine
 	hosts     []string
 	system    fs.FS
 	page      []byte
@@ -74,7 +72,8 @@ type Server struct {
 	followers chan struct{} // one token a follower
 	running   chan struct{} // one token while the suites run
 
-	ctx       context.Context // of the voice, which may serve several browsers
+	asking    sync.Mutex      // held while a story is begun
+	ctx       context.Context // of what outlives a request: stories, spoken sentences
 	shelf     *shelf
 	clips     clips
 	speaking  sync.Mutex    // held by the voice
@@ -84,10 +83,10 @@ type Server struct {
 // New returns a server that watches for new stories until ctx ends.
 func New(ctx context.Context, o Options) (*Server, error) {
 	if o.Followers == 0 {
-		o.Followers = 64
+		o.Followers = 16
 	}
 	s := &Server{
-		stories: o.Stories, voice: o.Voice, suites: o.Suites,
+		voice: o.Voice, suites: o.Suites,
 		engines: o.Engines, hosts: o.Hosts, system: o.System,
 		followers: make(chan struct{}, o.Followers),
 		running:   make(chan struct{}, 1),
@@ -114,7 +113,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		mux.HandleFunc("POST /suites", s.runSuites)
 	}
 	s.handler = s.guard(mux)
-	go s.watch(ctx)
+	for _, e := range s.engines {
+		go s.watch(ctx, e)
+	}
 	return s, nil
 }
 
@@ -133,7 +134,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(l); ctx.Err() == nil {
+	if err := server.Serve(limit(l, maxConnections)); ctx.Err() == nil {
 		return fmt.Errorf("serving on %v: %w", l.Addr(), err)
 	}
 	return nil
@@ -161,9 +162,9 @@ func (s *Server) makePage() ([]byte, error) {
 	for i := 1; labels[fmt.Sprint("beginning", i)] != ""; i++ {
 		data.Beginnings = append(data.Beginnings, labels[fmt.Sprint("beginning", i)])
 	}
-	for _, name := range s.engines {
-		label := labels["engine"+strings.ToUpper(name[:1])+name[1:]]
-		data.Engines = append(data.Engines, engine{name, cmp.Or(label, name)})
+	for _, e := range s.engines {
+		label := labels["engine"+strings.ToUpper(e.Name[:1])+e.Name[1:]]
+		data.Engines = append(data.Engines, engine{e.Name, cmp.Or(label, e.Name)})
 	}
 	data.Voice, data.Suites = s.voice != nil, s.suites != nil
 	t, err := template.ParseFS(assets, "assets/page.html")

@@ -174,6 +174,31 @@ func (b *browser) press(css, keys string) {
 	b.do("POST", b.element(css)+"/value", map[string]any{"text": keys}, nil)
 }
 
+// keys types keys, which go where the focus is.
+func (b *browser) keys(keys ...string) {
+	b.t.Helper()
+	var actions []map[string]string
+	for _, key := range keys {
+		actions = append(actions, map[string]string{"type": "keyDown", "value": key}, map[string]string{"type": "keyUp", "value": key})
+	}
+	b.do("POST", "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "keyboard", "actions": actions}}}, nil)
+}
+
+// newWindow opens another window, goes on there, and returns the one before.
+func (b *browser) newWindow() (before string) {
+	b.t.Helper()
+	b.do("GET", "/window", nil, &before)
+	var opened struct{ Handle string }
+	b.do("POST", "/window/new", map[string]any{"type": "window"}, &opened)
+	b.switchTo(opened.Handle)
+	return before
+}
+
+func (b *browser) switchTo(window string) {
+	b.t.Helper()
+	b.do("POST", "/window", map[string]any{"handle": window}, nil)
+}
+
 // eval runs the body of a JavaScript function and returns its value.
 func (b *browser) eval(script string, value any) {
 	b.t.Helper()

@@ -14,10 +14,12 @@ const remember = {
 // offset just behind sentence n.
 let story = null;
 let events = null;
+let refused = false; // somebody else's story was being told when we asked
 let alone = false; // a past story is shown: do not jump to a new one
 
-function say(key, more = "") {
-  el("status").textContent = (labels[key] + " " + more).trim();
+// say shows labels in the status line; without any, nothing.
+function say(...keys) {
+  el("status").textContent = keys.map((key) => labels[key]).join(" ");
 }
 
 // --- the story -----------------------------------------------------------
@@ -31,7 +33,7 @@ function follow(id) {
   events.addEventListener("story", (e) => open(JSON.parse(e.data)));
   events.addEventListener("text", (e) => add(JSON.parse(e.data)));
   events.addEventListener("end", (e) => close(JSON.parse(e.data)));
-  events.onopen = () => { if (!story || story.ended) say("statusIdle"); };
+  events.onopen = () => { if (!story || story.ended) say(); };
   events.onerror = () => {
     say("statusLost");
     // A refused stream is closed for good by the browser: try again later.
@@ -46,7 +48,8 @@ function open(s) {
   el("ending").hidden = true;
   el("story").hidden = false;
   el("story").setAttribute("aria-busy", "true");
-  say(s.ended ? "statusIdle" : story.mine ? "statusThinking" : "statusFollowing");
+  if (s.ended) say();
+  else say(story.mine ? "statusThinking" : refused ? "statusBusy" : "statusFollowing");
   buttons();
   // A story that had ended before this page was opened is read aloud only if
   // it was chosen, or if a reload interrupted its reading.
@@ -84,8 +87,9 @@ function finish(n, end) {
   story.ends.push(end);
   const span = document.createElement("span");
   span.id = "s" + n;
-  span.textContent = story.text.slice(from, end);
-  el("text").lastElementChild.before(span);
+  const sentence = story.text.slice(from, end);
+  span.textContent = sentence.trimEnd();
+  el("text").lastElementChild.before(span, sentence.slice(span.textContent.length));
 }
 
 function close(end) {
@@ -96,7 +100,7 @@ function close(end) {
     : end.stopped ? labels.stopped : end.cut ? labels.tooLong : labels.theEnd;
   el("ending").hidden = false;
   el("story").removeAttribute("aria-busy");
-  if (!voice.on) say("statusIdle");
+  if (!voice.on) say();
   voice.wake();
   buttons();
   shelf();
@@ -105,9 +109,12 @@ function close(end) {
 
 function buttons() {
   const telling = Boolean(story) && !story.ended;
-  el("tell").disabled = telling;
+  const had = document.activeElement;
+  el("tell").hidden = telling;
   el("stop").hidden = !(telling || voice.on);
   el("again").hidden = !story || telling;
+  // Whoever works with the keyboard must not lose the place.
+  if (had && had.hidden) el(telling ? "stop" : "tell").focus({ preventScroll: true });
 }
 
 async function tell(request) {
@@ -121,18 +128,19 @@ async function tell(request) {
     return;
   }
   if (answer.status === 409) {
+    refused = true;
     follow();
-    say("statusBusy");
     return;
   }
   if (!answer.ok) {
     el("status").textContent = await answer.text();
     return;
   }
+  refused = false;
   remember.set("mine", (await answer.json()).id);
   if (story) story.ended = true;
   follow();
-  el("story").scrollIntoView({ block: "nearest" });
+  document.querySelector(".actions").scrollIntoView({ behavior: "smooth" });
 }
 
 el("ask").addEventListener("submit", (e) => {
@@ -150,7 +158,7 @@ el("ask").addEventListener("submit", (e) => {
 el("again").addEventListener("click", () => tell(story.request));
 el("stop").addEventListener("click", () => {
   voice.stop();
-  say("statusIdle");
+  say();
   if (story && !story.ended) fetch("/stop", { method: "POST" }).catch(() => say("statusLost"));
   buttons();
 });
@@ -183,7 +191,7 @@ const voice = {
   unlock() {
     if (!this.enabled()) return;
     if (!this.context) this.context = new AudioContext();
-    if (this.context.state === "suspended") this.context.resume();
+    if (this.context.state === "suspended") this.context.resume().catch(() => {}); // closed meanwhile
   },
 
   // start reads a story aloud, sentence after sentence from number n.
@@ -203,7 +211,7 @@ const voice = {
     this.on = false;
     highlight(-1);
     remember.set("reading", "");
-    if (of.ended && el("status").textContent !== labels.statusSilent) say("statusIdle");
+    if (of.ended && el("status").textContent !== labels.statusSilent) say();
     buttons();
   },
 
@@ -235,7 +243,8 @@ const voice = {
     if (answer.status === 204) return clock; // nothing to say
     if (!answer.ok) throw new Error(await answer.text());
     const context = this.context;
-    if (context.state === "suspended") say("statusTapToHear");
+    const state = of.mine || of.ended ? "statusReading" : "statusFollowing";
+    if (context.state === "suspended") say(state, "statusTapToHear");
     const reader = answer.body.getReader();
     let rest = new Uint8Array(0), rate = 0, first = true;
     clock += 0.15; // a breath between sentences
@@ -267,7 +276,7 @@ const voice = {
         this.until(clock, signal).then(() => {
           highlight(n);
           remember.set("reading", of.id + "/" + n);
-          if (of.mine || of.ended) say("statusReading");
+          say(state);
         }, () => {});
       }
       clock += buffer.duration;
@@ -304,7 +313,7 @@ if (el("aloud")) {
   });
 }
 for (const gesture of ["pointerdown", "keydown"]) {
-  addEventListener(gesture, () => { if (voice.context && voice.context.state === "suspended") voice.context.resume(); });
+  addEventListener(gesture, () => { if (voice.context && voice.context.state === "suspended") voice.unlock(); });
 }
 
 // --- past stories, meters, suites ------------------------------------------
@@ -349,7 +358,7 @@ async function meters() {
   const number = (x, digits) => (x ? x.toFixed(digits) : "–");
   el("speed").textContent = number(m.tokensPerSecond, 1);
   el("first").textContent = number(m.firstWordSeconds, 2);
-  el("memory").textContent = m.memoryTotal ? `${Math.round(m.memoryFree / 1e6)} / ${Math.round(m.memoryTotal / 1e6)}` : "–";
+  el("memory").textContent = number(m.memoryFree / 1e6, 0);
   el("chipMeter").hidden = !m.chipCelsius;
   el("chip").textContent = number(m.chipCelsius, 0);
 }
@@ -369,7 +378,7 @@ if (el("suites")) {
         el("report").textContent += value;
         el("report").scrollTop = el("report").scrollHeight;
       }
-      say("statusIdle");
+      say();
     } catch {
       say("statusLost");
     }
