@@ -192,6 +192,9 @@ func (s Spec) writeBoot(out *os.File, volume uint32) error {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
+	if err := stampLabel(out, l.BootStart+int64(fat.DataStart()), s.Time.UTC()); err != nil {
+		return err
+	}
 	// What go-diskfs leaves 0 in the boot sector and in its copy in sector 6:
 	// where the partition begins, and the volume's serial number.
 	for _, boot := range []int64{l.BootStart, l.BootStart + 6*sector} {
@@ -203,6 +206,26 @@ func (s Spec) writeBoot(out *os.File, volume uint32) error {
 		}
 	}
 	return nil
+}
+
+// stampLabel gives the volume label, the root directory's first entry, the time
+// t: go-diskfs takes the clock's, or that of SOURCE_DATE_EPOCH.
+func stampLabel(f *os.File, at int64, t time.Time) error {
+	entry := make([]byte, 32)
+	if _, err := f.ReadAt(entry, at); err != nil {
+		return err
+	}
+	if entry[11] != attrVolume {
+		return errors.New("the root directory does not begin with the volume label")
+	}
+	clock := uint16(t.Hour()<<11 | t.Minute()<<5 | t.Second()/2)
+	date := uint16((t.Year()-1980)<<9 | int(t.Month())<<5 | t.Day())
+	entry[13] = 0 // hundredths of a second
+	for at, v := range map[int]uint16{14: clock, 16: date, 18: date, 22: clock, 24: date} {
+		binary.LittleEndian.PutUint16(entry[at:], v)
+	}
+	_, err := f.WriteAt(entry, at)
+	return err
 }
 
 func putUint32(w io.WriterAt, at int64, v uint32) error {

@@ -120,6 +120,9 @@ func (im *Image) ReadFile(name string) ([]byte, error) {
 	return nil, fmt.Errorf("the card's FAT partition has no file %s", name)
 }
 
+// Attributes of directory entries; a piece of a long name has all of 0x0f.
+const attrVolume, attrDirectory, attrLong = 0x08, 0x10, 0x0f
+
 // fat is a FAT16 or FAT32 file system.
 //
 // Format: Microsoft, "FAT: General Overview of On-Disk Format", 1.03 (2000).
@@ -243,7 +246,6 @@ func (f *fat) files() ([]FileInfo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("root directory: %w", err)
 	}
-	const attrVolume, attrDirectory, attrLong = 0x08, 0x10, 0x0f
 	var files []FileInfo
 	var long []uint16 // the long name collected so far; its pieces come last first
 	for ; len(dir) >= 32 && dir[0] != 0; dir = dir[32:] {

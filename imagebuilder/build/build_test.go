@@ -1,0 +1,394 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/firmware"
+	"duostoryteller/imagebuilder/linux"
+	"duostoryteller/imagebuilder/manifest"
+	"duostoryteller/imagebuilder/rootfs"
+)
+
+// checkpoint writes a checkpoint of vocab tokens, all weights 0, and returns
+// its name.
+func checkpoint(t *testing.T, dir string, vocab int32) string {
+	t.Helper()
+	header := []int32{8, 16, 1, 2, 2, vocab, 8}
+	var data bytes.Buffer
+	binary.Write(&data, binary.LittleEndian, header)
+	c, err := llama.ParseConfig(data.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data.Write(make([]byte, c.FileSize()-int64(data.Len())))
+	return put(t, filepath.Join(dir, "model.bin"), data.Bytes())
+}
+
+// tokenizer writes one of n tokens.
+func tokenizer(t *testing.T, dir string, n int) string {
+	t.Helper()
+	var data bytes.Buffer
+	binary.Write(&data, binary.LittleEndian, int32(6))
+	for i := range n {
+		piece := fmt.Sprintf("%06d", i)
+		binary.Write(&data, binary.LittleEndian, float32(-i))
+		binary.Write(&data, binary.LittleEndian, int32(len(piece)))
+		data.WriteString(piece)
+	}
+	return put(t, filepath.Join(dir, "tokenizer.bin"), data.Bytes())
+}
+
+func put(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// small is a build of everything but the kernel, for which it takes a stand-in.
+func small(t *testing.T) *state {
+	t.Helper()
+	dir := t.TempDir()
+	return &state{
+		Options: Options{
+			Source: "../..", Board: "milkv-duo", Out: filepath.Join(t.TempDir(), "out"), Cache: t.TempDir(), Data: t.TempDir(),
+			Model: checkpoint(t, dir, 300), Tokenizer: tokenizer(t, dir, 300),
+			Time: time.Unix(1_700_000_000, 0), Log: io.Discard,
+		},
+		findKernel: func(_ context.Context, s *state) error {
+			s.kernel = &linux.Kernel{
+				Image:   put(t, filepath.Join(t.TempDir(), "Image"), bytes.Repeat([]byte("kernel "), 10_000)),
+				DTBs:    map[string]string{"duo": put(t, filepath.Join(t.TempDir(), "duo.dtb"), emptyTree())},
+				Release: "7.0.0-test", Compiler: "none",
+			}
+			s.source = linux.Source{Name: "stand-in", SHA256: strings.Repeat("0", 64)}
+			return nil
+		},
+	}
+}
+
+// emptyTree is the smallest device tree blob (Devicetree Specification 0.4,
+// chapter 5).
+func emptyTree() []byte {
+	const header, reserved = 40, 16
+	structure := []uint32{1, 0, 2, 9} // begin node "", end node, end
+	var b bytes.Buffer
+	size := uint32(header + reserved + 4*len(structure))
+	binary.Write(&b, binary.BigEndian, []uint32{0xd00dfeed, size, header + reserved, size, header, 17, 16, 0, 0, uint32(4 * len(structure))})
+	b.Write(make([]byte, reserved))
+	binary.Write(&b, binary.BigEndian, structure)
+	return b.Bytes()
+}
+
+func read(t *testing.T, s *state, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.Out, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// TestBuild reads back what a whole build made.
+func TestBuild(t *testing.T) {
+	s := small(t)
+	var log bytes.Buffer
+	s.Log = &log
+	if err := s.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	names, err := fs.Glob(os.DirFS(s.Out), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"boot.sd", "manifest.json", "storyteller.img"}; !slices.Equal(names, want) {
+		t.Errorf("out has %v; want %v", names, want)
+	}
+	data := read(t, s, Image)
+	if limit := 192_000_000; len(data) > limit {
+		t.Errorf("the image has %d bytes; want at most %d", len(data), limit)
+	}
+	im, err := card.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := im.ReadFile("boot.sd"); err != nil || !bytes.Equal(got, read(t, s, "boot.sd")) {
+		t.Errorf("boot.sd on the card: %d bytes, %v; want those beside the image", len(got), err)
+	}
+	if _, err := im.ReadFile("storyteller.toml"); err != nil {
+		t.Error(err)
+	}
+	part, err := im.Partition(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := rootfs.Open(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]fs.FileMode{
+		"sbin/init": 0o755, "bin/storyteller": 0o755, "proc": 0o555,
+		"usr/share/storyteller/model.bin": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
+	} {
+		info, err := fs.Stat(root, name)
+		if err != nil {
+			t.Error(err)
+		} else if got := info.Mode() & fs.ModePerm; got != mode {
+			t.Errorf("mode of /%s = %o; want %o", name, got, mode)
+		}
+	}
+	want, err := os.ReadFile(s.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fs.ReadFile(root, "usr/share/storyteller/model.bin"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the card's model has %d bytes, %v; want the %d given", len(got), err, len(want))
+	}
+
+	var m manifest.Manifest
+	if err := json.Unmarshal(read(t, s, "manifest.json"), &m); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(data)
+	if want := hex.EncodeToString(sum[:]); m.Image.SHA256 != want {
+		t.Errorf("the manifest's SHA-256 of the image = %s; want %s", m.Image.SHA256, want)
+	}
+	if want := fmt.Sprintf("%08x-02", im.Signature); m.Image.RootUUID != want {
+		t.Errorf("the manifest's PARTUUID = %s; want %s", m.Image.RootUUID, want)
+	}
+	kinds := map[string]int{}
+	for _, c := range m.Components {
+		kinds[c.Kind]++
+	}
+	for _, kind := range []string{"program", "go module", "kernel", "checkpoint", "tokenizer"} {
+		if kinds[kind] == 0 {
+			t.Errorf("the manifest has no %s: %v", kind, kinds)
+		}
+	}
+	for _, want := range []string{"1/9 ", "9/9 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the build did not print %q:\n%s", want, &log)
+		}
+	}
+}
+
+// TestReproducible builds twice, in other folders and with another umask.
+func TestReproducible(t *testing.T) {
+	build := func(umask int) *state {
+		defer syscall.Umask(syscall.Umask(umask))
+		t.Setenv("TMPDIR", t.TempDir())
+		s := small(t)
+		if err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	a, b := build(0o077), build(0o002)
+	for _, name := range []string{Image, "boot.sd", "manifest.json"} {
+		if !bytes.Equal(read(t, a, name), read(t, b, name)) {
+			t.Errorf("%s of two builds differ", name)
+		}
+	}
+}
+
+// oldOut gives the build an earlier image, which must survive what follows.
+func oldOut(t *testing.T, s *state) {
+	t.Helper()
+	if err := os.MkdirAll(s.Out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(s.Out, Image), []byte("the last good image"))
+}
+
+func checkOldOut(t *testing.T, s *state, name string) {
+	t.Helper()
+	entries, err := os.ReadDir(s.Out)
+	if err != nil || len(entries) != 1 || string(read(t, s, Image)) != "the last good image" {
+		t.Errorf("%s: out has %v, %v; want the old image alone", name, entries, err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*testing.T, *state)
+		want   string
+	}{
+		{"no such board", func(_ *testing.T, s *state) { s.Board = "esp32" }, "esp32"},
+		{"no checkpoint", func(_ *testing.T, s *state) { s.Model = "/does/not/exist" }, "/does/not/exist"},
+		{"truncated checkpoint", func(t *testing.T, s *state) {
+			if err := os.Truncate(s.Model, 1000); err != nil {
+				t.Fatal(err)
+			}
+		}, "1000"},
+		{"longer checkpoint", func(t *testing.T, s *state) {
+			if err := os.Truncate(s.Model, 1_000_000); err != nil {
+				t.Fatal(err)
+			}
+		}, "its header asks for"},
+		{"empty checkpoint", func(t *testing.T, s *state) { put(t, s.Model, nil) }, "model.bin"},
+		{"no tokenizer at all", func(t *testing.T, s *state) { put(t, s.Tokenizer, []byte("hello")) }, "tokenizer.bin"},
+		{"vocabulary too small", func(t *testing.T, s *state) { s.Tokenizer = tokenizer(t, t.TempDir(), 299) }, "tokenizer.bin"},
+		{"vocabulary too large", func(t *testing.T, s *state) { s.Tokenizer = tokenizer(t, t.TempDir(), 301) }, "tokenizer.bin"},
+		{"checkpoint as firmware", func(_ *testing.T, s *state) { s.FIP = s.Model }, "neither a fip.bin nor a card image"},
+		{"empty firmware", func(t *testing.T, s *state) { s.FIP = put(t, filepath.Join(t.TempDir(), "fip.bin"), nil) }, "empty"},
+		{"damaged firmware", func(t *testing.T, s *state) {
+			s.FIP = put(t, filepath.Join(t.TempDir(), "fip.bin"), append([]byte("CVBL01\n\x00"), make([]byte, 8000)...))
+		}, "damaged"},
+		{"no Go", func(t *testing.T, s *state) { t.Setenv("PATH", t.TempDir()) }, "go command is missing"},
+		{"no cross compiler", func(t *testing.T, s *state) {
+			s.findKernel = builtKernel
+			goTool, err := exec.LookPath("go")
+			if err != nil {
+				t.Fatal(err)
+			}
+			bin := t.TempDir()
+			if err := os.Symlink(goTool, filepath.Join(bin, "go")); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", bin)
+		}, "gcc-riscv64-linux-gnu"},
+		{"kernel too large for boot.sd", func(t *testing.T, s *state) {
+			kernel := s.findKernel
+			s.findKernel = func(ctx context.Context, s *state) error {
+				s.board.FIT.MaxSize = 100
+				return kernel(ctx, s)
+			}
+		}, "fit: "},
+		{"root too large", func(t *testing.T, s *state) {
+			kernel := s.findKernel
+			s.findKernel = func(ctx context.Context, s *state) error {
+				s.board.Card.RootSize = 1 << 20
+				return kernel(ctx, s)
+			}
+		}, "root_size"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := small(t)
+			oldOut(t, s)
+			tt.change(t, s)
+			err := s.run(t.Context())
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("run = %v; want one line with %q", err, tt.want)
+			}
+			checkOldOut(t, s, tt.name)
+		})
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	s := small(t)
+	oldOut(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.findKernel = func(context.Context, *state) error {
+		cancel()
+		return errors.New("make: killed")
+	}
+	if err := s.run(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("run = %v; want %v", err, context.Canceled)
+	}
+	checkOldOut(t, s, "interrupted")
+}
+
+// TestFind goes through the places that a checkpoint may come from.
+func TestFind(t *testing.T) {
+	real := bytes.Repeat([]byte("real"), 100)
+	sum := sha256.Sum256(real)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(real) }))
+	defer server.Close()
+	pinned := board.File{File: "stories.bin", URL: server.URL, Size: int64(len(real)), SHA256: hex.EncodeToString(sum[:])}
+	offline := pinned
+	offline.URL = "http://127.0.0.1:1/stories.bin"
+
+	for _, tt := range []struct {
+		name   string
+		files  map[string][]byte // in Data
+		cached []byte
+		pinned board.File
+		want   string // in the file's note or source, or in the error
+		fails  bool
+	}{
+		{"in the data folder", map[string][]byte{"stories.bin": real, standIn: []byte("x")}, nil, offline, "", false},
+		{"in the cache", map[string][]byte{standIn: []byte("x")}, real, offline, "", false},
+		{"stand-in", map[string][]byte{standIn: []byte("x")}, nil, offline, "NOT the real stories.bin", false},
+		{"downloaded", nil, nil, pinned, "", false},
+		{"cache mended", nil, []byte("broken"), pinned, "", false},
+		{"another file of the name", map[string][]byte{"stories.bin": []byte("x")}, nil, pinned, "expected", true},
+		{"offline", nil, nil, offline, "DUO_DATA", true},
+	} {
+		s := small(t)
+		for name, data := range tt.files {
+			put(t, filepath.Join(s.Data, name), data)
+		}
+		if tt.cached != nil {
+			if err := os.MkdirAll(s.downloads(), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(s.downloads(), "stories.bin"), tt.cached)
+		}
+		f, err := s.find(t.Context(), "", tt.pinned, "--model", standIn)
+		if tt.fails {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("%s: find = %v; want one line with %q", tt.name, err, tt.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if !strings.Contains(f.note, tt.want) || (tt.want == "") != (f.note == "") {
+			t.Errorf("%s: note = %q; want %q", tt.name, f.note, tt.want)
+		}
+		if sum, _, err := fetch.Sum(f.path); err != nil || sum != f.sha256 || (tt.want == "" && sum != tt.pinned.SHA256) {
+			t.Errorf("%s: SHA-256 of %s = %s, %v; want %s", tt.name, f.path, sum, err, f.sha256)
+		}
+	}
+}
+
+func TestFirmwareAdvice(t *testing.T) {
+	for _, tt := range []struct {
+		configurations []string
+		want           string
+	}{
+		{[]string{"config-cv1800b_milkv_duo_sd"}, ""},
+		{[]string{"config-another_board"}, "asks boot.sd for config-another_board"},
+		{nil, "does not say"},
+	} {
+		var log bytes.Buffer
+		s := small(t)
+		s.Log = &log
+		if _, err := s.readBoard(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.fip, s.fipInfo = []byte{1}, &firmware.Image{Configurations: tt.configurations}
+		s.printAdvice()
+		if got := log.String(); !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("advice for %v = %q; want %q", tt.configurations, got, tt.want)
+		}
+	}
+}
