@@ -67,6 +67,7 @@ emulated machine with 64 MB.`,
 	)
 	root.AddCommand(
 		buildCommand(),
+		fetchCommand(),
 		firmwareCommand(),
 		inspectCommand(),
 		debianCommand(),

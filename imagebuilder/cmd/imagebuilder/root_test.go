@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = run(t.Context(), args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+func TestErrors(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "card.img")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	noise := filepath.Join(t.TempDir(), "noise.img")
+	if err := os.WriteFile(noise, bytes.Repeat([]byte("noise"), 1000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "fip.bin")
+	for _, tt := range []struct {
+		args   string
+		status int
+		want   string
+	}{
+		{"frobnicate", 2, "unknown command"},
+		{"build extra", 2, "extra"},
+		{"build --frobnicate", 2, "unknown flag"},
+		{"build --kernel-source linux.tar", 2, "go together"},
+		{"build --no-second-core", 2, "--fip"},
+		{"build --board esp32 -o " + t.TempDir(), 1, "esp32"},
+		{"firmware", 2, "arg"},
+		{"firmware /does/not/exist", 1, "no such file"},
+		{"firmware " + noise + " -o " + out, 1, "neither a fip.bin nor a card image"},
+		{"inspect a b", 2, "arg"},
+		{"inspect " + empty, 1, "empty"},
+		{"inspect " + noise, 1, "no master boot record"},
+		{"inspect /does/not/exist", 1, "no such file"},
+		{"fetch extra", 2, "extra"},
+	} {
+		status, _, stderr := command(t, strings.Fields(tt.args)...)
+		if status != tt.status || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s = status %d, %q; want status %d and one line with %q", tt.args, status, stderr, tt.status, tt.want)
+		}
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("firmware of a wrong file wrote its output")
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var stderr bytes.Buffer
+	if status := run(ctx, []string{"build", "-o", t.TempDir()}, io.Discard, &stderr); status != 1 || !strings.HasPrefix(stderr.String(), "imagebuilder: interrupted") {
+		t.Errorf("interrupted build = status %d, %q; want 1 and to say so", status, &stderr)
+	}
+}
+
+func TestSourceDate(t *testing.T) {
+	for text, ok := range map[string]bool{"": true, "1700000000": true, "0": false, "now": false} {
+		t.Setenv("SOURCE_DATE_EPOCH", text)
+		if _, err := sourceDate(); (err == nil) != ok {
+			t.Errorf("SOURCE_DATE_EPOCH=%q: %v; want it accepted: %v", text, err, ok)
+		}
+	}
+}
+
+// TestHelp asks every verb for its manual: a long text, an example, a group.
+func TestHelp(t *testing.T) {
+	for _, c := range rootCommand().Commands() {
+		if c.Name() == "help" || c.Name() == "completion" {
+			continue
+		}
+		if c.Long == "" || c.Example == "" || c.GroupID == "" {
+			t.Errorf("%s lacks a long help, an example or a group", c.Name())
+		}
+		if status, stdout, _ := command(t, c.Name(), "--help"); status != 0 || !strings.Contains(stdout, "Examples:") {
+			t.Errorf("%s --help = status %d:\n%s", c.Name(), status, stdout)
+		}
+	}
+}
