@@ -22,15 +22,20 @@ func (a Arithmetic) mulAdd(x, y, z float32) float32 {
 }
 
 // fma32 is x·y + z, rounded once. In float64 the product is exact and only the
-// sum rounds; rounding that again to float32 goes wrong only when it fell on
-// the middle between two float32 values, or among subnormal ones.
+// sum rounds.
 func fma32(x, y, z float32) float32 {
-	sum := float64(x)*float64(y) + float64(z)
-	bits := math.Float64bits(sum)
-	if bits&(1<<29-1) != 1<<28 && bits<<1 >= 0x381<<53 {
+	if sum := float64(x)*float64(y) + float64(z); !doubtful(sum) {
 		return float32(sum)
 	}
 	return fma32Odd(x, y, z)
+}
+
+// doubtful reports whether rounding a float64 sum again, to float32, may go
+// wrong: when it lies on the middle between two float32 values, or among or
+// below the subnormal ones.
+func doubtful(sum float64) bool {
+	bits := math.Float64bits(sum)
+	return bits<<35 == 1<<63 || bits<<1 < 0x381<<53
 }
 
 // fma32Odd rounds the float64 sum to odd, which a second rounding cannot spoil
