@@ -1,0 +1,133 @@
+package sound
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/gen2brain/alsa"
+)
+
+// OpenCard opens the first sound card that can play: USB ones first, then the
+// others in the kernel's order, loopbacks never. It reports ErrNoCard when
+// there is none, or why none would open.
+func OpenCard() (Card, error) {
+	cards, err := alsa.EnumerateCards() // from /proc/asound
+	if err != nil {
+		return nil, ErrNoCard // a kernel without sound
+	}
+	var errs []error
+	for _, d := range players(cards, isUSB) {
+		card, err := openALSA(d)
+		if err == nil {
+			return card, nil
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return nil, ErrNoCard
+	}
+	return nil, errs[0]
+}
+
+// device is one playback device of a card.
+type device struct {
+	card, number int
+	name         string
+}
+
+// players lists the playback devices in the order they are tried.
+func players(cards []alsa.SoundCard, usb func(card int) bool) []device {
+	var first, then []device
+	for _, c := range cards {
+		if strings.HasPrefix(c.Description, "Loopback") {
+			continue // plays to a recorder on the same machine
+		}
+		for _, d := range c.Devices {
+			if !d.IsPlayback {
+				continue
+			}
+			dev := device{c.ID, d.ID, fmt.Sprintf("sound card %d (%s)", c.ID, c.Name)}
+			if usb(c.ID) {
+				first = append(first, dev)
+			} else {
+				then = append(then, dev)
+			}
+		}
+	}
+	return append(first, then...)
+}
+
+// isUSB says whether the kernel's USB audio driver made the card.
+func isUSB(card int) bool {
+	_, err := os.Stat(fmt.Sprintf("/proc/asound/card%d/usbid", card))
+	return err == nil
+}
+
+// alsaCard plays through the kernel's own interface: no plug-ins, so that
+// rate and channels are ours to convert.
+type alsaCard struct {
+	device
+	pcm      *alsa.PCM
+	channels int
+	buf      []int16
+}
+
+func openALSA(d device) (*alsaCard, error) {
+	var err error
+	for _, channels := range []uint32{2, 1} {
+		for _, size := range []uint32{period, period / 2} { // some DMA engines hold no more
+			var pcm *alsa.PCM
+			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_OUT|alsa.PCM_NORESTART, &alsa.Config{
+				Channels: channels, Rate: Rate, PeriodSize: size, PeriodCount: 4, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
+			})
+			if err == nil {
+				return &alsaCard{device: d, pcm: pcm, channels: int(pcm.Channels())}, nil
+			}
+			if errors.Is(err, syscall.EBUSY) {
+				return nil, fmt.Errorf("%s is in use by another program", d.name)
+			}
+		}
+	}
+	return nil, fmt.Errorf("%s does not open: %w", d.name, err)
+}
+
+func (c *alsaCard) Name() string { return c.name }
+func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
+
+func (c *alsaCard) Write(samples []int16) error {
+	c.buf = c.buf[:0]
+	for _, s := range samples {
+		for range c.channels {
+			c.buf = append(c.buf, s)
+		}
+	}
+	for rest := c.buf; len(rest) > 0; {
+		n, err := c.pcm.Write(rest)
+		rest = rest[n*c.channels:]
+		if errors.Is(err, syscall.EPIPE) { // it ran dry: begin again
+			err = c.pcm.Prepare()
+		}
+		if err != nil && !errors.Is(err, syscall.EINTR) {
+			return reason(err)
+		}
+	}
+	return nil
+}
+
+func (c *alsaCard) Drain() error { return c.pcm.Drain() }
+func (c *alsaCard) Close() error { return c.pcm.Close() }
+
+// reason leaves of err what says something to people.
+func reason(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.EBADFD), errors.Is(err, syscall.ENOENT):
+		return errors.New("unplugged")
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}

@@ -1,0 +1,460 @@
+package sound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A Card is a sound card that is open for playing.
+type Card interface {
+	// Name says which card it is.
+	Name() string
+	// Hz is its sample rate, at best Rate.
+	Hz() int
+	// Write plays mono samples, waiting until the card has taken them all.
+	Write(samples []int16) error
+	// Drain waits until everything is played.
+	Drain() error
+	// Close lets the card go.
+	Close() error
+}
+
+// ErrNoCard is what an Opener reports when there is no card to play on.
+var ErrNoCard = errors.New("no sound card")
+
+const (
+	// period is what a card is given at once, in samples of Rate: 50 ms, so
+	// that playing wakes the processor 20 times a second.
+	period = Rate / 20
+	// ringSize is how far the voice may be ahead.
+	ringSize = 6 * Rate
+	// prime is what must be there before a sentence begins to play. A card
+	// holds some of it, the ring the rest: together they outlast a voice that
+	// stalls for 300 ms.
+	prime = Rate * 45 / 100
+	// idle is how long silence is played after the last sentence before the
+	// card is let go.
+	idle = 40 // periods
+	// grace is how long a card's buffer of 200 ms can do without more.
+	grace = 120 * time.Millisecond
+	// settle is how long silence is played until a card, whose buffer is 200 ms,
+	// has surely played the last sound.
+	settle = 6 // periods
+	// ramp is the length of the fades where sound is cut, in samples: 4 ms.
+	ramp = Rate / 250
+	// pollEvery is how often a missing card is looked for.
+	pollEvery = 500 * time.Millisecond
+)
+
+// Player plays sentences on a sound card. A writer is only held up by a full
+// ring; a goroutine of its own feeds the card.
+//
+// A card that is not there is waited for, and what was written is kept until it
+// comes, but no longer than the patience given: then it is dropped, and so is
+// what is written as long as no card is there.
+type Player struct {
+	open     func() (Card, error)
+	patience time.Duration
+	poll     time.Duration
+	log      func(string)
+	done     chan struct{} // closed when the goroutine has ended
+	stop     chan struct{} // closed to end it
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced when something below changes
+	ring    []int16       // [start, start+n) modulo ringSize
+	start   int
+	n       int
+	played  int64   // samples taken from the ring, ever
+	marks   []int64 // values of played at which sentences end
+	heard   int     // sentences played to their end
+	begun   time.Time
+	primed  time.Time // when the first sample of what is being collected came
+	flowing bool
+	failed  bool // no card within the patience
+	empty   bool // the card has played everything as well
+	closed  bool
+
+	writing sync.Mutex // one writer at a time
+	convert *Resampler
+	from    int
+}
+
+// NewPlayer returns a player on the card that open finds (see OpenCard), which
+// reports ErrNoCard when there is none. log gets one line when a card is
+// missing, goes, fails or comes back.
+func NewPlayer(open func() (Card, error), patience time.Duration, log func(string)) *Player {
+	return newPlayer(open, patience, pollEvery, log)
+}
+
+func newPlayer(open func() (Card, error), patience, poll time.Duration, log func(string)) *Player {
+	p := &Player{
+		open: open, patience: patience, poll: poll, log: log,
+		done: make(chan struct{}), stop: make(chan struct{}), changed: make(chan struct{}),
+		ring: make([]int16, ringSize), empty: true,
+	}
+	go p.run()
+	return p
+}
+
+// Write implements Sink. It returns ErrNoCard, and drops the samples, while no
+// card came within the patience.
+func (p *Player) Write(ctx context.Context, hz int, samples []int16) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if hz != Rate {
+		if p.from != hz {
+			p.convert, p.from = NewResampler(hz, Rate), hz
+		}
+		samples = p.convert.Process(nil, samples)
+	} else {
+		p.from = hz
+	}
+	return p.put(ctx, samples)
+}
+
+func (p *Player) put(ctx context.Context, samples []int16) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(samples) > 0 {
+		if p.closed || p.failed {
+			return ErrNoCard
+		}
+		if p.n == ringSize {
+			if err := p.wait(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if p.n == 0 {
+			p.primed = time.Now()
+		}
+		end := (p.start + p.n) % ringSize
+		k := copy(p.ring[end:min(ringSize, end+ringSize-p.n)], samples)
+		samples = samples[k:]
+		p.n += k
+		p.empty = false
+		p.change()
+	}
+	return nil
+}
+
+// Mark implements Sink.
+func (p *Player) Mark() {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	if p.convert != nil && p.from != Rate {
+		// The filter's tail; no context needed: 1 ms waits for nobody.
+		_ = p.put(context.Background(), p.convert.Flush(nil))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.failed && !p.closed {
+		p.marks = append(p.marks, p.played+int64(p.n))
+		p.change()
+	}
+}
+
+// Drain implements Sink. It returns ErrNoCard when no card came.
+func (p *Player) Drain(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.empty {
+		if p.failed || p.closed {
+			return ErrNoCard
+		}
+		if err := p.wait(ctx); err != nil {
+			return err
+		}
+	}
+	if p.failed {
+		return ErrNoCard
+	}
+	return nil
+}
+
+// Discard drops what was written and not played yet.
+func (p *Player) Discard() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.drop()
+}
+
+// Heard is how many sentences were played to their end, ever.
+func (p *Player) Heard() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.heard
+}
+
+// Begun is when a card was first given sound; zero: never.
+func (p *Player) Begun() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.begun
+}
+
+// Close implements Sink.
+func (p *Player) Close() error {
+	p.mu.Lock()
+	if !p.closed {
+		p.closed = true
+		p.change()
+		close(p.stop)
+	}
+	p.mu.Unlock()
+	<-p.done
+	return nil
+}
+
+// wait lets go of mu until something changes.
+func (p *Player) wait(ctx context.Context) error {
+	c := p.changed
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// change tells all who wait.
+func (p *Player) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *Player) drop() {
+	p.played += int64(p.n)
+	p.start, p.n, p.marks, p.flowing, p.empty = 0, 0, nil, false, true
+	p.change()
+}
+
+// run feeds the card until the player is closed.
+func (p *Player) run() {
+	defer close(p.done)
+	told := false // that there is no card
+	for p.awaitSound() {
+		card := p.awaitCard(&told)
+		if card == nil {
+			return
+		}
+		if told {
+			p.log(fmt.Sprintf("sound: speaking on %s", card.Name()))
+			told = false
+		}
+		if err := p.feed(card); err != nil {
+			p.log(fmt.Sprintf("sound: %s is gone (%v); the story goes on, its sound when a card is plugged in", card.Name(), err))
+			told = true
+		}
+		card.Close()
+	}
+}
+
+// awaitSound waits until there is something to play; false: closed.
+func (p *Player) awaitSound() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.n == 0 && !p.closed {
+		p.wait(context.Background())
+	}
+	return !p.closed
+}
+
+// awaitCard opens a card, however long that takes; nil: closed.
+func (p *Player) awaitCard(told *bool) Card {
+	since := time.Now()
+	for {
+		card, err := p.open()
+		if err == nil {
+			p.mu.Lock()
+			p.failed = false
+			p.mu.Unlock()
+			return card
+		}
+		if !*told {
+			*told = true
+			p.log(fmt.Sprintf("sound: %v; the story goes on, its sound when a card is plugged in", err))
+		}
+		if time.Since(since) >= p.patience {
+			p.mu.Lock()
+			p.failed = true
+			p.drop()
+			p.mu.Unlock()
+		}
+		select {
+		case <-p.stop:
+			return nil
+		case <-time.After(p.poll):
+		}
+	}
+}
+
+// feed plays until the ring has been empty for a while, or the card fails.
+func (p *Player) feed(card Card) error {
+	var convert *Resampler
+	if card.Hz() != Rate {
+		convert = NewResampler(Rate, card.Hz())
+	}
+	buf := make([]int16, period)
+	cut := false // the last sound ended inside a sentence
+	for silent := 0; silent < idle; {
+		select {
+		case <-p.stop:
+			return nil
+		default:
+		}
+		p.awaitMore()
+		sounding := p.next(buf, &cut)
+		if sounding {
+			silent = 0
+		} else {
+			silent++
+		}
+		out := buf
+		if convert != nil {
+			out = convert.Process(nil, buf)
+		}
+		if err := card.Write(out); err != nil {
+			return err
+		}
+		if silent == settle {
+			p.mu.Lock()
+			if p.n == 0 {
+				p.empty = true
+				p.change()
+			}
+			p.mu.Unlock()
+		}
+	}
+	// Some cards (virtio) report an error for a drain that was one.
+	_ = card.Drain()
+	return nil
+}
+
+// awaitMore waits, inside a sentence, for the samples of a whole period, but
+// only as long as the card has enough to go on with.
+func (p *Player) awaitMore() {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.flowing && p.n < period && len(p.marks) == 0 && !p.closed {
+		if p.wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+// next fills buf with the next period: sound if there is any that may begin,
+// else silence. cut keeps between calls that sound ended inside a sentence, for
+// lack of samples; there it is faded, for a sudden end would click.
+func (p *Player) next(buf []int16, cut *bool) (sounding bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(buf)
+	if !p.flowing && p.mayBegin() {
+		p.flowing = true
+		if p.begun.IsZero() {
+			p.begun = time.Now()
+		}
+	}
+	if !p.flowing {
+		return false
+	}
+	n := min(len(buf), p.n)
+	k := copy(buf[:n], p.ring[p.start:])
+	copy(buf[k:n], p.ring)
+	p.start = (p.start + n) % ringSize
+	p.n -= n
+	p.played += int64(n)
+	if *cut {
+		fade(buf[:min(n, ramp)], false)
+		*cut = false
+	}
+	atMark := false
+	for len(p.marks) > 0 && p.marks[0] <= p.played {
+		atMark = p.marks[0] == p.played
+		p.marks = p.marks[1:]
+		p.heard++
+	}
+	if n < len(buf) { // nothing follows for now
+		p.flowing = false
+		if !atMark {
+			fade(buf[max(0, n-ramp):n], true)
+			*cut = true
+		}
+	}
+	p.change()
+	return n > 0
+}
+
+// mayBegin says whether what is in the ring is enough to begin with: a whole
+// sentence, or as much as bridges a stall of a voice that is faster than its
+// speech. The speech of a slower one would be full of holes, so its sentence is
+// collected first.
+func (p *Player) mayBegin() bool {
+	if p.n == 0 {
+		return false
+	}
+	if len(p.marks) > 0 || p.n == ringSize {
+		return true
+	}
+	took := time.Since(p.primed)
+	return p.n >= prime && took < time.Duration(p.n)*time.Second/(Rate*3/2)
+}
+
+// fade lets s rise from silence, or fall to it.
+func fade(s []int16, fall bool) {
+	for i := range s {
+		k := i + 1
+		if fall {
+			k = len(s) - i - 1
+		}
+		s[i] = int16(int(s[i]) * k / (len(s) + 1))
+	}
+}
+
+// A Tee is a sink that gives everything to several.
+type Tee []Sink
+
+// Write implements Sink; all sinks get the samples, whatever one of them says.
+func (t Tee) Write(ctx context.Context, hz int, samples []int16) error {
+	return t.each(func(s Sink) error { return s.Write(ctx, hz, samples) })
+}
+
+// Mark implements Sink.
+func (t Tee) Mark() {
+	for _, s := range t {
+		s.Mark()
+	}
+}
+
+// Drain implements Sink.
+func (t Tee) Drain(ctx context.Context) error {
+	return t.each(func(s Sink) error { return s.Drain(ctx) })
+}
+
+// Close implements Sink.
+func (t Tee) Close() error { return t.each(Sink.Close) }
+
+// each calls f for every sink. The error is nil when one sink at least did
+// well, unless another has news: only ErrNoCard beside a good sink is none.
+func (t Tee) each(f func(Sink) error) error {
+	errs := make([]error, 0, len(t))
+	for _, s := range t {
+		if err := f(s); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) < len(t) {
+		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, ErrNoCard) })
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,402 @@
+package sound
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gen2brain/alsa"
+)
+
+// fakeCard plays in (the test's) real time out of a buffer of 200 ms.
+type fakeCard struct {
+	hz    int
+	mu    sync.Mutex
+	heard []int16
+	ends  time.Time // when what it holds is played
+	gone  bool
+	dry   int // times that it ran out of samples
+}
+
+func (c *fakeCard) Name() string { return "the fake card" }
+func (c *fakeCard) Hz() int      { return c.hz }
+func (c *fakeCard) Drain() error { time.Sleep(time.Until(c.ends)); return nil }
+func (c *fakeCard) Close() error { return nil }
+
+func (c *fakeCard) Write(s []int16) error {
+	now := time.Now()
+	if c.ends.Before(now) {
+		if !c.ends.IsZero() && len(c.heard) > 0 {
+			c.dry++
+		}
+		c.ends = now
+	}
+	c.ends = c.ends.Add(time.Duration(len(s)) * time.Second / time.Duration(c.hz))
+	time.Sleep(time.Until(c.ends) - 200*time.Millisecond)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return errors.New("unplugged")
+	}
+	c.heard = append(c.heard, s...)
+	return nil
+}
+
+// sound is what was played so far.
+func (c *fakeCard) sound() []int16 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.heard)
+}
+
+func (c *fakeCard) unplug() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+}
+
+// slot is where cards are plugged in.
+type slot struct {
+	mu   sync.Mutex
+	card *fakeCard
+}
+
+func (s *slot) open() (Card, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.card == nil || s.card.gone {
+		return nil, ErrNoCard
+	}
+	return s.card, nil
+}
+
+func (s *slot) plug(c *fakeCard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.card = c
+}
+
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+func (l *lines) add(s string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, s)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.all, "\n")
+}
+
+// bubble runs f in a bubble with its own clock.
+func bubble(t *testing.T, card *fakeCard, patience time.Duration, f func(*testing.T, *Player, *slot, *lines)) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l := &slot{card: card}, &lines{}
+		p := NewPlayer(s.open, patience, l.add)
+		defer p.Close()
+		f(t, p, s, l)
+	})
+}
+
+// ramped counts up, so that every sample is known by its value.
+func ramped(n int) []int16 {
+	s := make([]int16, n)
+	for i := range s {
+		s[i] = int16(1 + i%30000)
+	}
+	return s
+}
+
+// sounds takes the silence off both ends.
+func sounds(s []int16) []int16 {
+	for len(s) > 0 && s[0] == 0 {
+		s = s[1:]
+	}
+	for len(s) > 0 && s[len(s)-1] == 0 {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func TestPlayer(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, l *lines) {
+		want := ramped(3*Rate + 77)
+		begun := time.Now()
+		for part := range slices.Chunk(want, 1000) {
+			if err := p.Write(t.Context(), Rate, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.Mark()
+		if err := p.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("3 s of sound were drained after %v", took)
+		}
+		if !slices.Equal(sounds(card.sound()), want) {
+			t.Errorf("heard %d samples, not the %d written", len(sounds(card.sound())), len(want))
+		}
+		if late := p.Begun().Sub(begun); p.Heard() != 1 || late < 0 || late > 100*time.Millisecond {
+			t.Errorf("heard %d sentences, the first after %v; want 1 after at most 100 ms", p.Heard(), late)
+		}
+		if l.String() != "" {
+			t.Errorf("lines: %s", l)
+		}
+	})
+}
+
+// A sentence shorter than what is primed plays at once after its mark.
+func TestPlayerShort(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		for range 3 {
+			p.Write(t.Context(), 16000, sine(16000, 440, 10000)[:1600])
+			p.Mark()
+			if err := p.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Second) // long enough for the card to be let go
+		}
+		if p.Heard() != 3 {
+			t.Errorf("heard %d sentences; want 3", p.Heard())
+		}
+		if got := level(sounds(card.sound())[:Rate/10], Rate, 440); math.Abs(got-10000) > 200 {
+			t.Errorf("a 440 Hz tone of 10000 is heard at %.0f", got)
+		}
+	})
+}
+
+// click is the greatest jump between neighbours.
+func click(s []int16) int {
+	most := 0
+	for i := 1; i < len(s); i++ {
+		most = max(most, int(s[i])-int(s[i-1]), int(s[i-1])-int(s[i]))
+	}
+	return most
+}
+
+// A voice that stalls for 300 ms is not noticed; one that stalls for a second
+// leaves a gap without clicks.
+func TestPlayerStall(t *testing.T) {
+	for _, test := range []struct {
+		stall  time.Duration
+		gapped bool
+	}{{300 * time.Millisecond, false}, {time.Second, true}} {
+		card := &fakeCard{hz: Rate}
+		bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+			tone := sine(Rate, 300, 20000)
+			p.Write(t.Context(), Rate, tone[:Rate/2]) // 150 whole waves
+			time.Sleep(test.stall)
+			p.Write(t.Context(), Rate, tone[Rate/2:])
+			p.Mark()
+			p.Drain(t.Context())
+			heard := sounds(card.sound())
+			if whole := slices.Equal(heard, sounds(tone)); whole == test.gapped {
+				t.Errorf("a stall of %v: whole %v; want %v", test.stall, whole, !test.gapped)
+			}
+			if got, most := click(heard), click(tone)*11/10; got > most {
+				t.Errorf("a stall of %v: a jump of %d; want at most %d", test.stall, got, most)
+			}
+			if card.dry > 0 {
+				t.Errorf("a stall of %v: the card ran dry %d times", test.stall, card.dry)
+			}
+		})
+	}
+}
+
+// The sentence of a voice that is slower than its speech has no holes.
+func TestPlayerSlowVoice(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		want := ramped(4 * Rate)
+		for part := range slices.Chunk(want, Rate/10) {
+			p.Write(t.Context(), Rate, part)
+			time.Sleep(150 * time.Millisecond)
+		}
+		p.Mark()
+		p.Drain(t.Context())
+		if !slices.Equal(sounds(card.sound()), want) {
+			t.Error("the sentence has holes")
+		}
+	})
+}
+
+func TestPlayerNoCard(t *testing.T) {
+	bubble(t, nil, 3*time.Second, func(t *testing.T, p *Player, s *slot, l *lines) {
+		if err := p.Write(t.Context(), Rate, ramped(Rate)); err != nil {
+			t.Errorf("within the patience: %v", err)
+		}
+		p.Mark()
+		if err := p.Drain(t.Context()); err != ErrNoCard {
+			t.Errorf("Drain() = %v; want %v", err, ErrNoCard)
+		}
+		begun := time.Now()
+		for range 20 {
+			if err := p.Write(t.Context(), Rate, ramped(Rate)); err != ErrNoCard {
+				t.Errorf("after the patience: %v; want %v", err, ErrNoCard)
+			}
+			p.Mark()
+		}
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("20 sentences without a card took %v; want no time", took)
+		}
+		if got := strings.Count(l.String(), "no sound card"); got != 1 || p.Heard() != 0 {
+			t.Errorf("%d lines (%s), %d heard; want 1 line, none heard", got, l, p.Heard())
+		}
+		card := &fakeCard{hz: Rate}
+		s.plug(card)
+		time.Sleep(time.Second)
+		p.Write(t.Context(), Rate, ramped(Rate))
+		p.Mark()
+		if err := p.Drain(t.Context()); err != nil || !slices.Equal(sounds(card.sound()), ramped(Rate)) {
+			t.Errorf("with a card at last: %v, %d samples; want %d", err, len(sounds(card.sound())), Rate)
+		}
+	})
+}
+
+// A card that comes late hears the story from its beginning.
+func TestPlayerLateCard(t *testing.T) {
+	bubble(t, nil, time.Hour, func(t *testing.T, p *Player, s *slot, l *lines) {
+		card := &fakeCard{hz: Rate}
+		go func() {
+			time.Sleep(20 * time.Second)
+			s.plug(card)
+		}()
+		want := ramped(10 * Rate) // more than the ring holds
+		p.Write(t.Context(), Rate, want)
+		p.Mark()
+		p.Drain(t.Context())
+		if !slices.Equal(sounds(card.sound()), want) {
+			t.Errorf("heard %d samples; want all %d", len(sounds(card.sound())), len(want))
+		}
+		if !strings.HasSuffix(l.String(), "speaking on the fake card") {
+			t.Errorf("lines: %s; want the card's name at the end", l)
+		}
+	})
+}
+
+// Pulled out and plugged in again, nothing is heard twice, and no more is lost
+// than the card held.
+func TestPlayerUnplugged(t *testing.T) {
+	card, other := &fakeCard{hz: Rate}, &fakeCard{hz: Rate}
+	bubble(t, card, time.Hour, func(t *testing.T, p *Player, s *slot, l *lines) {
+		go func() {
+			time.Sleep(2 * time.Second)
+			card.unplug()
+			time.Sleep(3 * time.Second)
+			s.plug(other)
+		}()
+		want := sine(Rate, 1, 30000)
+		want = slices.Concat(want, want, want, want, want)
+		for i := range want {
+			want[i] = int16(i/100 + 1) // every 100 samples are their own
+		}
+		p.Write(t.Context(), Rate, want)
+		p.Mark()
+		if err := p.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+		first, second := sounds(card.sound()), sounds(other.sound())
+		if len(first) == 0 || len(second) == 0 || first[len(first)-1] > second[ramp+100] {
+			t.Fatalf("heard %d and %d samples; want some of each, in order", len(first), len(second))
+		}
+		if lost := len(want) - len(first) - len(second); lost < 0 || lost > 2*period {
+			t.Errorf("%d samples were lost or heard twice; want at most what the card held", lost)
+		}
+		if got := l.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "gone (unplugged)") {
+			t.Errorf("lines: %s; want that it went and that it came", got)
+		}
+	})
+}
+
+// A writer that has to wait can be told to stop, and so can the player.
+func TestPlayerStops(t *testing.T) {
+	bubble(t, nil, time.Hour, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := p.Write(ctx, Rate, ramped(7*Rate)); err != context.DeadlineExceeded {
+			t.Errorf("Write() = %v; want %v", err, context.DeadlineExceeded)
+		}
+		p.Discard()
+		if err := p.Drain(t.Context()); err != nil {
+			t.Errorf("Drain() after Discard() = %v", err)
+		}
+		p.Close()
+		if err := p.Write(t.Context(), Rate, ramped(1)); err != ErrNoCard {
+			t.Errorf("Write() after Close() = %v; want %v", err, ErrNoCard)
+		}
+	})
+}
+
+// A card of another rate gets its own.
+func TestPlayerRate(t *testing.T) {
+	card := &fakeCard{hz: 44100}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		p.Write(t.Context(), Rate, sine(Rate, 1000, 10000))
+		p.Mark()
+		p.Drain(t.Context())
+		if got := level(sounds(card.sound()), 44100, 1000); math.Abs(got-10000) > 200 {
+			t.Errorf("a 1 kHz tone of 10000 is heard at %.0f", got)
+		}
+	})
+}
+
+func TestPlayers(t *testing.T) {
+	play, record := alsa.SoundCardDevice{ID: 0, IsPlayback: true}, alsa.SoundCardDevice{ID: 1}
+	cards := []alsa.SoundCard{
+		{ID: 0, Name: "Loopback", Description: "Loopback - Loopback", Devices: []alsa.SoundCardDevice{play}},
+		{ID: 1, Name: "codec", Devices: []alsa.SoundCardDevice{record, play}},
+		{ID: 2, Name: "mic", Devices: []alsa.SoundCardDevice{record}},
+		{ID: 3, Name: "usb", Devices: []alsa.SoundCardDevice{play}},
+	}
+	var got []int
+	for _, d := range players(cards, func(c int) bool { return c >= 2 }) {
+		got = append(got, d.card)
+	}
+	if want := []int{3, 1}; !slices.Equal(got, want) {
+		t.Errorf("cards are tried in the order %d; want %d", got, want)
+	}
+}
+
+// One good sink is enough, and what is wrong with a file is still told.
+func TestTee(t *testing.T) {
+	bad := errors.New("bad")
+	for _, test := range []struct {
+		errs []error
+		want error
+	}{
+		{[]error{nil, nil}, nil},
+		{[]error{nil, ErrNoCard}, nil},
+		{[]error{ErrNoCard}, ErrNoCard},
+		{[]error{bad, nil}, bad},
+		{[]error{bad, ErrNoCard}, bad},
+	} {
+		var tee Tee
+		for _, err := range test.errs {
+			tee = append(tee, stubSink{err})
+		}
+		if got := tee.Write(t.Context(), Rate, nil); !errors.Is(got, test.want) || test.want == nil && got != nil {
+			t.Errorf("sinks that say %v: %v; want %v", test.errs, got, test.want)
+		}
+	}
+}
+
+type stubSink struct{ err error }
+
+func (s stubSink) Write(context.Context, int, []int16) error { return s.err }
+func (s stubSink) Mark()                                     {}
+func (s stubSink) Drain(context.Context) error               { return s.err }
+func (s stubSink) Close() error                              { return s.err }

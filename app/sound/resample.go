@@ -1,0 +1,133 @@
+package sound
+
+import "math"
+
+const (
+	// phaseTaps inputs make one output; with kaiserBeta the filter passes up to
+	// 0.43 of the lower rate within 0.1 dB and stops from 0.56 on at 60 dB.
+	phaseTaps  = 32
+	kaiserBeta = 5.65
+	// cutoff is the middle of the transition, in parts of the lower rate.
+	cutoff = 0.4944
+)
+
+// A Resampler changes the sample rate of a mono stream by a polyphase filter:
+// a windowed sinc at the common multiple of both rates, of which each output
+// uses one phase (Crochiere and Rabiner, Multirate Digital Signal Processing,
+// 1983; the window is Kaiser's). What would clip is limited, not wrapped.
+type Resampler struct {
+	up, down int
+	taps     int         // of a phase
+	filter   [][]float32 // [up][taps], oldest input first, each summing to 1
+	past     []float32   // inputs that outputs to come need
+	phase    int         // of the next output; its inputs begin at past[0]
+}
+
+// NewResampler converts from one rate to another, both in Hz and positive.
+func NewResampler(from, to int) *Resampler {
+	g := gcd(from, to)
+	r := &Resampler{up: to / g, down: from / g, taps: phaseTaps}
+	if from > to {
+		r.taps = phaseTaps * from / to
+	}
+	// In units of the input rate: the sinc's first zero is at 1/(2 width).
+	width := cutoff * min(1, float64(to)/float64(from))
+	half := float64(r.taps) / 2
+	r.filter = make([][]float32, r.up)
+	for p := range r.filter {
+		row := make([]float64, r.taps)
+		sum := 0.0
+		for k := range row {
+			// The distance of input k from the output, which lies between the
+			// two inputs in the middle, p/up after the first of them.
+			t := float64(k) - (half - 1) - float64(p)/float64(r.up)
+			row[k] = sinc(2*width*t) * kaiser(t/half)
+			sum += row[k]
+		}
+		r.filter[p] = make([]float32, r.taps)
+		for k := range row {
+			r.filter[p][k] = float32(row[k] / sum)
+		}
+	}
+	r.reset()
+	return r
+}
+
+func (r *Resampler) reset() {
+	r.past = append(r.past[:0], make([]float32, r.taps/2-1)...)
+	r.phase = 0
+}
+
+// Process appends to dst the outputs that in completes. Output follows input
+// by half the filter's length.
+func (r *Resampler) Process(dst, in []int16) []int16 {
+	for _, s := range in {
+		r.past = append(r.past, float32(s))
+	}
+	used := 0
+	for used+r.taps <= len(r.past) {
+		x := r.past[used : used+r.taps]
+		h := r.filter[r.phase][:len(x)]
+		var a, b float32
+		for k := 0; k+1 < len(x); k += 2 {
+			a += x[k] * h[k]
+			b += x[k+1] * h[k+1]
+		}
+		dst = append(dst, limit(a+b))
+		r.phase += r.down
+		used += r.phase / r.up
+		r.phase %= r.up
+	}
+	used = min(used, len(r.past))
+	r.past = r.past[:copy(r.past, r.past[used:])]
+	return dst
+}
+
+// Flush appends the last outputs to dst and makes r ready for another stream.
+func (r *Resampler) Flush(dst []int16) []int16 {
+	dst = r.Process(dst, make([]int16, r.taps/2))
+	r.reset()
+	return dst
+}
+
+func limit(x float32) int16 {
+	switch {
+	case x >= math.MaxInt16:
+		return math.MaxInt16
+	case x <= math.MinInt16:
+		return math.MinInt16
+	}
+	return int16(math.RoundToEven(float64(x)))
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	return math.Sin(math.Pi*x) / (math.Pi * x)
+}
+
+// kaiser is Kaiser's window at t in [-1, 1].
+func kaiser(t float64) float64 {
+	if t < -1 || t > 1 {
+		return 0
+	}
+	return besselI0(kaiserBeta*math.Sqrt(1-t*t)) / besselI0(kaiserBeta)
+}
+
+// besselI0 is the modified Bessel function of order 0 by its power series.
+func besselI0(x float64) float64 {
+	sum, term := 1.0, 1.0
+	for k := 1.0; term > sum*1e-17; k++ {
+		term *= x * x / (4 * k * k)
+		sum += term
+	}
+	return sum
+}
