@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,11 +13,13 @@ import (
 
 	"duostoryteller/app/sentence"
 	"duostoryteller/app/story"
+	"duostoryteller/app/voice"
 )
 
 const (
-	// clipSeconds bounds one spoken sentence; the splitter cuts at about 15.
-	clipSeconds = 40
+	// maxClip bounds one spoken sentence, in bytes: 30 seconds at 16 kHz. The
+	// splitter cuts at about 15.
+	maxClip = 30 * 2 * 16000
 	// clipsKept are enough for several browsers that listen to one story.
 	clipsKept = 6
 	// listenersAtOnce bounds the clips that slow browsers hold in memory.
@@ -26,37 +29,62 @@ const (
 // clips are the sentences spoken lately, oldest first.
 type clips struct {
 	mu    sync.Mutex
-	clips []clip
+	clips []*clip
 }
 
+// clip is one spoken sentence, 16-bit little-endian samples.
 type clip struct {
 	story    string
 	sentence int
-	pcm      *byteLog
+	hz       int // known when there are samples
+	*byteLog
 }
 
-// get returns the log of a spoken sentence, beginning it with speak if it is
-// not among those kept.
-func (c *clips) get(story string, sentence, limit int, speak func(*byteLog)) *byteLog {
+// get returns a spoken sentence, beginning it with speak if it is not among
+// those kept.
+func (c *clips) get(story string, sentence int, speak func(*clip)) *clip {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.clips, func(k clip) bool { return k.story == story && k.sentence == sentence })
-	if i < 0 {
-		if len(c.clips) == clipsKept {
-			c.clips = slices.Delete(c.clips, 0, 1)
+	for _, k := range c.clips {
+		if k.story == story && k.sentence == sentence {
+			return k
 		}
-		i = len(c.clips)
-		c.clips = append(c.clips, clip{story, sentence, newByteLog(limit)})
-		go speak(c.clips[i].pcm)
 	}
-	return c.clips[i].pcm
+	if len(c.clips) == clipsKept {
+		c.clips = slices.Delete(c.clips, 0, 1)
+	}
+	k := &clip{story: story, sentence: sentence, byteLog: newByteLog(maxClip)}
+	c.clips = append(c.clips, k)
+	go speak(k)
+	return k
 }
 
 // forget drops a clip, so that a failed one is tried again.
-func (c *clips) forget(pcm *byteLog) {
+func (c *clips) forget(failed *clip) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clips = slices.DeleteFunc(c.clips, func(k clip) bool { return k.pcm == pcm })
+	c.clips = slices.DeleteFunc(c.clips, func(k *clip) bool { return k == failed })
+}
+
+// speak has the voice speak a sentence into its clip.
+func (s *Server) speak(text string, k *clip) {
+	s.speaking.Lock() // one at a time: the board has one core, and one voice
+	defer s.speaking.Unlock()
+	_, err := s.voice.Say(s.ctx, text, voice.Normal(), func(hz int, samples []int16) error {
+		part := make([]byte, 0, 2*len(samples))
+		for _, sample := range samples {
+			part = binary.LittleEndian.AppendUint16(part, uint16(sample))
+		}
+		if k.hz == 0 {
+			k.hz = hz
+		}
+		_, err := k.Write(part)
+		return err
+	})
+	if err != nil {
+		s.clips.forget(k)
+	}
+	k.close(err)
 }
 
 // audio streams one sentence as WAV while the voice speaks it.
@@ -83,18 +111,8 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 	case <-ctx.Done():
 		return
 	}
-	rate := s.voice.Rate()
-	pcm := s.clips.get(b.id, n, 2*rate*clipSeconds, func(pcm *byteLog) {
-		s.speaking.Lock() // one at a time: the board has one core
-		defer s.speaking.Unlock()
-		err := s.voice.Speak(s.ctx, text, pcm)
-		if err != nil {
-			s.clips.forget(pcm)
-		}
-		pcm.close(err)
-	})
-
-	part, whole, err := pcm.next(ctx, 0)
+	k := s.clips.get(b.id, n, func(k *clip) { s.speak(text, k) })
+	part, whole, err := k.next(ctx, 0)
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -112,21 +130,22 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "audio/wav")
 	control := http.NewResponseController(w)
-	out := wavHeader(rate, size)
+	header := wavHeader(k.hz, size)
 	for sent := 0; ; {
 		control.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if _, err := w.Write(out); err != nil {
+		for _, p := range [][]byte{header, part} {
+			if _, err := w.Write(p); err != nil {
+				return
+			}
+		}
+		if control.Flush() != nil || whole && err == nil {
 			return
 		}
-		if _, err := w.Write(part); err != nil {
-			return
+		if whole {
+			panic(http.ErrAbortHandler) // the browser must not take this for all
 		}
-		if control.Flush() != nil || whole {
-			return
-		}
-		sent += len(part)
-		out = nil
-		if part, whole, err = pcm.next(ctx, sent); ctx.Err() != nil {
+		header, sent = nil, sent+len(part)
+		if part, whole, err = k.next(ctx, sent); ctx.Err() != nil {
 			return
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"net/http/httptest"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"duostoryteller/app/llama"
 	"duostoryteller/app/story"
+	"duostoryteller/app/voice"
 )
 
 // pieces is an engine that tells what it was given.
@@ -94,20 +94,21 @@ const humRate = 16000
 
 func humSamples(text string) int { return len(text) * humRate / 50 }
 
-func (hum) Rate() int { return humRate }
-
-func (hum) Speak(ctx context.Context, text string, pcm io.Writer) error {
-	for i := 0; i < humSamples(text); i += 160 {
-		var part []byte
-		for j := i; j < min(i+160, humSamples(text)); j++ {
-			part = binary.LittleEndian.AppendUint16(part, uint16(int16(3000*math.Sin(float64(j)/20))))
+func (hum) Say(ctx context.Context, text string, _ voice.Params, pcm func(int, []int16) error) (voice.Spoken, error) {
+	n := humSamples(text)
+	for i := 0; i < n; i += 160 {
+		var part []int16
+		for j := i; j < min(i+160, n); j++ {
+			part = append(part, int16(3000*math.Sin(float64(j)/20)))
 		}
-		if _, err := pcm.Write(part); err != nil {
-			return err
+		if err := pcm(humRate, part); err != nil {
+			return voice.Spoken{}, err
 		}
 	}
-	return ctx.Err()
+	return voice.Spoken{Hz: humRate, Samples: n}, ctx.Err()
 }
+
+func (hum) Close() error { return nil }
 
 func fakeSystem() fstest.MapFS {
 	return fstest.MapFS{

@@ -31,19 +31,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"duostoryteller/app/voice"
 )
 
 //go:embed assets
 var assets embed.FS
-
-// Voice speaks.
-type Voice interface {
-	// Speak writes text as mono 16-bit little-endian samples to pcm while
-	// they are made, until it has spoken or ctx ends.
-	Speak(ctx context.Context, text string, pcm io.Writer) error
-	// Rate is in samples a second.
-	Rate() int
-}
 
 // Suites runs the jury's suites and writes the report as plain text.
 type Suites interface {
@@ -52,17 +45,17 @@ type Suites interface {
 
 // Options are what a Server works with.
 type Options struct {
-	Voice     Voice    // nil: the page is silent
-	Suites    Suites   // nil: the page has no button for them
-	Engines   []Engine // that tell the stories, at least one, the default first
-	Hosts     []string // names of this machine beside localhost, lower case
-	System    fs.FS    // root of the file system with /proc and /sys
-	Followers int      // browsers that may follow stories at the same time; 0: 16
+	Voice     voice.Voice // nil: the page is silent; not used by anybody else
+	Suites    Suites      // nil: the page has no button for them
+	Engines   []Engine    // that tell the stories, at least one, the default first
+	Hosts     []string    // names of this machine beside localhost, lower case
+	System    fs.FS       // root of the file system with /proc and /sys
+	Followers int         // browsers that may follow stories at the same time; 0: 16
 }
 
 // Server is the http.Handler of the page.
 type Server struct {
-	voice     Voice
+	voice     voice.Voice
 	suites    Suites
 	engines   []Engine
 	hosts     []string

@@ -241,7 +241,10 @@ const voice = {
   async speak(of, n, clock, signal) {
     const answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
     if (answer.status === 204) return clock; // nothing to say
-    if (!answer.ok) throw new Error(await answer.text());
+    if (!answer.ok) { // the next sentence may go well
+      say("statusSilent");
+      return clock;
+    }
     const context = this.context;
     const state = of.mine || of.ended ? "statusReading" : "statusFollowing";
     if (context.state === "suspended") say(state, "statusTapToHear");
