@@ -184,7 +184,7 @@ func (p *Player) Discard() {
 	p.drop()
 }
 
-// Heard is how many sentences were played to their end, ever.
+// Heard implements Sink.
 func (p *Player) Heard() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -436,6 +436,15 @@ func (t Tee) Mark() {
 	}
 }
 
+// Heard implements Sink: what the one that is furthest has.
+func (t Tee) Heard() int {
+	most := 0
+	for _, s := range t {
+		most = max(most, s.Heard())
+	}
+	return most
+}
+
 // Drain implements Sink.
 func (t Tee) Drain(ctx context.Context) error {
 	return t.each(func(s Sink) error { return s.Drain(ctx) })
@@ -455,6 +464,9 @@ func (t Tee) each(f func(Sink) error) error {
 	}
 	if len(errs) < len(t) {
 		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, ErrNoCard) })
+	}
+	if len(errs) == 1 {
+		return errs[0]
 	}
 	return errors.Join(errs...)
 }

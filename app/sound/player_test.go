@@ -398,5 +398,6 @@ type stubSink struct{ err error }
 
 func (s stubSink) Write(context.Context, int, []int16) error { return s.err }
 func (s stubSink) Mark()                                     {}
+func (s stubSink) Heard() int                                { return 0 }
 func (s stubSink) Drain(context.Context) error               { return s.err }
 func (s stubSink) Close() error                              { return s.err }

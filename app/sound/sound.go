@@ -17,6 +17,8 @@ type Sink interface {
 	// Mark says that a sentence ends here: what was written may be played
 	// though nothing follows yet.
 	Mark()
+	// Heard is how many sentences came to their end, ever.
+	Heard() int
 	// Drain returns when everything was played, or ctx ends.
 	Drain(ctx context.Context) error
 	// Close lets go of the file or card; what was not played is dropped.

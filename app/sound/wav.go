@@ -28,6 +28,7 @@ type WAV struct {
 	temp    string
 	hz      int
 	n       int64 // bytes of samples written
+	heard   int   // sentences
 	stopped error // why no more is written
 	convert *Resampler
 	from    int
@@ -103,8 +104,15 @@ func (w *WAV) Duration() time.Duration {
 	return time.Duration(w.n/2) * time.Second / time.Duration(w.hz)
 }
 
-// Mark does nothing: a file needs no sentences.
-func (w *WAV) Mark() {}
+// Mark implements Sink.
+func (w *WAV) Mark() {
+	if w.stopped == nil {
+		w.heard++
+	}
+}
+
+// Heard implements Sink.
+func (w *WAV) Heard() int { return w.heard }
 
 // Drain does nothing: a file is written at once.
 func (w *WAV) Drain(context.Context) error { return nil }
