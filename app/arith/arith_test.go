@@ -321,7 +321,7 @@ func TestSegments(t *testing.T) {
 			for p := range k {
 				size, sum := 0, 0
 				for _, v := range x[p*n:][g.lo:g.hi] {
-					size += int(abs(v))
+					size += max(int(v), -int(v))
 					sum += int(v)
 				}
 				if size*wmax > math.MaxInt16 || sum != int(g.sum[p]) {

@@ -40,12 +40,12 @@ func sums16Go(dst, w, x []float32, n, rowStride int) {
 	}
 }
 
-// blockI4Go adds the products of n columns of one packed block of 128 rows with k
-// vectors, xStride apart, to dst[p*stride+i].
-func blockI4Go(dst []int32, stride int, w []byte, x []int8, xStride, n, k int) {
+// blockI4Go multiplies one packed block of 128 rows by k vectors of n and adds the products
+// to dst[p*stride+i].
+func blockI4Go(dst []int32, stride int, w []byte, x []int8, n, k int) {
 	for p := range k {
 		dst := dst[p*stride:][:BlockI4]
-		for j, v := range x[p*xStride:][:n] {
+		for j, v := range x[p*n:][:n] {
 			for i, b := range w[j*(BlockI4/2):][:BlockI4/2] {
 				dst[i] += int32(v) * (int32(b&15) - 8)
 				dst[i+BlockI4/2] += int32(v) * int32(int8(b)>>4)
@@ -54,12 +54,12 @@ func blockI4Go(dst []int32, stride int, w []byte, x []int8, xStride, n, k int) {
 	}
 }
 
-// blockI8Go adds the products of n columns of one packed block of 64 rows with k
-// vectors, xStride apart, to dst[p*stride+i].
-func blockI8Go(dst []int32, stride int, w, x []int8, xStride, n, k int) {
+// blockI8Go multiplies one packed block of 64 rows by k vectors of n and adds the products
+// to dst[p*stride+i].
+func blockI8Go(dst []int32, stride int, w, x []int8, n, k int) {
 	for p := range k {
 		dst := dst[p*stride:][:BlockI8]
-		for j, v := range x[p*xStride:][:n] {
+		for j, v := range x[p*n:][:n] {
 			for i, b := range w[j*BlockI8:][:BlockI8] {
 				dst[i] += int32(v) * int32(b)
 			}

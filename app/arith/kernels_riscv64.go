@@ -74,56 +74,56 @@ func (u unit) sums16(dst, w, x []float32, n, rowStride int) {
 	}
 }
 
-func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, n, k int, sums []int32) {
+func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int, segs []segment, p int) {
 	switch u {
 	case rvv071:
 		switch k {
 		case 1:
-			blockI4x1RVV071(&dst[0], &w[0], &x[0], n, int(sums[0]))
+			blockI4x1RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 2:
-			blockI4x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
-			blockI4x2RVV071(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+			blockI4x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
+			blockI4x2RVV071(&dst[32], stride, &w[32], &x[0], xStride, &segs[0], len(segs), p)
 		case 3:
-			blockI4x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
-			blockI4x3RVV071(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+			blockI4x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
+			blockI4x3RVV071(&dst[32], stride, &w[32], &x[0], xStride, &segs[0], len(segs), p)
 		}
 	case rvv10:
 		switch k {
 		case 1:
-			blockI4x1RVV10(&dst[0], &w[0], &x[0], n, int(sums[0]))
+			blockI4x1RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 2:
-			blockI4x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
-			blockI4x2RVV10(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+			blockI4x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
+			blockI4x2RVV10(&dst[32], stride, &w[32], &x[0], xStride, &segs[0], len(segs), p)
 		case 3:
-			blockI4x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, n, &sums[0])
-			blockI4x3RVV10(&dst[32], stride, &w[32], &x[0], xStride, n, &sums[0])
+			blockI4x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
+			blockI4x3RVV10(&dst[32], stride, &w[32], &x[0], xStride, &segs[0], len(segs), p)
 		}
 	default:
-		blockI4Go(dst, stride, w, x, xStride, n, k)
+		blockI4Go(dst, stride, w, x, xStride, k)
 	}
 }
 
-func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, n, k int) {
+func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {
 	switch u {
 	case rvv071:
 		switch k {
 		case 1:
-			blockI8x1RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x1RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 2:
-			blockI8x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x2RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 3:
-			blockI8x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x3RVV071(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		}
 	case rvv10:
 		switch k {
 		case 1:
-			blockI8x1RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x1RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 2:
-			blockI8x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x2RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		case 3:
-			blockI8x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, n)
+			blockI8x3RVV10(&dst[0], stride, &w[0], &x[0], xStride, &segs[0], len(segs), p)
 		}
 	default:
-		blockI8Go(dst, stride, w, x, xStride, n, k)
+		blockI8Go(dst, stride, w, x, xStride, k)
 	}
 }

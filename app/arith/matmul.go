@@ -129,32 +129,64 @@ type segment struct {
 	sum    [positionsPerPass]int32 // of x over the range, by position
 }
 
-// segments splits n columns so that no sum of weights up to wmax times x leaves
-// 16 bits in a segment: the longest ones that these very x allow.
+// segments splits n columns so that no sum of weights up to wmax times x leaves 16 bits
+// in a segment: nearly the longest ones that these very x allow. They are multiples of eight
+// columns, as the kernels are unrolled, unless x is so large that eight are too many.
 func segments(buf []segment, x []int8, n, k, wmax int) []segment {
-	limit := int32(0x7fff / wmax)
-	var size [positionsPerPass]int32 // sums of |x|
-	now := segment{}
-	for j := range n {
-		for p := range k {
-			if size[p]+abs(x[p*n+j]) > limit {
-				buf = append(buf, now)
-				now = segment{lo: j}
-				size = [positionsPerPass]int32{}
-				break
-			}
-		}
-		for p := range k {
-			v := x[p*n+j]
-			size[p] += abs(v)
-			now.sum[p] += int32(v)
-		}
-		now.hi = j + 1
+	segs, ok := segmentsBy(8, buf, x, n, k, wmax)
+	if !ok {
+		segs, _ = segmentsBy(1, buf, x, n, k, wmax)
 	}
-	return append(buf, now)
+	return segs
 }
 
-func abs(v int8) int32 { return max(int32(v), -int32(v)) }
+func segmentsBy(step int, buf []segment, x []int8, n, k, wmax int) ([]segment, bool) {
+	limit := int32(0x7fff / wmax)
+	var size, sum, abs [positionsPerPass]int32 // of the segment |x|; of the step x and |x|
+	buf = append(buf, segment{})
+	now := &buf[len(buf)-1]
+	for j := 0; j < n; j += step {
+		now.hi = j
+		step = min(step, n-j)
+		full := false
+		for p := range k {
+			sum[p], abs[p] = sumAbs(x[p*n+j:][:step])
+			full = full || size[p]+abs[p] > limit
+		}
+		if full {
+			buf = append(buf, segment{lo: j})
+			now = &buf[len(buf)-1]
+			clear(size[:k])
+		}
+		for p := range k {
+			if abs[p] > limit {
+				return buf[:0], false
+			}
+			size[p] += abs[p]
+			now.sum[p] += sum[p]
+		}
+	}
+	now.hi = n
+	return buf, true
+}
+
+// sumAbs returns Σx and Σ|x|.
+func sumAbs(x []int8) (sum, abs int32) {
+	if len(x) == 8 { // so often that it pays to check bounds once
+		x := (*[8]int8)(x)
+		for i := range 8 {
+			v := int32(x[i])
+			sum += v
+			abs += v ^ v>>31 - v>>31
+		}
+		return sum, abs
+	}
+	for _, v := range x {
+		sum += int32(v)
+		abs += max(int32(v), -int32(v))
+	}
+	return sum, abs
+}
 
 // MatMulI4 multiplies the packed d×n matrix w by the k vectors x.
 func (s *Set) MatMulI4(dst []int32, w []byte, x []int8, n, d, k int) {
@@ -169,6 +201,12 @@ func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int)
 	check("dst", len(dst), d*k)
 	if lo%BlockI4 != 0 || hi%BlockI4 != 0 && hi != d || hi > d {
 		panic(fmt.Sprintf("arith: MatMulI4Rows: rows %d to %d are not whole blocks of %d", lo, hi, BlockI4))
+	}
+	if n == 0 {
+		for p := range k {
+			clear(dst[p*d+lo : p*d+hi])
+		}
+		return
 	}
 	var buf [8]segment
 	for p := 0; p < k; p += positionsPerPass {
@@ -189,19 +227,13 @@ func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int)
 	}
 }
 
+// blockI4 multiplies one packed block by all positions of a pass, three at a time.
 func (s *Set) blockI4(dst []int32, stride int, w []byte, x []int8, n, k int, segs []segment) {
 	for p := range k {
 		clear(dst[p*stride:][:BlockI4])
 	}
-	for i := range segs {
-		g := &segs[i]
-		if g.lo == g.hi {
-			continue
-		}
-		for p := 0; p < k; p += 3 {
-			m := min(3, k-p)
-			s.unit.blockI4(dst[p*stride:], stride, w[g.lo*BlockI4/2:g.hi*BlockI4/2], x[p*n+g.lo:], n, g.hi-g.lo, m, g.sum[p:p+m])
-		}
+	for p := 0; p < k; p += 3 {
+		s.unit.blockI4(dst[p*stride:], stride, w, x[p*n:], n, min(3, k-p), segs, p)
 	}
 }
 
@@ -214,7 +246,11 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 	if wmax < 1 || wmax > 128 {
 		panic(fmt.Sprintf("arith: MatMulI8: wmax %d is not between 1 and 128", wmax))
 	}
-	var buf [8]segment
+	if n == 0 {
+		clear(dst)
+		return
+	}
+	var buf [16]segment
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
 		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
@@ -237,13 +273,7 @@ func (s *Set) blockI8(dst []int32, stride int, w, x []int8, n, k int, segs []seg
 	for p := range k {
 		clear(dst[p*stride:][:BlockI8])
 	}
-	for i := range segs {
-		g := &segs[i]
-		if g.lo == g.hi {
-			continue
-		}
-		for p := 0; p < k; p += 3 {
-			s.unit.blockI8(dst[p*stride:], stride, w[g.lo*BlockI8:g.hi*BlockI8], x[p*n+g.lo:], n, g.hi-g.lo, min(3, k-p))
-		}
+	for p := 0; p < k; p += 3 {
+		s.unit.blockI8(dst[p*stride:], stride, w, x[p*n:], n, min(3, k-p), segs, p)
 	}
 }

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 // RISC-V vector 0.7.1: vsetvli has another vtype than in 1.0, so it is written in hex.

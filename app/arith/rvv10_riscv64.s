@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 // RISC-V vector 1.0.

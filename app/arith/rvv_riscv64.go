@@ -25,22 +25,22 @@ func sums48RVV071(dst, w, x *float32, n, rowStride, blockStride int)
 func sums16RVV071(dst, w, x *float32, n, rowStride, lanes int)
 
 //go:noescape
-func blockI4x1RVV071(dst *int32, w *byte, x *int8, n, sum int)
+func blockI4x1RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI4x2RVV071(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+func blockI4x2RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI4x3RVV071(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+func blockI4x3RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x1RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x1RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x2RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x2RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x3RVV071(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x3RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
 func blockF32x1RVV10(dst *float32, stride int, w, x *float32, xStride, n int)
@@ -67,22 +67,22 @@ func sums48RVV10(dst, w, x *float32, n, rowStride, blockStride int)
 func sums16RVV10(dst, w, x *float32, n, rowStride, lanes int)
 
 //go:noescape
-func blockI4x1RVV10(dst *int32, w *byte, x *int8, n, sum int)
+func blockI4x1RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI4x2RVV10(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+func blockI4x2RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI4x3RVV10(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
+func blockI4x3RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x1RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x1RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x2RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x2RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
-func blockI8x3RVV10(dst *int32, stride int, w, x *int8, xStride, n int)
+func blockI8x3RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 // trial runs one instruction of a vector unit in a child process and reports whether the child survived.
 //

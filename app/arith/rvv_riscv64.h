@@ -241,54 +241,110 @@ loop:
 	VSE32V	V12, (X10)
 	RET
 
-// int4: a byte b holds rows r (low, plus 8) and r+64 (high, signed). Two 16-bit sums a pair,
-//	V = Σ x*b = L + 8*Σx + 16*H   and   H = Σ x*(b>>4),
-// start at -8*Σx and 0; then L = V - 16*H modulo 2^16, and L itself fits by the
-// choice of the segment.
+// Integers: a packed block by up to three positions, one segment of columns after the
+// other. X8 is w's first column, X9 the end of segs, X16 the byte offset of the first position
+// among a segment's sums, X19 the segment, X6 = 32, X7 where the next sums go.
+#define INT_ENTER \
+	MOV	dst+0(FP), X10 \
+	MOV	stride+8(FP), X11 \
+	SLL	$2, X11 \
+	MOV	w+16(FP), X12 \
+	MOV	X12, X8 \
+	MOV	x+24(FP), X13 \
+	MOV	xStride+32(FP), X6 \
+	ADD	X6, X13, X14 \
+	ADD	X6, X14, X15 \
+	MOV	segs+40(FP), X19 \
+	MOV	nsegs+48(FP), X9 \
+	MOV	$segment__size, X6 \
+	MUL	X6, X9 \
+	ADD	X19, X9 \
+	MOV	position+56(FP), X16 \
+	SLL	$2, X16 \
+	MOV	$32, X6
 
-// func blockI4x1(dst *int32, w *byte, x *int8, n, sum int): 128 rows, one position.
-#define I4X1(o, B, S) \
-	VLE8V	(X12), B \
-	ADD	$64, X12 \
-	MOVB	o(X13), X15 \
-	VSRAVI	$4, B, S \
-	VWMACCVX	B, X15, V0 \
-	VWMACCVX	S, X15, V8
+// SEGMENT sets X20 and X21 to where the segment's columns end, X17 to its sums.
+#define SEGMENT \
+	MOV	segment_hi(X19), X21 \
+	SLL	$6, X21 \
+	ADD	X8, X21 \
+	SUB	X12, X21, X20 \
+	AND	$~511, X20 \
+	ADD	X12, X20 \
+	ADD	X16, X19, X17 \
+	MOV	X10, X7
 
-// ADD_SUMS adds X5 = 32 sums of 16 bits to those of 32 bits at X10, by way of V24.
+#define NEXT_SEGMENT \
+	ADD	$segment__size, X19 \
+	BNE	X19, X9, segment
+
+#define INT_LOOP(STEP, BUMP) \
+	BEQ	X12, X20, rest \
+unrolled: \
+	STEP(0, V24, V26); STEP(1, V28, V30); STEP(2, V24, V26); STEP(3, V28, V30) \
+	STEP(4, V24, V26); STEP(5, V28, V30); STEP(6, V24, V26); STEP(7, V28, V30) \
+	BUMP(8) \
+	BNE	X12, X20, unrolled \
+rest: \
+	BEQ	X12, X21, done \
+	STEP(0, V24, V26) \
+	BUMP(1) \
+	JMP	rest \
+done:
+
+// ADD_SUMS adds X5 = 32 sums of 16 bits to those of 32 bits at X7, by way of V24.
 #define ADD_SUMS(ACC) \
 	SET_E32M8 \
-	VLE32V	(X10), V24 \
+	VLE32V	(X7), V24 \
 	SET_E16M4 \
 	VWADDWV	ACC, V24, V24 \
 	SET_E32M8 \
-	VSE32V	V24, (X10)
+	VSE32V	V24, (X7)
 
-// ADD_SUMS64 adds 64; X6 is 32.
+// ADD_SUMS64 adds 64 and moves X7 past them.
 #define ADD_SUMS64(ACC) \
 	MOV	$32, X5 \
 	ADD_SUMS(ACC) \
-	ADD	$128, X10 \
+	ADD	$128, X7 \
 	MOV	$64, X5 \
 	SET_E16M8 \
 	VSLIDEDOWNVX	X6, ACC, ACC \
 	MOV	$32, X5 \
 	ADD_SUMS(ACC) \
-	ADD	$128, X10
+	ADD	$128, X7
 
-TEXT blockI4x1(SB), NOSPLIT, $0-40
-	MOV	dst+0(FP), X10
-	MOV	w+8(FP), X12
-	MOV	x+16(FP), X13
-	MOV	n+24(FP), X19
-	MOV	sum+32(FP), X14
-	SLL	$3, X14
-	NEG	X14, X14
-	COLUMNS(6)
+// int4: a byte b holds rows r (low, plus 8) and r+64 (high, signed). Two 16-bit sums a pair,
+//	V = Σ x*b = L + 8*Σx + 16*H   and   H = Σ x*(b>>4),
+// start at -8*Σx and 0; then L = V - 16*H modulo 2^16, and L itself fits by the
+// choice of the segment.
+
+#define I4_START(o, V, H) \
+	MOVW	(segment_sum+o)(X17), X22 \
+	SLL	$3, X22 \
+	NEG	X22, X22 \
+	VMVVX	X22, V \
+	VMVVI	$0, H
+
+#define I4_WEIGHTS(B, S) \
+	VLE8V	(X12), B \
+	ADD	$64, X12 \
+	VSRAVI	$4, B, S
+
+#define I4_TERM(B, S, X, V, H) \
+	VWMACCVX	B, X, V \
+	VWMACCVX	S, X, H
+
+// One position: 64 + 64 rows (e8,m4 to e16,m8).
+#define I4X1(o, B, S) I4_WEIGHTS(B, S); MOVB o(X13), X22; I4_TERM(B, S, X22, V0, V8)
+
+// func blockI4x1(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
+TEXT blockI4x1(SB), NOSPLIT, $0-64
+	INT_ENTER
+segment:
+	SEGMENT
 	MOV	$64, X5
 	SET_E16M8
-	VMVVX	X14, V0
-	VMVVI	$0, V8
+	I4_START(0, V0, V8)
 	SET_E8M4
 	BEQ	X12, X20, rest
 unrolled:
@@ -311,160 +367,132 @@ done:
 	SET_E16M8
 	VSLLVI	$4, V8, V16
 	VSUBVV	V16, V0, V0
-	MOV	$32, X6
 	ADD_SUMS64(V0)
 	ADD_SUMS64(V8)
+	NEXT_SEGMENT
 	RET
 
-// 32 + 32 rows of a block by two or three positions.
-#define I4_ENTER \
-	MOV	dst+0(FP), X10 \
-	MOV	stride+8(FP), X11 \
-	SLL	$2, X11 \
-	MOV	w+16(FP), X12 \
-	MOV	x+24(FP), X13 \
-	MOV	xStride+32(FP), X6 \
-	ADD	X6, X13, X14 \
-	ADD	X6, X14, X15 \
-	MOV	n+40(FP), X19 \
-	MOV	sums+48(FP), X9 \
-	COLUMNS(6) \
-	MOV	$32, X5 \
-	SET_E16M4
-
-#define I4_START(o, V, H) \
-	MOVW	o(X9), X7 \
-	SLL	$3, X7 \
-	NEG	X7, X7 \
-	VMVVX	X7, V \
-	VMVVI	$0, H
-
-#define I4_WEIGHTS(B, S) \
-	VLE8V	(X12), B \
-	ADD	$64, X12 \
-	VSRAVI	$4, B, S
-
-#define I4_TERM(B, S, X, V, H) \
-	VWMACCVX	B, X, V \
-	VWMACCVX	S, X, H
-
+// Two or three positions: 32 + 32 rows (e8,m2 to e16,m4), first those from 0 and 64, then,
+// in a second call, those from 32 and 96.
 #define I4X2(o, B, S) I4_WEIGHTS(B, S); MOVB o(X13), X22; MOVB o(X14), X23; I4_TERM(B, S, X22, V0, V4); I4_TERM(B, S, X23, V8, V12)
 #define I4X3(o, B, S) I4_WEIGHTS(B, S); MOVB o(X13), X22; MOVB o(X14), X23; MOVB o(X15), X24; I4_TERM(B, S, X22, V0, V4); I4_TERM(B, S, X23, V8, V12); I4_TERM(B, S, X24, V16, V20)
-
-#define I4_LOOP(STEP, BUMP) \
-	SET_E8M2 \
-	BEQ	X12, X20, rest \
-unrolled: \
-	STEP(0, V24, V26); STEP(1, V28, V30); STEP(2, V24, V26); STEP(3, V28, V30) \
-	STEP(4, V24, V26); STEP(5, V28, V30); STEP(6, V24, V26); STEP(7, V28, V30) \
-	BUMP(8) \
-	BNE	X12, X20, unrolled \
-rest: \
-	BEQ	X12, X21, done \
-	STEP(0, V24, V26) \
-	BUMP(1) \
-	JMP	rest \
-done:
 
 #define I4_STORE(V, H) \
 	SET_E16M4 \
 	VSLLVI	$4, H, V24 \
 	VSUBVV	V24, V, V \
 	ADD_SUMS(V) \
-	ADD	$256, X10 \
+	ADD	$256, X7 \
 	ADD_SUMS(H) \
-	ADD	$-256, X10 \
-	ADD	X11, X10
+	ADD	$-256, X7 \
+	ADD	X11, X7
 
-// func blockI4x2(dst *int32, stride int, w *byte, x *int8, xStride, n int, sums *int32)
-TEXT blockI4x2(SB), NOSPLIT, $0-56
-	I4_ENTER
+TEXT blockI4x2(SB), NOSPLIT, $0-64
+	INT_ENTER
+	MOV	$32, X5
+segment:
+	SEGMENT
+	SET_E16M4
 	I4_START(0, V0, V4)
 	I4_START(4, V8, V12)
-	I4_LOOP(I4X2, BUMP2)
+	SET_E8M2
+	INT_LOOP(I4X2, BUMP2)
 	I4_STORE(V0, V4)
 	I4_STORE(V8, V12)
+	NEXT_SEGMENT
 	RET
 
-TEXT blockI4x3(SB), NOSPLIT, $0-56
-	I4_ENTER
+TEXT blockI4x3(SB), NOSPLIT, $0-64
+	INT_ENTER
+	MOV	$32, X5
+segment:
+	SEGMENT
+	SET_E16M4
 	I4_START(0, V0, V4)
 	I4_START(4, V8, V12)
 	I4_START(8, V16, V20)
-	I4_LOOP(I4X3, BUMP3)
+	SET_E8M2
+	INT_LOOP(I4X3, BUMP3)
 	I4_STORE(V0, V4)
 	I4_STORE(V8, V12)
 	I4_STORE(V16, V20)
+	NEXT_SEGMENT
 	RET
 
-// int8: 64 rows (e8,m4 to e16,m8) by up to three positions.
-#define I8_ENTER \
-	MOV	dst+0(FP), X10 \
-	MOV	stride+8(FP), X11 \
-	ADD	$-64, X11 \
-	SLL	$2, X11 \
-	MOV	w+16(FP), X12 \
-	MOV	x+24(FP), X13 \
-	MOV	xStride+32(FP), X6 \
-	ADD	X6, X13, X14 \
-	ADD	X6, X14, X15 \
-	MOV	n+40(FP), X19 \
-	COLUMNS(6) \
-	MOV	$64, X5 \
-	SET_E16M8
+// int8: 64 rows (e8,m4 to e16,m8).
 
 #define I8_WEIGHTS(W) \
 	VLE8V	(X12), W \
 	ADD	$64, X12
 
-#define I8X1(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; VWMACCVX W, X22, V0
-#define I8X2(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8
-#define I8X3(o, W) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; MOVB o(X15), X24; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8; VWMACCVX W, X24, V16
-
-#define I8_LOOP(STEP, BUMP) \
-	SET_E8M4 \
-	BEQ	X12, X20, rest \
-unrolled: \
-	STEP(0, V24); STEP(1, V28); STEP(2, V24); STEP(3, V28) \
-	STEP(4, V24); STEP(5, V28); STEP(6, V24); STEP(7, V28) \
-	BUMP(8) \
-	BNE	X12, X20, unrolled \
-rest: \
-	BEQ	X12, X21, done \
-	STEP(0, V24) \
-	BUMP(1) \
-	JMP	rest \
-done: \
-	MOV	$32, X6
+#define I8X1(o, W, _) I8_WEIGHTS(W); MOVB o(X13), X22; VWMACCVX W, X22, V0
+#define I8X2(o, W, _) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8
+#define I8X3(o, W, _) I8_WEIGHTS(W); MOVB o(X13), X22; MOVB o(X14), X23; MOVB o(X15), X24; VWMACCVX W, X22, V0; VWMACCVX W, X23, V8; VWMACCVX W, X24, V16
 
 #define I8_STORE(ACC) \
 	ADD_SUMS64(ACC) \
-	ADD	X11, X10
+	ADD	$-256, X7 \
+	ADD	X11, X7
 
-// func blockI8x1(dst *int32, stride int, w, x *int8, xStride, n int)
-TEXT blockI8x1(SB), NOSPLIT, $0-48
-	I8_ENTER
+// One position leaves room for the 32-bit sums, V8 and V16.
+// func blockI8x1(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
+TEXT blockI8x1(SB), NOSPLIT, $0-64
+	INT_ENTER
+	MOV	$32, X5
+	SET_E32M8
+	VMVVI	$0, V8
+	VMVVI	$0, V16
+segment:
+	SEGMENT
+	MOV	$64, X5
+	SET_E16M8
 	VMVVI	$0, V0
-	I8_LOOP(I8X1, BUMP1)
-	I8_STORE(V0)
+	SET_E8M4
+	INT_LOOP(I8X1, BUMP1)
+	MOV	$32, X5
+	SET_E16M4
+	VWADDWV	V0, V8, V8
+	MOV	$64, X5
+	SET_E16M8
+	VSLIDEDOWNVX	X6, V0, V0
+	MOV	$32, X5
+	SET_E16M4
+	VWADDWV	V0, V16, V16
+	NEXT_SEGMENT
+	SET_E32M8
+	VSE32V	V8, (X10)
+	ADD	$128, X10
+	VSE32V	V16, (X10)
 	RET
 
-TEXT blockI8x2(SB), NOSPLIT, $0-48
-	I8_ENTER
+TEXT blockI8x2(SB), NOSPLIT, $0-64
+	INT_ENTER
+segment:
+	SEGMENT
+	MOV	$64, X5
+	SET_E16M8
 	VMVVI	$0, V0
 	VMVVI	$0, V8
-	I8_LOOP(I8X2, BUMP2)
+	SET_E8M4
+	INT_LOOP(I8X2, BUMP2)
 	I8_STORE(V0)
 	I8_STORE(V8)
+	NEXT_SEGMENT
 	RET
 
-TEXT blockI8x3(SB), NOSPLIT, $0-48
-	I8_ENTER
+TEXT blockI8x3(SB), NOSPLIT, $0-64
+	INT_ENTER
+segment:
+	SEGMENT
+	MOV	$64, X5
+	SET_E16M8
 	VMVVI	$0, V0
 	VMVVI	$0, V8
 	VMVVI	$0, V16
-	I8_LOOP(I8X3, BUMP3)
+	SET_E8M4
+	INT_LOOP(I8X3, BUMP3)
 	I8_STORE(V0)
 	I8_STORE(V8)
 	I8_STORE(V16)
+	NEXT_SEGMENT
 	RET

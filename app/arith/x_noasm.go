@@ -16,10 +16,10 @@ func (unit) sums16(dst, w, x []float32, n, rowStride int) {
 	sums16Go(dst, w, x, n, rowStride)
 }
 
-func (unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, n, k int, sums []int32) {
-	blockI4Go(dst, stride, w, x, xStride, n, k)
+func (unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int, segs []segment, p int) {
+	blockI4Go(dst, stride, w, x, xStride, k)
 }
 
-func (unit) blockI8(dst []int32, stride int, w, x []int8, xStride, n, k int) {
-	blockI8Go(dst, stride, w, x, xStride, n, k)
+func (unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {
+	blockI8Go(dst, stride, w, x, xStride, k)
 }
