@@ -191,7 +191,7 @@ func (p *Player) Heard() int {
 	return p.heard
 }
 
-// Begun is when a card was first given sound; zero: never.
+// Begun implements Sink.
 func (p *Player) Begun() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -443,6 +443,16 @@ func (t Tee) Heard() int {
 		most = max(most, s.Heard())
 	}
 	return most
+}
+
+// Begun implements Sink: when the first of them did.
+func (t Tee) Begun() (first time.Time) {
+	for _, s := range t {
+		if b := s.Begun(); !b.IsZero() && (first.IsZero() || b.Before(first)) {
+			first = b
+		}
+	}
+	return first
 }
 
 // Drain implements Sink.

@@ -399,5 +399,6 @@ type stubSink struct{ err error }
 func (s stubSink) Write(context.Context, int, []int16) error { return s.err }
 func (s stubSink) Mark()                                     {}
 func (s stubSink) Heard() int                                { return 0 }
+func (s stubSink) Begun() time.Time                          { return time.Time{} }
 func (s stubSink) Drain(context.Context) error               { return s.err }
 func (s stubSink) Close() error                              { return s.err }

@@ -3,7 +3,10 @@
 // writes WAV files. Samples are mono and signed 16 bit everywhere.
 package sound
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Rate is the rate, in Hz, that cards are opened with: the one that every USB
 // sound card has.
@@ -19,6 +22,8 @@ type Sink interface {
 	Mark()
 	// Heard is how many sentences came to their end, ever.
 	Heard() int
+	// Begun is when the first sound came out of it; zero: not yet.
+	Begun() time.Time
 	// Drain returns when everything was played, or ctx ends.
 	Drain(ctx context.Context) error
 	// Close lets go of the file or card; what was not played is dropped.

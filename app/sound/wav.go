@@ -29,6 +29,7 @@ type WAV struct {
 	hz      int
 	n       int64 // bytes of samples written
 	heard   int   // sentences
+	begun   time.Time
 	stopped error // why no more is written
 	convert *Resampler
 	from    int
@@ -64,7 +65,7 @@ func (w *WAV) Write(_ context.Context, hz int, samples []int16) error {
 		return nil
 	}
 	if w.hz == 0 {
-		w.hz = hz
+		w.hz, w.begun = hz, time.Now()
 	}
 	if hz != w.hz {
 		if w.convert == nil || w.from != hz {
@@ -113,6 +114,9 @@ func (w *WAV) Mark() {
 
 // Heard implements Sink.
 func (w *WAV) Heard() int { return w.heard }
+
+// Begun implements Sink.
+func (w *WAV) Begun() time.Time { return w.begun }
 
 // Drain does nothing: a file is written at once.
 func (w *WAV) Drain(context.Context) error { return nil }

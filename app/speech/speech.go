@@ -42,21 +42,25 @@ type Sentence struct {
 type Report struct {
 	Compute  float64 `json:"compute_seconds"`
 	Speech   float64 `json:"speech_seconds"`
-	Ratio    float64 `json:"compute_per_speech"`    // 0 without speech
-	First    float64 `json:"first_sample_seconds"`  // from the first sentence's completion
-	Slowest  float64 `json:"slowest_first_seconds"` // from asking to the first sample, the worst of all
-	PowerOn  float64 `json:"power_on_to_first_sound_seconds"`
-	Unheard  int     `json:"sentences_unheard"` // for lack of a sound card
-	Skipped  int     `json:"sentences_skipped"` // the voice failed at
-	Complete bool    `json:"complete"`          // every sentence was spoken and heard
+	Ratio    float64 `json:"compute_per_speech"`              // 0 without speech
+	First    float64 `json:"first_sample_seconds"`            // from the first sentence's completion
+	Slowest  float64 `json:"slowest_first_seconds"`           // from asking to the first sample, the worst of all
+	PowerOn  float64 `json:"power_on_to_first_sound_seconds"` // 0 without sound
+	Unheard  int     `json:"sentences_unheard"`               // for lack of a sound card
+	Skipped  int     `json:"sentences_skipped"`               // the voice failed at
+	Complete bool    `json:"complete"`                        // every sentence was spoken and heard
 
 	Sentences []Sentence `json:"sentences"`
 }
 
 // String is the report on one line.
 func (r *Report) String() string {
-	return fmt.Sprintf("speech: %.1f s in %d sentences, computed in %.2f s (%.4f s a second); first sample after %.0f ms; first sound %.1f s after power-on",
-		r.Speech, len(r.Sentences), r.Compute, r.Ratio, 1000*r.First, r.PowerOn)
+	line := fmt.Sprintf("speech: %.1f s in %d sentences, computed in %.2f s (%.4f s a second); first sample after %.0f ms",
+		r.Speech, len(r.Sentences), r.Compute, r.Ratio, 1000*r.First)
+	if r.PowerOn > 0 {
+		line += fmt.Sprintf("; first sound %.1f s after power-on", r.PowerOn)
+	}
+	return line
 }
 
 // Story reads a story aloud while it is being told, and returns when its last
@@ -138,7 +142,6 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 		if !t.hasSound {
 			t.hasSound = true
 			r.First = time.Since(complete).Seconds()
-			r.PowerOn = sinceBoot().Seconds()
 		}
 		err := t.Sink.Write(ctx, hz, samples)
 		if err == nil || ctx.Err() != nil || errors.Is(err, sound.ErrNoCard) {
@@ -183,6 +186,9 @@ func (t *telling) end(ctx context.Context) {
 	if r.Speech > 0 {
 		r.Ratio = r.Compute / r.Speech
 	}
+	if b := t.Sink.Begun(); !b.IsZero() {
+		r.PowerOn = (sinceBoot() - time.Since(b)).Seconds()
+	}
 	r.Complete = ctx.Err() == nil && r.Unheard == 0 && r.Skipped == 0
 }
 
@@ -196,10 +202,21 @@ func sinceBoot() time.Duration {
 }
 
 // Nowhere is a sink for measuring a voice alone.
-type Nowhere struct{ sentences int }
+type Nowhere struct {
+	sentences int
+	begun     time.Time
+}
 
 // Write implements sound.Sink.
-func (*Nowhere) Write(context.Context, int, []int16) error { return nil }
+func (n *Nowhere) Write(context.Context, int, []int16) error {
+	if n.begun.IsZero() {
+		n.begun = time.Now()
+	}
+	return nil
+}
+
+// Begun implements sound.Sink.
+func (n *Nowhere) Begun() time.Time { return n.begun }
 
 // Mark implements sound.Sink.
 func (n *Nowhere) Mark() { n.sentences++ }

@@ -52,6 +52,7 @@ type fakeSink struct {
 
 func (s *fakeSink) Write(ctx context.Context, hz int, samples []int16) error {
 	s.samples += len(samples)
+	s.Nowhere.Write(ctx, hz, samples)
 	time.Sleep(time.Duration(len(samples)) * time.Second / time.Duration(hz))
 	return s.err
 }

@@ -95,5 +95,5 @@ func Find(name, dir string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("voice %s: program voice-%s is not there; build it with 'imagebuilder voices --native DIR' and set STORYTELLER_VOICES=DIR", name, name)
+	return "", fmt.Errorf("voice %s: program voice-%s is not there; build it with 'imagebuilder voices DIR' and set STORYTELLER_VOICES=DIR", name, name)
 }

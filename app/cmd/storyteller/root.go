@@ -60,6 +60,7 @@ func rootCommand() *cobra.Command {
 	)
 	root.AddCommand(
 		tellCommand(),
+		speakCommand(),
 		serveCommand(),
 	)
 	return root

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +30,7 @@ func tellCommand() *cobra.Command {
 		temperature float64
 		topp        float64
 		seed        int64
+		voices      voiceFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "tell --model CHECKPOINT [flags] [PROMPT...]",
@@ -63,11 +65,25 @@ tell equal stories.`,
 			defer engine.Close()
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return tell(ctx, story.NewTeller(engine, tokenizer), request, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			listen := func(*story.Story) func() { return func() {} }
+			if voices.wanted() {
+				speaker, err := voices.open(cmd)
+				switch {
+				case errors.As(err, new(usageError)):
+					return err
+				case err != nil:
+					fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %v; the story goes on silently\n", err)
+				default:
+					listen = func(s *story.Story) func() { return voices.follow(ctx, cmd, speaker, s) }
+				}
+			}
+			return tell(ctx, story.NewTeller(engine, tokenizer), request, cmd.OutOrStdout(), cmd.ErrOrStderr(), listen)
 		},
 	}
 	model.add(cmd)
+	voices.add(cmd)
 	flags := cmd.Flags()
+	flags.BoolVar(&voices.speak, "speak", false, "read the story aloud while it is told")
 	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "0 for the most likely story, more for a wilder one")
 	flags.Float64VarP(&topp, "topp", "p", 0.9, "draw from the likeliest tokens that have this probability together; 1 for all")
 	flags.Int64VarP(&seed, "seed", "s", 0, "of the random numbers; 0 for the clock")
@@ -92,12 +108,14 @@ func readPrompt(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(prompt), "\n"), "\r"), nil
 }
 
-// tell tells one story to stdout and its speed to stderr.
-func tell(ctx context.Context, teller *story.Teller, r story.Request, stdout, stderr io.Writer) error {
+// tell tells one story to stdout and its speed to stderr. listen is called
+// with it when it has begun, and what that returns when it is told.
+func tell(ctx context.Context, teller *story.Teller, r story.Request, stdout, stderr io.Writer, listen func(*story.Story) func()) error {
 	s, err := teller.Tell(ctx, r)
 	if err != nil {
 		return err
 	}
+	defer listen(s)()
 	defer teller.Stop() // nothing may use the model once this returns
 	reader := s.Reader()
 	for {

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"duostoryteller/app/sound"
+	"duostoryteller/app/speech"
+	"duostoryteller/app/story"
+	"duostoryteller/app/voice"
+
+	"github.com/spf13/cobra"
+)
+
+// benchText is what speak --bench reads without a text: eight sentences with
+// what stories have in them, speech in quotes, a number, a name.
+const benchText = `Once upon a time, there was a little boat that lived by the sea. Every morning it counted the 12 white birds on the rocks. ` +
+	`"Will you come out with me today?" it asked Mrs. Gull. The old bird looked at the clouds and shook her head. ` +
+	`Then a strong wind came, and the waves grew as tall as houses! The little boat held on to its rope and closed its eyes. ` +
+	`When the sun came back, all the birds sat on its deck and sang. They were happy, and so was the boat.`
+
+// speakCommand reads a text aloud.
+func speakCommand() *cobra.Command {
+	var (
+		voices voiceFlags
+		bench  bool
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "speak [flags] [TEXT...]",
+		Short: "Read a text aloud",
+		Long: `Speak reads a text, or standard input when there is none, on the first sound
+card, USB ones first, or into a file with --wav.
+
+With --bench it measures the voice alone, without a card: the processor time that
+a second of speech takes, and how soon the first sample is there.`,
+		Example: `  storyteller speak "Once upon a time, there was a little boat."
+  storyteller speak --voice rms --wav boat.wav < boat.txt
+  storyteller speak --bench --json`,
+		GroupID: groupTell,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var text io.Reader = strings.NewReader(strings.Join(args, " "))
+			switch {
+			case len(args) == 0 && bench:
+				text = strings.NewReader(benchText)
+			case len(args) == 0:
+				text = cmd.InOrStdin()
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			voices.speak = !bench && voices.wav == ""
+			speaker, err := voices.open(cmd)
+			if err != nil {
+				return err
+			}
+			report := speaker.Text(ctx, text)
+			if err := voices.close(speaker, report); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return context.Canceled
+			}
+			switch {
+			case asJSON:
+				if err := writeJSON(cmd.OutOrStdout(), report); err != nil {
+					return err
+				}
+			case bench:
+				fmt.Fprintln(cmd.OutOrStdout(), report)
+			}
+			if !report.Complete {
+				return fmt.Errorf("%d of %d sentences could not be spoken", report.Skipped+report.Unheard, len(report.Sentences))
+			}
+			return nil
+		},
+	}
+	voices.add(cmd)
+	cmd.Flags().BoolVar(&bench, "bench", false, "measure the voice, without a sound card")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the times as JSON")
+	return cmd
+}
+
+// voiceFlags are the flags of every verb that speaks.
+type voiceFlags struct {
+	speak    bool
+	wav      string
+	timing   string
+	name     string
+	params   voice.Params
+	cardWait time.Duration
+}
+
+// add gives cmd the flags. Whether speak is one of them is the verb's matter.
+func (f *voiceFlags) add(cmd *cobra.Command) {
+	normal := voice.Normal()
+	flags := cmd.Flags()
+	flags.StringVar(&f.wav, "wav", "", "write the speech into this file")
+	flags.StringVar(&f.timing, "timing", "", "write the times of the speech into this file, as JSON")
+	flags.StringVar(&f.name, "voice", voice.Default, "the voice: kal16, rms or espeak")
+	flags.Float64Var(&f.params.Rate, "rate", normal.Rate, "speed of the voice, 0.5 to 2")
+	flags.Float64Var(&f.params.Pitch, "pitch", normal.Pitch, "pitch of the voice, 0.5 to 2")
+	flags.Float64Var(&f.params.Volume, "volume", normal.Volume, "volume of the voice, 0 to 2")
+	flags.DurationVar(&f.cardWait, "card-wait", 5*time.Second, "how long to wait for a sound card that is not there")
+}
+
+// wanted says whether anything is to be spoken.
+func (f *voiceFlags) wanted() bool { return f.speak || f.wav != "" }
+
+// open returns the speaker that the flags describe; close ends it.
+func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
+	if err := f.params.Check(); err != nil {
+		return nil, usageErrorf(cmd, "%w", err)
+	}
+	program, err := voice.Find(f.name, "")
+	if err != nil {
+		return nil, err
+	}
+	note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
+	var sinks sound.Tee
+	if f.wav != "" {
+		w, err := sound.CreateWAV(f.wav)
+		if err != nil {
+			return nil, err
+		}
+		sinks = append(sinks, w)
+	}
+	if f.speak {
+		sinks = append(sinks, sound.NewPlayer(sound.OpenCard, f.cardWait, note))
+	}
+	if len(sinks) == 0 {
+		sinks = append(sinks, new(speech.Nowhere))
+	}
+	return &speech.Speaker{Voice: voice.NewProcess(program, note), Params: f.params, Sink: sinks, Log: note}, nil
+}
+
+// close ends what open began and writes the report where it was asked for.
+func (f *voiceFlags) close(s *speech.Speaker, report *speech.Report) error {
+	err := errors.Join(s.Sink.Close(), s.Voice.Close())
+	if f.timing == "" {
+		return err
+	}
+	return errors.Join(err, writeFile(f.timing, report))
+}
+
+// follow reads a story aloud while it is told. What it returns waits for the
+// end of the speech.
+func (f *voiceFlags) follow(ctx context.Context, cmd *cobra.Command, speaker *speech.Speaker, s *story.Story) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		report := speaker.Story(ctx, s)
+		if err := f.close(speaker, report); err != nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", err)
+		}
+		if len(report.Sentences) > 0 && ctx.Err() == nil {
+			fmt.Fprintln(cmd.ErrOrStderr(), report)
+		}
+	}()
+	return func() { <-done }
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// writeFile writes v as JSON, whole or not at all.
+func writeFile(path string, v any) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(f.Chmod(0o644), writeJSON(f, v), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	return nil
+}
