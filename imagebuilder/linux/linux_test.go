@@ -133,7 +133,7 @@ func TestArchiveSource(t *testing.T) {
 // make plays the kernel's make and builds nothing.
 func fakeTools(t *testing.T, makeScript string) {
 	t.Helper()
-	for _, tool := range []string{"sh", "tar", "cat", "cp", "mkdir", "touch"} {
+	for _, tool := range []string{"sh", "tar", "cat", "cp", "mkdir", "chmod"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is missing", tool)
 		}
@@ -164,7 +164,11 @@ for a; do case $a in O=*) out=${a#O=};; KCONFIG_ALLCONFIG=*) cp "${a#*=}" "$out/
 case $* in *Image)
 	echo "  CC      init/main.o"; echo "  AS      lib/x.o"; echo "  LD      vmlinux"
 	mkdir -p "$out/arch/riscv/boot" "$out/include/config"
-	echo image > "$out/arch/riscv/boot/Image"; echo 7.3.4-test > "$out/include/config/kernel.release";;
+	echo image > "$out/arch/riscv/boot/Image"; echo 7.3.4-test > "$out/include/config/kernel.release"
+	mkdir -p "$out/scripts/dtc"
+	echo '#!/bin/sh
+		while [ "$1" != -o ]; do shift; done; cat > "$2"' > "$out/scripts/dtc/dtc"
+	chmod +x "$out/scripts/dtc/dtc";;
 esac`
 
 // sourceArchive is a tar archive of a tree that has a kernel's Makefile.
@@ -197,7 +201,7 @@ func TestBuild(t *testing.T) {
 	fakeTools(t, kernelMake)
 	fragment := write(t, "kernel.fragment", "CONFIG_A=y\n")
 	done := 0
-	o := Options{Source: sourceArchive(t), Fragments: []string{fragment}, CacheDir: t.TempDir(),
+	o := Options{Source: sourceArchive(t), Fragments: []string{fragment}, DTS: []string{write(t, "duo.dts", "/dts-v1/;")}, CacheDir: t.TempDir(),
 		Progress: func(n, about int) { done = n }}
 	k, err := Build(t.Context(), o)
 	if err != nil {
@@ -208,6 +212,10 @@ func TestBuild(t *testing.T) {
 	}
 	if got, err := os.ReadFile(k.Image); err != nil || string(got) != "image\n" {
 		t.Errorf("Image = %q, %v", got, err)
+	}
+	// What the preprocessor says is what dtc gets.
+	if got, err := os.ReadFile(k.DTBs["duo"]); err != nil || string(got) != cross+"gcc 1.0\n" {
+		t.Errorf("device tree = %q, %v", got, err)
 	}
 	again, err := Build(t.Context(), o)
 	if err != nil || !again.Cached || again.Image != k.Image {
