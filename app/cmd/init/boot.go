@@ -39,8 +39,9 @@ func boot() {
 
 	if err := mountCard(); err != nil {
 		fmt.Printf("init: card: %v\n", err)
+	} else {
+		stage(os.Stdout, "card mounted")
 	}
-	stage(os.Stdout, "card mounted")
 	settings, problems := config.Load(configFile)
 	for _, p := range problems {
 		fmt.Printf("init: %s: %v\n", configFile, p)
