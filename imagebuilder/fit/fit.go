@@ -106,6 +106,19 @@ func Write(w io.Writer, s Spec) error {
 	if _, err := tree.Write(&out); err != nil {
 		return fmt.Errorf("fit: %w", err)
 	}
+	// U-Boot reads a device tree where it lies, and some releases insist on an
+	// address that is a multiple of 8. An empty property moves it by 12 bytes.
+	for i, t := range s.DeviceTrees {
+		if bytes.Index(out.Bytes(), t.Data)%8 == 0 {
+			continue
+		}
+		n := images.Children[1+i]
+		n.Properties = append([]dt.Property{{Name: "padding"}}, n.Properties...)
+		out.Reset()
+		if _, err := tree.Write(&out); err != nil {
+			return fmt.Errorf("fit: %w", err)
+		}
+	}
 	if s.MaxSize > 0 && int64(out.Len()) > s.MaxSize {
 		return fmt.Errorf("fit: %d bytes, %d more than U-Boot has room for: make the kernel smaller", out.Len(), int64(out.Len())-s.MaxSize)
 	}

@@ -141,6 +141,31 @@ func TestReadDamaged(t *testing.T) {
 	}
 }
 
+// TestAlignment: wherever the kernel ends, device trees begin at multiples of 8.
+func TestAlignment(t *testing.T) {
+	padded := 0
+	for n := range 40 {
+		s := spec(t)
+		s.Kernel = kernel(1000 + 3*n)
+		s.DeviceTrees = append(s.DeviceTrees, DeviceTree{"other", append(tree(t), "rest"...)})
+		text := write(t, s)
+		for _, d := range s.DeviceTrees {
+			if at := bytes.LastIndex(text, d.Data); at%8 != 0 {
+				t.Errorf("kernel of %d bytes: device tree %s at %d", len(s.Kernel), d.Name, at)
+			}
+		}
+		if bytes.Contains(text, []byte("padding")) {
+			padded++
+		}
+		if _, err := Read(text); err != nil {
+			t.Error(err)
+		}
+	}
+	if padded == 0 {
+		t.Error("no case needed padding: the test shows nothing")
+	}
+}
+
 // TestTools asks other programs of the format's owners.
 func TestTools(t *testing.T) {
 	text := write(t, spec(t))
