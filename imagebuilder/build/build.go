@@ -18,6 +18,7 @@ import (
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/voices"
 )
 
 // Options are the inputs of a build.
@@ -33,6 +34,7 @@ type Options struct {
 
 	FIP          string // fip.bin or an image that has one; "" for none
 	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
+	NoVoice      bool   // leave the voice programs out
 
 	KernelSource string // tar archive; "" for Debian's newest
 	KernelSHA256 string // of KernelSource
@@ -62,6 +64,7 @@ type state struct {
 	fipInfo  *firmware.Image
 	programs []program
 	modules  []manifest.Module
+	voices   *voices.Result
 	source   linux.Source
 	kernel   *linux.Kernel
 	bootFile string // of boot.sd
@@ -69,14 +72,16 @@ type state struct {
 	rootTree *rootfs.Tree
 	layout   cardInfo
 
-	// findKernel is builtKernel, or a stand-in's in tests.
+	// findKernel and findVoices are builtKernel and voices.Build, or
+	// stand-ins in tests.
 	findKernel func(context.Context, *state) error
+	findVoices func(context.Context, voices.Options) (*voices.Result, error)
 }
 
 // Run builds the card. It leaves complete files in Out or, with an error or a
 // cancelled ctx, none that were not there before.
 func Run(ctx context.Context, o Options) error {
-	return (&state{Options: o, findKernel: builtKernel}).run(ctx)
+	return (&state{Options: o, findKernel: builtKernel, findVoices: voices.Build}).run(ctx)
 }
 
 // run is the table of contents of a build.
@@ -90,6 +95,7 @@ func (s *state) run(ctx context.Context) (err error) {
 		{"checkpoint and tokenizer", s.findModel},
 		{"vendor's firmware", s.loadFirmware},
 		{"programs for riscv64", s.compilePrograms},
+		{"voices", s.buildVoices},
 		{"kernel", s.buildKernel},
 		{"boot.sd", s.writeBoot},
 		{"root file system", s.writeRoot},
@@ -115,7 +121,7 @@ func (s *state) run(ctx context.Context) (err error) {
 			}
 			return err
 		}
-		fmt.Fprintf(s.Log, "%d/%d %s %s %s (%.1f s)\n", i+1, len(phases), p.name,
+		fmt.Fprintf(s.Log, "%2d/%d %s %s %s (%.1f s)\n", i+1, len(phases), p.name,
 			strings.Repeat(".", max(2, 28-len(p.name))), result, time.Since(begin).Seconds())
 	}
 	if err := s.publish(ctx); err != nil {

@@ -30,6 +30,7 @@ import (
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/voices"
 )
 
 // checkpoint writes a checkpoint of vocab tokens, all weights 0, and returns
@@ -78,6 +79,12 @@ func small(t *testing.T) *state {
 			Source: "../..", Board: "milkv-duo", Out: filepath.Join(t.TempDir(), "out"), Cache: t.TempDir(), Data: t.TempDir(),
 			Model: checkpoint(t, dir, 300), Tokenizer: tokenizer(t, dir, 300),
 			Time: time.Unix(1_700_000_000, 0), Log: io.Discard,
+		},
+		findVoices: func(context.Context, voices.Options) (*voices.Result, error) {
+			return &voices.Result{
+				Files:      []rootfs.File{rootfs.Bytes("/usr/lib/storyteller/voices/test", 0o755, []byte("voice"))},
+				Components: []voices.Component{{Name: "test", License: "CC0-1.0", Size: 5}},
+			}, nil
 		},
 		findKernel: func(_ context.Context, s *state) error {
 			s.kernel = &linux.Kernel{
@@ -152,7 +159,7 @@ func TestBuild(t *testing.T) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"sbin/init": 0o755, "bin/storyteller": 0o755, "proc": 0o555,
-		"usr/share/storyteller/model.bin": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
+		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.bin": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
 		if err != nil {
@@ -184,12 +191,12 @@ func TestBuild(t *testing.T) {
 	for _, c := range m.Components {
 		kinds[c.Kind]++
 	}
-	for _, kind := range []string{"program", "go module", "kernel", "checkpoint", "tokenizer"} {
+	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "tokenizer"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}
 	}
-	for _, want := range []string{"1/9 ", "9/9 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+	for _, want := range []string{" 1/10 ", "10/10 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the build did not print %q:\n%s", want, &log)
 		}

@@ -24,6 +24,7 @@ import (
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/voices"
 )
 
 // share is where the storyteller looks for its files on the board.
@@ -122,6 +123,30 @@ func oneLine(text []byte) string {
 	return line
 }
 
+// buildVoices makes the programs that read the story aloud. They are C libraries
+// of Debian's, each in a process of its own.
+func (s *state) buildVoices(ctx context.Context) (string, error) {
+	s.voices = new(voices.Result)
+	if s.NoVoice {
+		return "left out", nil
+	}
+	if err := linux.CheckTools(); err != nil { // one error for all that is missing
+		return "", err
+	}
+	var err error
+	if s.voices, err = s.findVoices(ctx, voices.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress}); err != nil {
+		return "", err
+	}
+	if s.voices.Stale != nil {
+		fmt.Fprintln(s.Log, "voices: going by the package lists of an earlier day:", oneLine([]byte(s.voices.Stale.Error())))
+	}
+	var names []string
+	for _, c := range s.voices.Components {
+		names = append(names, fmt.Sprintf("%s %s", c.Name, size(c.Size)))
+	}
+	return strings.Join(names, ", "), nil
+}
+
 func (s *state) buildKernel(ctx context.Context) (string, error) {
 	if err := s.findKernel(ctx, s); err != nil {
 		return "", err
@@ -212,6 +237,9 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		if err := tree.Add(f); err != nil {
 			return "", err
 		}
+	}
+	if err := tree.Add(s.voices.Files...); err != nil {
+		return "", err
 	}
 	for _, m := range s.modules {
 		if m.LicenceText == nil {
@@ -344,6 +372,13 @@ func (s *state) writeManifest(context.Context) (string, error) {
 			return "", err
 		}
 		add(manifest.Component{Name: p.path, Kind: "program", Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
+	}
+	for _, c := range s.voices.Components {
+		add(manifest.Component{Name: c.Name, Kind: "voice", Source: "Debian " + strings.Join(c.Packages, ", "), Licence: c.License})
+	}
+	for _, p := range s.voices.Packages {
+		add(manifest.Component{Name: p.Name, Kind: "Debian package", Version: p.Version, Source: p.Source, Hash: "sha256:" + p.SHA256,
+			Licence: "LicenseRef-Debian-copyright", Note: p.Arch + "; its licences are in usr/share/doc/" + p.Name + "/copyright"})
 	}
 	add(manifest.Component{Name: "linux", Kind: "kernel", Version: s.kernel.Release,
 		Source: strings.TrimSpace(fmt.Sprintf("%s %s, %s", s.source.Name, s.source.Version, s.source.Origin)), Hash: "sha256:" + s.source.SHA256,

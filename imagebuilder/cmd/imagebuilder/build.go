@@ -62,7 +62,7 @@ the vendor's firmware.`,
 			}
 			o.Log = cmd.OutOrStdout()
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
-				o.Progress = progress.report
+				o.Progress, o.AptProgress = progress.report, cmd.ErrOrStderr()
 				defer progress.finish()
 			}
 			return build.Run(cmd.Context(), o)
@@ -75,9 +75,10 @@ the vendor's firmware.`,
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
+	f.BoolVar(&o.NoVoice, "no-voice", false, "leave the programs out that read the story aloud")
 	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")
 	f.StringVar(&o.KernelSHA256, "kernel-sha256", "", "SHA-256 of --kernel-source")
-	f.StringVar(&o.DebianMirror, "debian-mirror", "", "Debian mirror to fetch the kernel source from (default: this machine's)")
+	f.StringVar(&o.DebianMirror, "debian-mirror", "", "Debian mirror for kernel source and voices (default: this machine's)")
 	return cmd
 }
 
