@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"duostoryteller/app/story"
+	"duostoryteller/app/usbnet"
 	"duostoryteller/app/voice"
 	"duostoryteller/app/web"
 
@@ -23,6 +24,7 @@ func serveCommand() *cobra.Command {
 		model   modelFlags
 		listen  string
 		speaker string
+		usb     string
 		hosts   []string
 	)
 	cmd := &cobra.Command{
@@ -32,19 +34,44 @@ func serveCommand() *cobra.Command {
 read aloud by the browser. One story is told at a time; everyone who has the
 page open hears the same one.
 
-Without the program of the voice the page is silent.`,
+Without the program of the voice the page is silent.
+
+On the board, --usb device makes the USB port a network card for the PC at the
+other end of the cable, which finds the page at http://192.168.42.1/ or
+http://storyteller.local/. With --usb host the port is for a sound card: there
+is no network then, and no page.`,
 		Example: `  storyteller serve --model stories15M.bin
-  storyteller serve --model stories15M.bin --listen 192.168.42.1:80`,
+  storyteller serve --model model.bin --usb device`,
 		GroupID: groupTell,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
+			switch usb {
+			case "":
+			case usbnet.Device:
+				if err := usbnet.Setup(ctx, note); err != nil {
+					return err
+				}
+				if !cmd.Flags().Changed("listen") {
+					listen = net.JoinHostPort(usbnet.Address().Addr().String(), "80")
+				}
+			case usbnet.Host:
+				note("the USB port is a host for a sound card; there is no page (usb = \"device\" in storyteller.toml brings it back)")
+				if err := usbnet.SetRole(usbnet.Host); err != nil {
+					return err
+				}
+				<-ctx.Done()
+				return nil
+			default:
+				return usageErrorf(cmd, "--usb %q: it is %s or %s", usb, usbnet.Device, usbnet.Host)
+			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
 				return err
 			}
 			defer engine.Close()
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
 			teller := story.NewTeller(engine, tokenizer)
 			defer teller.Stop() // nothing may use the model once this returns
 
@@ -53,7 +80,6 @@ Without the program of the voice the page is silent.`,
 				Hosts:   hosts,
 				System:  os.DirFS("/"),
 			}
-			note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
 			if program, err := voice.Find(speaker, ""); err != nil {
 				note(err.Error() + "; the page is silent")
 			} else {
@@ -68,7 +94,8 @@ Without the program of the voice the page is silent.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&listen, "listen", "l", "localhost:8042", "address and port of the page")
 	flags.StringVar(&speaker, "voice", voice.Default, "the voice that reads aloud")
-	flags.StringSliceVar(&hosts, "host", []string{"storyteller.local"}, "names of this machine, beside localhost and its addresses")
+	flags.StringVar(&usb, "usb", "", "what the board's USB port is, device or host; unasked it is left alone")
+	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	return cmd
 }
 
