@@ -1,0 +1,258 @@
+package classifier
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/llama"
+)
+
+// Classifier settles what run.c's sampler would choose from the logits of a
+// hidden state without computing them all. It is not safe for concurrent use.
+type Classifier struct {
+	Counters Counters
+
+	set    *arith.Set
+	screen *Screen
+	head   *Head
+	exact  Rows
+
+	maxScored int
+	positions []position
+	acc       []int32
+	quantized []int8 // (positions, even dim)
+	narrow    []int8 // the same without the padding
+	rows32    []int32
+	index     []int32
+	logits    []float32
+	all       []float32
+}
+
+// position is one hidden state between Screen and Decide.
+type position struct {
+	decision
+	x           []float32
+	scale       float32 // of x, quantised
+	a, b, c     float32 // a row's logit is off by at most Error·a + Norm·b + c
+	along       float32 // Direction·x
+	temperature float32
+	best        float32 // no larger than the largest logit
+	threshold   float32 // of upper bounds: below, a row is no candidate
+	binsPerUnit float32
+	hint        candidate
+}
+
+// panel is how many rows are screened at a time, for all positions: their sums
+// stay in the cache. A multiple of both kinds of blocks.
+const panel = 16 * arith.BlockI4
+
+// New returns a classifier for up to positions hidden states at a time.
+func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) *Classifier {
+	return &Classifier{
+		set: set, screen: screen, head: head, exact: exact,
+		maxScored: 2048,
+		positions: make([]position, positions),
+		acc:       make([]int32, positions*panel),
+		quantized: make([]int8, positions*even(screen.Dim)),
+		narrow:    make([]int8, positions*screen.Dim),
+		logits:    make([]float32, 64),
+	}
+}
+
+func even(n int) int { return n + n&1 }
+
+// Screen bounds the logits of k hidden states x (k, dim), to be sampled at the
+// given temperature; x is kept until the next call. A row hints[p] >= 0 is
+// scored exactly at once: the better the guess, the fewer rows are looked at.
+// Each position serves one decision.
+func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32) error {
+	dim := c.screen.Dim
+	if k > len(c.positions) || len(x) < k*dim {
+		return fmt.Errorf("classifier: %d positions asked for, room for %d", k, len(c.positions))
+	}
+	for p := range k {
+		q := c.quantized[p*even(dim):][:even(dim)]
+		if err := c.prepare(&c.positions[p], q, x[p*dim:][:dim], hints[p], temperature); err != nil {
+			return err
+		}
+		copy(c.narrow[p*dim:], q[:dim])
+	}
+	c.scan(0, k, depth)
+	return nil
+}
+
+// scan finds the candidates of k positions from first on.
+func (c *Classifier) scan(first, k int, depth float32) {
+	s, h, dim := c.screen, c.head, c.screen.Dim
+	positions := c.positions[first : first+k]
+	narrow, wide := c.narrow[first*dim:][:k*dim], c.quantized[first*even(dim):][:k*even(dim)]
+	for lo := 0; lo < len(h.Rows); lo += panel {
+		n := min(panel, len(h.Rows)-lo)
+		acc := c.acc[:k*n]
+		weights := h.Weights[lo*dim:]
+		c.set.MatMulI8(acc, weights[:arith.PackedI8Len(dim, n)], narrow, dim, n, k, 127)
+		for p := range positions {
+			if lo == 0 {
+				positions[p].setThreshold(acc[p*n:][:n], h, depth)
+			}
+			positions[p].collectHead(acc[p*n:][:n], lo, h)
+		}
+	}
+	if len(h.Rows) < s.Rows {
+		for lo := 0; lo < s.Rows; lo += panel {
+			n := min(panel, s.Rows-lo)
+			acc := c.acc[:k*n]
+			weights := s.Weights[lo/2*even(dim):]
+			c.set.MatMulI4(acc, weights[:arith.PackedI4Len(even(dim), n)], wide, even(dim), n, k)
+			for p := range positions {
+				positions[p].collect(acc[p*n:][:n], lo, s)
+			}
+		}
+	}
+	for p := range positions {
+		positions[p].finish()
+	}
+}
+
+// prepare quantises x and computes what the bounds of its logits need.
+func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, temperature float32) error {
+	p.reset(c.screen.Rows)
+	p.x, p.temperature = x, temperature
+	largest := c.set.MaxAbs(x)
+	q[len(q)-1] = 0
+	p.scale = largest / 127
+	if p.scale > 0 && !math.IsInf(float64(1/p.scale), 0) {
+		c.set.Quantize(q[:len(x)], x, 1/p.scale, 127)
+	} else {
+		p.scale = 0
+		clear(q)
+	}
+	var sum, off, along float64
+	for i, v := range x {
+		d := float64(v) - float64(q[i])*float64(p.scale)
+		sum += float64(v) * float64(v)
+		off += d * d
+		along += float64(v) * float64(c.screen.Direction[i])
+	}
+	norm, off := math.Sqrt(sum), math.Sqrt(off)
+	if largest > 0 { // the squares may have underflowed
+		norm, off = max(norm, 1e-15), max(off, 1e-20)
+	}
+	gamma := float64(len(x)+2) * ulp * 1.01
+	p.a = float32(norm * (1 + 1e-5))
+	p.b = float32(off * (1 + 1e-5))
+	p.c = float32((gamma + 2e-6) * (norm + off) * float64(c.screen.MaxNorm[0]))
+	p.along = float32(along)
+	p.best = float32(math.Inf(-1))
+	p.hint = candidate{row: -1}
+	if hint >= 0 {
+		c.rows32 = append(c.rows32[:0], int32(hint))
+		if err := c.exact.Score(c.logits[:1], c.rows32, x); err != nil {
+			return err
+		}
+		c.Counters.RowsScored++
+		z := c.logits[0]
+		p.best = z
+		if temperature != 0 {
+			z /= temperature
+		}
+		p.hint = candidate{row: int32(hint), scored: true, z: z}
+	}
+	return nil
+}
+
+// setThreshold decides, from the head's first rows, which rows are candidates:
+// those whose logit may be within depth·temperature of the largest.
+func (p *position) setThreshold(acc []int32, h *Head, depth float32) {
+	for i, v := range acc {
+		approx := float32(float32(v)*p.scale) * h.Scale[i]
+		bound := float32(h.Error[i]*p.a) + float32(h.Norm[i]*p.b) + p.c
+		p.best = max(p.best, approx-bound)
+	}
+	p.threshold = p.best - p.temperature*depth
+	p.binsPerUnit = 0
+	if p.temperature > 0 {
+		p.binsPerUnit = 1 / (binWidth * p.temperature)
+	}
+}
+
+// collectHead takes the rows of the head, from the lo-th on.
+func (p *position) collectHead(acc []int32, lo int, h *Head) {
+	n := len(acc)
+	rows, scale, rowError, norm := h.Rows[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n], h.Norm[lo:][:n]
+	for i, v := range acc {
+		approx := float32(float32(v)*p.scale) * scale[i]
+		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
+		p.take(rows[i], approx+bound)
+	}
+}
+
+// collect takes the rows of the screen, from lo on, that the head does not have.
+func (p *position) collect(acc []int32, lo int, s *Screen) {
+	n := len(acc)
+	along, scale, rowError, norm := s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n], s.Norm[lo:][:n]
+	for i, v := range acc {
+		if rowError[i] < 0 {
+			continue
+		}
+		approx := float32(float32(v)*p.scale)*scale[i] + float32(along[i]*p.along)
+		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
+		p.take(int32(lo+i), approx+bound)
+	}
+}
+
+// take makes row a candidate or counts it among the others.
+func (p *position) take(row int32, upper float32) {
+	if below := p.threshold - upper; below > 0 {
+		i := uint32(bins - 1)
+		if f := below * p.binsPerUnit; f < bins-1 {
+			i = uint32(f)
+		}
+		p.bin[i]++
+		return
+	}
+	c := candidate{row: row}
+	if row == p.hint.row {
+		c = p.hint
+	}
+	c.upper = upper
+	p.cands = append(p.cands, c)
+}
+
+// finish orders the candidates and divides by the temperature.
+func (p *position) finish() {
+	slices.SortFunc(p.cands, func(a, b candidate) int { return int(a.row - b.row) })
+	restTop := p.threshold
+	if p.temperature != 0 {
+		for i := range p.cands {
+			p.cands[i].upper /= p.temperature
+		}
+		restTop /= p.temperature
+	}
+	p.begin(restTop)
+}
+
+// Decide returns the token that s would sample from the logits of position p,
+// and advances s as that would.
+func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
+	at := &c.positions[p]
+	c.Counters.Decisions++
+	if !finite(at.a) || !finite(at.b) || !finite(at.c) || !finite(at.along) || !finite(at.best) {
+		return c.full(at.x, s)
+	}
+	token, ok, err := c.settle(&at.decision, at.x, s)
+	if !ok && err == nil && len(at.cands) < at.n && len(at.order) < c.maxScored {
+		c.Counters.Deepened++
+		at.reset(at.n)
+		c.scan(p, 1, float32(math.Log(float64(at.n))+12))
+		token, ok, err = c.settle(&at.decision, at.x, s)
+	}
+	if ok || err != nil {
+		return token, err
+	}
+	return c.full(at.x, s)
+}
+
+func finite(v float32) bool { return v-v == 0 }

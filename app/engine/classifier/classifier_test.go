@@ -1,0 +1,215 @@
+package classifier
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/llama"
+)
+
+// matrix is an exact classifier in memory.
+type matrix struct {
+	w   []float32
+	dim int
+}
+
+func (m matrix) Score(dst []float32, rows []int32, x []float32) error {
+	for i, r := range rows {
+		dst[i] = arith.Dot(m.w[int(r)*m.dim:][:m.dim], x)
+	}
+	return nil
+}
+
+func (m matrix) All(dst, x []float32) error {
+	for r := range dst {
+		dst[r] = arith.Dot(m.w[r*m.dim:][:m.dim], x)
+	}
+	return nil
+}
+
+// shape is a kind of weights and hidden states.
+type shape struct {
+	name   string
+	weight func(r *rand.Rand, row, dim int, w []float32)
+	hidden func(r *rand.Rand, w []float32, x []float32)
+}
+
+func gauss(r *rand.Rand, dst []float32, size float64) {
+	for i := range dst {
+		dst[i] = float32(r.NormFloat64() * size)
+	}
+}
+
+var shapes = []shape{
+	{"gaussian", func(r *rand.Rand, _, _ int, w []float32) { gauss(r, w, 0.2) }, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1.5) }},
+	{"near ties", func(r *rand.Rand, row, _ int, w []float32) {
+		common := rand.New(rand.NewPCG(uint64(row/3), 5)) // rows of a group differ by little
+		gauss(common, w, 0.3)
+		for i := range w {
+			w[i] *= 1 + float32(r.IntN(3)-1)*0x1p-22
+		}
+	}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1) }},
+	{"duplicates", func(_ *rand.Rand, row, _ int, w []float32) {
+		gauss(rand.New(rand.NewPCG(uint64(row%7), 9)), w, 0.3)
+	}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1) }},
+	{"all equal", func(_ *rand.Rand, _, _ int, w []float32) {
+		for i := range w {
+			w[i] = 0.125
+		}
+	}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1) }},
+	{"one outlier a vector", func(r *rand.Rand, _, _ int, w []float32) {
+		gauss(r, w, 0.02)
+		w[r.IntN(len(w))] = 2
+	}, func(r *rand.Rand, _, x []float32) {
+		gauss(r, x, 0.1)
+		x[r.IntN(len(x))] = float32(20 * r.NormFloat64())
+	}},
+	{"along a row's quantisation error", func(r *rand.Rand, _, _ int, w []float32) { gauss(r, w, 0.2) }, func(r *rand.Rand, w, x []float32) {
+		row := w[r.IntN(len(w)/len(x))*len(x):][:len(x)]
+		q, row64 := make([]int8, len(x)), make([]float64, len(x))
+		for i, v := range row {
+			row64[i] = float64(v)
+		}
+		scale, _, _ := QuantizeRow(q, row64, 7)
+		for i := range x {
+			x[i] = 40 * (row[i] - scale*float32(q[i]))
+		}
+	}},
+	{"shared direction", func(r *rand.Rand, row, _ int, w []float32) {
+		gauss(r, w, 0.02)
+		if row > 40 {
+			for i := range w {
+				w[i] += float32(i%5) * 0.1
+			}
+		} else {
+			gauss(r, w, 0.3)
+		}
+	}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1.5) }},
+	{"zero", func(_ *rand.Rand, _, _ int, w []float32) {}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1) }},
+	{"tiny", func(r *rand.Rand, _, _ int, w []float32) { gauss(r, w, 1e-20) }, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1e-19) }},
+}
+
+func (s shape) weights(seed uint64, rows, dim int) []float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	w := make([]float32, rows*dim)
+	for i := range rows {
+		s.weight(r, i, dim, w[i*dim:][:dim])
+	}
+	return w
+}
+
+func build(w []float32, rows, dim int, hot []int32) (*Screen, *Head) {
+	s := NewScreen(rows, dim)
+	s.Pack(w, hot)
+	h := NewHead(len(hot), dim)
+	copy(h.Rows, hot)
+	h.Pack(func(r int32) []float32 { return w[int(r)*dim:][:dim] })
+	return s, h
+}
+
+// TestDecisions compares with run.c's sampler on all logits.
+func TestDecisions(t *testing.T) {
+	temperatures := []float32{0, 1e-30, 0.01, 0.1, 0.5, 0.8, 1, 1.5, 3, 100, 1e30}
+	topps := []float32{0, 1e-7, 0.001, 0.1, 0.5, 0.9, 0.95, 0.999, 0.9999999, 1}
+	sizes := []struct{ rows, dim, hidden int }{{1, 4, 3}, {2, 6, 10}, {33, 15, 60}, {300, 48, 200}}
+	if testing.Short() {
+		sizes = sizes[:3]
+	} else {
+		sizes = append(sizes, struct{ rows, dim, hidden int }{9000, 64, 8})
+	}
+	for _, shape := range shapes {
+		t.Run(shape.name, func(t *testing.T) {
+			t.Parallel()
+			for _, size := range sizes {
+				w := shape.weights(uint64(size.rows), size.rows, size.dim)
+				exact := matrix{w, size.dim}
+				r := rand.New(rand.NewPCG(uint64(size.dim), 2))
+				hot := make([]int32, 0, size.rows)
+				for i := range size.rows {
+					if r.IntN(10) == 0 || i == 0 {
+						hot = append(hot, int32(i))
+					}
+				}
+				s, h := build(w, size.rows, size.dim, hot)
+				const positions = 3
+				c := New(arith.All()[0], s, h, exact, positions)
+				x := make([]float32, positions*size.dim)
+				logits := make([]float32, size.rows)
+				for range size.hidden {
+					hints := make([]int, positions)
+					for p := range positions {
+						shape.hidden(r, w, x[p*size.dim:][:size.dim])
+						hints[p] = r.IntN(size.rows+1) - 1
+					}
+					temperature := temperatures[r.IntN(len(temperatures))]
+					if err := c.Screen(x, positions, hints, temperature); err != nil {
+						t.Fatal(err)
+					}
+					// One screening serves one decision a position.
+					for p := range positions {
+						sampler := llama.NewSampler(size.rows, temperature, topps[r.IntN(len(topps))], r.Uint64()|1)
+						reference := *sampler
+						got, err := c.Decide(p, sampler)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if err := exact.All(logits, x[p*size.dim:][:size.dim]); err != nil {
+							t.Fatal(err)
+						}
+						if want := reference.Sample(slices.Clone(logits)); got != want || sampler.State != reference.State {
+							t.Fatalf("%d rows, temperature %g, top-p %g, state %d: Decide = %d; want %d", size.rows, temperature, sampler.TopP, reference.State, got, want)
+						}
+					}
+				}
+				c.report(t, fmt.Sprintf("%d rows", size.rows))
+			}
+		})
+	}
+}
+
+func (c *Classifier) report(t *testing.T, what string) {
+	n := c.Counters
+	t.Logf("%s: %d decisions, %.1f candidates, %.1f rows scored, %d deepened, %d fallbacks", what, n.Decisions, float64(n.Candidates)/float64(n.Decisions), float64(n.RowsScored)/float64(n.Decisions), n.Deepened, n.Fallbacks)
+}
+
+// TestBound looks at every row's bound itself.
+func TestBound(t *testing.T) {
+	for _, shape := range shapes {
+		const rows, dim = 200, 47
+		w := shape.weights(3, rows, dim)
+		s, h := build(w, rows, dim, []int32{3, 50, 51})
+		c := New(arith.Generic(), s, h, matrix{w, dim}, 1)
+		r := rand.New(rand.NewPCG(7, 7))
+		x, logits := make([]float32, dim), make([]float32, rows)
+		for range 100 {
+			shape.hidden(r, w, x)
+			// With a vast temperature every row is a candidate.
+			if err := c.Screen(x, 1, []int{-1}, 1e6); err != nil {
+				t.Fatal(err)
+			}
+			matrix{w, dim}.All(logits, x)
+			seen := 0
+			for _, cand := range c.positions[0].cands {
+				seen++
+				if got := cand.upper; got < logits[cand.row]/1e6 {
+					t.Fatalf("%s: row %d is at most %g by its bound, and %g", shape.name, cand.row, got, logits[cand.row]/1e6)
+				}
+			}
+			if seen != rows {
+				t.Fatalf("%s: %d candidates; want all %d rows", shape.name, seen, rows)
+			}
+		}
+	}
+}
+
+func TestQuantizeRow(t *testing.T) {
+	q := make([]int8, 3)
+	scale, errNorm, norm := QuantizeRow(q, []float64{7, -3, 0}, 7)
+	if scale != 1 || errNorm > 1e-19 || q[0] != 7 || q[1] != -3 || math.Abs(float64(norm)-math.Sqrt(58)) > 1e-4 {
+		t.Errorf("QuantizeRow = %v, %g, %g, %g; want 7 -3 0, 1, 0, √58", q, scale, errNorm, norm)
+	}
+}

@@ -1,0 +1,188 @@
+package classifier
+
+import (
+	"math"
+
+	"duostoryteller/app/arith"
+)
+
+// Screen is a classifier with four bits a weight. Row r of the weights is close
+// to Along[r]·Direction + Scale[r]·q, where q are whole numbers from -7 to 7,
+// and how close is known. The direction is what most rows have in common: in a
+// trained model the many tokens that never occur are pushed the same way.
+type Screen struct {
+	Rows, Dim int
+	Direction []float32 // (dim)
+	MaxNorm   []float32 // (1): no row of weights, and no Scale·q, is longer
+	Along     []float32 // (rows)
+	Scale     []float32 // (rows)
+	Error     []float32 // (rows) at least how far off the row is, Euclidean; -Inf for a row that the head has
+	Norm      []float32 // (rows) at least |Scale·q|
+	Weights   []byte    // q, by arith.PackI4, of an even number of columns
+}
+
+// Head is a classifier of some rows only, with eight bits a weight: row Rows[i]
+// is close to Scale[i]·q.
+type Head struct {
+	Rows               []int32 // (head), ascending
+	Scale, Error, Norm []float32
+	Weights            []int8 // q, -127 to 127, by arith.PackI8
+}
+
+// NewScreen allocates a screen.
+func NewScreen(rows, dim int) *Screen {
+	vector := func(n int) []float32 { return make([]float32, n) }
+	return &Screen{
+		Rows: rows, Dim: dim, Direction: vector(dim), MaxNorm: vector(1),
+		Along: vector(rows), Scale: vector(rows), Error: vector(rows), Norm: vector(rows),
+		Weights: make([]byte, arith.PackedI4Len(even(dim), rows)),
+	}
+}
+
+// NewHead allocates a head.
+func NewHead(rows, dim int) *Head {
+	vector := func(n int) []float32 { return make([]float32, n) }
+	return &Head{
+		Rows: make([]int32, rows), Scale: vector(rows), Error: vector(rows), Norm: vector(rows),
+		Weights: make([]int8, arith.PackedI8Len(dim, rows)),
+	}
+}
+
+// Pack fills the screen from the weights w (rows, dim); the head will have the
+// rows hot, ascending.
+func (s *Screen) Pack(w []float32, hot []int32) {
+	n := even(s.Dim)
+	direction := commonDirection(w, s.Rows, s.Dim)
+	for i, v := range direction {
+		s.Direction[i] = float32(v)
+		direction[i] = float64(s.Direction[i])
+	}
+	q, rest := make([]int8, s.Rows*n), make([]float64, s.Dim)
+	var longest float64
+	for r := range s.Rows {
+		row := w[r*s.Dim : (r+1)*s.Dim]
+		s.Along[r] = float32(dot(row, direction))
+		var length float64
+		for i, v := range row {
+			rest[i] = float64(v) - float64(float64(s.Along[r])*direction[i])
+			length += float64(float64(v) * float64(v))
+		}
+		s.Scale[r], s.Error[r], s.Norm[r] = QuantizeRow(q[r*n:][:s.Dim], rest, 7)
+		longest = max(longest, math.Sqrt(length), float64(s.Norm[r]))
+	}
+	for _, r := range hot {
+		s.Error[r] = float32(math.Inf(-1))
+	}
+	s.MaxNorm[0] = up(longest)
+	arith.PackI4(s.Weights, q, n, s.Rows)
+}
+
+// Pack fills the head; row gives the weights of a row.
+func (h *Head) Pack(row func(r int32) []float32) {
+	var q []int8
+	var w []float64
+	for i, r := range h.Rows {
+		w = w[:0]
+		for _, v := range row(r) {
+			w = append(w, float64(v))
+		}
+		q = append(q, make([]int8, len(w))...)
+		h.Scale[i], h.Error[i], h.Norm[i] = QuantizeRow(q[len(q)-len(w):], w, 127)
+	}
+	arith.PackI8(h.Weights, q, len(w), len(h.Rows))
+}
+
+// commonDirection is the unit vector along which the rows of w are longest all
+// together, by a few steps of power iteration from their mean, on a sample.
+func commonDirection(w []float32, rows, dim int) []float64 {
+	v, next := make([]float64, dim), make([]float64, dim)
+	stride := max(1, rows/4096)
+	for r := 0; r < rows; r += stride {
+		for i, x := range w[r*dim : (r+1)*dim] {
+			v[i] += float64(x)
+		}
+	}
+	for range 4 {
+		clear(next)
+		for r := 0; r < rows; r += stride {
+			row := w[r*dim : (r+1)*dim]
+			along := dot(row, v)
+			for i, x := range row {
+				next[i] += float64(along * float64(x))
+			}
+		}
+		var sum float64
+		for _, x := range next {
+			sum += float64(x * x)
+		}
+		if sum == 0 || math.IsInf(sum, 0) || math.IsNaN(sum) {
+			clear(v)
+			return v
+		}
+		for i, x := range next {
+			v[i] = x / math.Sqrt(sum)
+		}
+	}
+	return v
+}
+
+func dot(w []float32, v []float64) float64 {
+	var sum float64
+	for i, x := range w {
+		sum += float64(float64(x) * v[i])
+	}
+	return sum
+}
+
+// QuantizeRow writes to q the whole numbers, -limit to limit, closest to
+// w/scale, for the scale, among some, that leaves the smallest error, and
+// returns that scale with the norms of the error and of scale·q, both rounded
+// up. Its arithmetic is float64 without fused operations, so that every machine
+// packs the same bytes.
+func QuantizeRow(q []int8, w []float64, limit int) (scale, errNorm, norm float32) {
+	var largest, length float64
+	for _, v := range w {
+		largest = max(largest, math.Abs(v))
+		length += float64(v * v)
+	}
+	best := length
+	for step := range 12 {
+		if s := float32(largest * (1 - 0.05*float64(step)) / float64(limit)); s > 0 {
+			if e := quantizationError(w, s, limit); e < best {
+				best, scale = e, s
+			}
+		}
+	}
+	var sum float64
+	clear(q)
+	if scale > 0 {
+		for i, v := range w {
+			n := clampRound(v/float64(scale), limit)
+			q[i] = int8(n)
+			sum += float64(n * n)
+		}
+	}
+	if largest > 0 { // the squares may have underflowed
+		errNorm = 1e-20
+	}
+	return scale, max(errNorm, up(math.Sqrt(best))), up(math.Sqrt(sum) * float64(scale))
+}
+
+func quantizationError(w []float64, scale float32, limit int) float64 {
+	var sum float64
+	s := float64(scale)
+	for _, v := range w {
+		d := v - float64(clampRound(v/s, limit)*s)
+		sum += float64(d * d)
+	}
+	return sum
+}
+
+func clampRound(v float64, limit int) float64 {
+	return min(max(math.RoundToEven(v), -float64(limit)), float64(limit))
+}
+
+// up is a float32 that is not below v, with room for the rounding of v itself.
+func up(v float64) float32 {
+	return float32(v * (1 + 1e-6))
+}

@@ -1,0 +1,285 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/engine/classifier"
+	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
+)
+
+// Options choose how a story is computed.
+type Options struct {
+	// Fast takes the draft's layers for the real ones: another text than
+	// run.c's, sooner.
+	Fast bool
+
+	// Positions is how many positions are computed together at most, one of
+	// them certain and the others guessed; 0 means 6.
+	Positions int
+}
+
+// Counters add up over an engine's life.
+type Counters struct {
+	classifier.Counters
+	Rounds    int64 // passes through the layers that decided tokens
+	Drafted   int64 // guessed tokens
+	Accepted  int64 // guesses that were right
+	Sampled   int64 // tokens decided
+	BytesRead int64 // of exact rows, from the file
+
+	Draft, Verify, Screen, Decide time.Duration
+}
+
+// Engine is a [llama.Engine] over a packed checkpoint.
+type Engine struct {
+	model     *packed.Model
+	set       *arith.Set
+	fast      bool
+	state     *state
+	rows      *rowCache // the classifier's
+	embedding *rowCache // the same cache if the classifier is shared
+	classes   *classifier.Classifier
+	loaded    bool
+	counters  Counters
+
+	inputs []float32 // (position, dim): the classifier's
+	logits []float32 // (hot): the draft's
+	tokens []int     // the round's
+	hints  []int
+
+	prompt  []int
+	outer   *llama.Sampler // the caller's
+	sampler llama.Sampler  // ours: as far as tokens are decided
+	draft   llama.Sampler  // the draft's: as far as tokens are guessed
+	queue   []int          // decided, not yet handed out
+	sampled int            // how many at the queue's end were sampled
+	token   int            // the one at pos, whose layers are not computed yet
+	pos     int
+}
+
+// batch is how many positions of a prompt go through a layer together.
+const batch = 12
+
+// New returns an engine over m, which may still be loading; Close closes it.
+func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
+	if o.Positions == 0 {
+		o.Positions = 6
+	}
+	if o.Positions < 1 || o.Positions > batch {
+		return nil, fmt.Errorf("engine: %d positions at a time, not 1 to %d", o.Positions, batch)
+	}
+	if err := m.WaitHot(); err != nil {
+		return nil, err
+	}
+	c := m.Config
+	e := &Engine{
+		model: m, set: set, fast: o.Fast,
+		state:  newState(c, batch),
+		inputs: make([]float32, batch*c.Dim),
+		logits: make([]float32, len(m.Head.Rows)),
+		tokens: make([]int, o.Positions+1),
+		hints:  make([]int, o.Positions),
+		queue:  make([]int, 0, c.SeqLen+1),
+	}
+	e.rows = newRowCache(set, m.Classifier, c.VocabSize, c.Dim, m.HotRows, m.Head.Rows)
+	e.embedding = e.rows
+	if !c.SharedClassifier {
+		memory := make([]float32, min(c.VocabSize, 256)*c.Dim)
+		e.embedding = newRowCache(set, m.Embedding, c.VocabSize, c.Dim, memory, nil)
+	}
+	if len(e.state.acc) < len(m.Head.Rows) {
+		e.state.acc = make([]int32, len(m.Head.Rows))
+	}
+	e.classes = classifier.New(set, &m.Screen, &m.Head, e.rows, o.Positions)
+	return e, nil
+}
+
+// Config is the shape of the model.
+func (e *Engine) Config() llama.Config { return e.model.Config }
+
+// Counters returns what has been counted so far.
+func (e *Engine) Counters() Counters {
+	c := e.counters
+	c.Counters = e.classes.Counters
+	c.BytesRead = e.rows.bytesRead
+	if e.embedding != e.rows {
+		c.BytesRead += e.embedding.bytesRead
+	}
+	return c
+}
+
+// Close frees the model.
+func (e *Engine) Close() error { return e.model.Close() }
+
+// Start begins a new story. Positions are written before they are read, so the
+// KV cache needs no clearing.
+func (e *Engine) Start(prompt []int, s *llama.Sampler) error {
+	if err := llama.CheckPrompt(e.model.Config, prompt); err != nil {
+		return err
+	}
+	e.prompt, e.outer, e.sampler = prompt, s, *s
+	e.queue, e.sampled, e.pos = e.queue[:0], 0, 0
+	return nil
+}
+
+// Next returns the token at the next position.
+func (e *Engine) Next() (int, error) {
+	if len(e.queue) == 0 {
+		e.queue = e.queue[:0]
+		if err := e.advance(); err != nil {
+			return 0, err
+		}
+	}
+	next := e.queue[0]
+	copy(e.queue, e.queue[1:])
+	e.queue = e.queue[:len(e.queue)-1]
+	if len(e.queue) < e.sampled { // next was sampled
+		e.sampled = len(e.queue)
+		if e.outer.Temperature != 0 {
+			e.outer.Coin()
+		}
+	}
+	return next, nil
+}
+
+// advance decides at least one more token.
+func (e *Engine) advance() error {
+	c := e.model.Config
+	switch {
+	case e.pos >= c.SeqLen:
+		return fmt.Errorf("the model's context of %d tokens is full", c.SeqLen)
+	case e.pos == 0:
+		return e.read(e.prompt[:1])
+	case e.pos < len(e.prompt):
+		return e.read(e.prompt[e.pos:min(len(e.prompt), c.SeqLen)])
+	default:
+		return e.round()
+	}
+}
+
+// read takes part of the prompt through the layers, and samples what follows
+// it if that was the last part.
+func (e *Engine) read(tokens []int) error {
+	dim, last := e.model.Config.Dim, 0
+	for len(tokens) > 0 {
+		n := min(batch, len(tokens))
+		if err := e.layers(e.inputs, tokens[:n], e.pos); err != nil {
+			return err
+		}
+		e.pos += n
+		for p := e.pos - n + 1; p <= e.pos && p < len(e.prompt); p++ {
+			e.queue = append(e.queue, e.prompt[p])
+		}
+		tokens, last = tokens[n:], n-1
+	}
+	if e.pos < len(e.prompt) {
+		return nil
+	}
+	e.hints[0] = -1
+	return e.decide(e.inputs[last*dim:], 1, nil)
+}
+
+// layers computes positions for good.
+func (e *Engine) layers(out []float32, tokens []int, pos int) error {
+	begin := time.Now()
+	multiply := e.exact
+	if e.fast {
+		if err := e.waitAll(); err != nil {
+			return err
+		}
+		multiply = e.approximate
+	}
+	err := e.forward(out, tokens, pos, multiply)
+	e.counters.Verify += time.Since(begin)
+	return err
+}
+
+func (e *Engine) waitAll() error {
+	if e.loaded {
+		return nil
+	}
+	err := e.model.WaitAll()
+	e.loaded = err == nil
+	return err
+}
+
+// round guesses some tokens with the draft, computes their positions together
+// and decides as far as the guesses were right, and one further.
+func (e *Engine) round() error {
+	if err := e.waitAll(); err != nil {
+		return err
+	}
+	begin := time.Now()
+	dim := e.model.Config.Dim
+	room := min(len(e.hints), e.model.Config.SeqLen-e.pos)
+	e.tokens[0] = e.token
+	head := packed.Quantized{Scale: e.model.Head.Scale, Weights: e.model.Head.Weights}
+	e.draft.VocabSize, e.draft.Temperature, e.draft.TopP = len(e.model.Head.Rows), e.sampler.Temperature, e.sampler.TopP
+	e.draft.State = e.sampler.State
+	k := 1
+	for ; ; k++ {
+		if k == room && !e.fast {
+			e.hints[k-1] = -1
+			break
+		}
+		input := e.inputs[(k-1)*dim : k*dim]
+		if err := e.forward(input, e.tokens[k-1:k], e.pos+k-1, e.approximate); err != nil {
+			return err
+		}
+		e.multiply(e.logits, head, input)
+		next := int(e.model.Head.Rows[e.draft.Sample(e.logits)])
+		e.tokens[k], e.hints[k-1] = next, next
+		e.counters.Drafted++
+		if k == room {
+			break
+		}
+	}
+	e.counters.Draft += time.Since(begin)
+	if !e.fast {
+		if err := e.layers(e.inputs, e.tokens[:k], e.pos); err != nil {
+			return err
+		}
+	}
+	e.counters.Rounds++
+	return e.decide(e.inputs, k, e.tokens[1:])
+}
+
+// decide samples from the classifier's inputs of k positions, as long as what
+// comes out is what was guessed.
+func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
+	if !e.loaded {
+		if err := e.model.WaitClassifier(); err != nil {
+			return err
+		}
+	}
+	begin := time.Now()
+	if err := e.classes.Screen(inputs, k, e.hints, e.sampler.Temperature); err != nil {
+		return err
+	}
+	screened := time.Now()
+	e.counters.Screen += screened.Sub(begin)
+	for p := range k {
+		token, err := e.classes.Decide(p, &e.sampler)
+		if err != nil {
+			return err
+		}
+		e.queue = append(e.queue, token)
+		e.sampled++
+		e.counters.Sampled++
+		e.token = token
+		if guessed != nil {
+			e.pos++
+			if p+1 < k && token != guessed[p] || token == llama.BOS {
+				break
+			}
+			if p+1 < k {
+				e.counters.Accepted++
+			}
+		}
+	}
+	e.counters.Decide += time.Since(screened)
+	return nil
+}

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"math"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
+)
+
+// state is what a pass through the layers works on, for several positions side
+// by side: every buffer is (position, width), widths as run.c has them.
+type state struct {
+	x, xb  []float32
+	qkv    []float32 // queries, keys and values of a position, one after the other
+	hidden []float32 // w1's and w3's outputs of a position, one after the other
+	gated  []float32
+	att    []float32 // (context): the head at work
+
+	// The KV cache. Keys are transposed, (layer, kvDim, context), so that the
+	// scores of many positions are computed side by side; values are
+	// (layer, context, kvDim).
+	keys, values []float32
+
+	quantized []int8
+	acc       []int32
+}
+
+func newState(c llama.Config, positions int) *state {
+	vector := func(n int) []float32 { return make([]float32, n) }
+	kv := c.KVDim()
+	return &state{
+		x: vector(positions * c.Dim), xb: vector(positions * c.Dim),
+		qkv:    vector(positions * (c.Dim + 2*kv)),
+		hidden: vector(positions * 2 * c.HiddenDim), gated: vector(positions * c.HiddenDim),
+		att:  vector(c.SeqLen),
+		keys: vector(c.Layers * kv * c.SeqLen), values: vector(c.Layers * c.SeqLen * kv),
+		quantized: make([]int8, max(c.Dim, c.HiddenDim)),
+		acc:       make([]int32, max(c.Dim+2*kv, 2*c.HiddenDim)),
+	}
+}
+
+// product multiplies k positions x (k, n) by one of a layer's matrices.
+type product func(dst []float32, layer *packed.Layer, which int, x []float32, k int)
+
+// exact is product with the float32 weights, in run.c's order.
+func (e *Engine) exact(dst []float32, layer *packed.Layer, which int, x []float32, k int) {
+	n, d := e.model.Shape(which)
+	e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
+}
+
+// approximate is product with eight-bit weights and activations.
+func (e *Engine) approximate(dst []float32, layer *packed.Layer, which int, x []float32, k int) {
+	n, d := e.model.Shape(which)
+	for p := range k {
+		e.multiply(dst[p*d:(p+1)*d], layer.Draft[which], x[p*n:(p+1)*n])
+	}
+}
+
+// multiply is one vector through an eight-bit matrix.
+func (e *Engine) multiply(dst []float32, w packed.Quantized, x []float32) {
+	q, acc := e.state.quantized[:len(x)], e.state.acc[:len(dst)]
+	largest := e.set.MaxAbs(x)
+	if largest == 0 {
+		clear(dst)
+		return
+	}
+	e.set.Quantize(q, x, 127/largest, 127)
+	e.set.MatMulI8(acc, w.Weights, q, len(x), len(dst), 1, packed.DraftLimit)
+	e.set.ScaleI32(dst, acc, w.Scale, largest/127)
+}
+
+// forward takes tokens, at positions pos and up, through all layers, and leaves
+// the classifier's inputs in out (position, dim). It writes the KV cache at the
+// tokens' positions.
+func (e *Engine) forward(out []float32, tokens []int, pos int, multiply product) error {
+	c, s, k := e.model.Config, e.state, len(tokens)
+	dim, kv, hidden := c.Dim, c.KVDim(), c.HiddenDim
+	x, xb := s.x[:k*dim], s.xb[:k*dim]
+	for p, token := range tokens {
+		row, err := e.embedding.Row(token)
+		if err != nil {
+			return err
+		}
+		copy(x[p*dim:(p+1)*dim], row)
+	}
+	width := dim + 2*kv
+	for l := range c.Layers {
+		if !e.loaded {
+			if err := e.model.WaitLayer(l); err != nil {
+				return err
+			}
+		}
+		layer := &e.model.Layers[l]
+		e.norms(xb, x, layer.AttNorm)
+		multiply(s.qkv, layer, packed.QKV, xb, k)
+		keys, values := s.keys[l*kv*c.SeqLen:][:kv*c.SeqLen], s.values[l*kv*c.SeqLen:][:kv*c.SeqLen]
+		for p := range k {
+			qkv := s.qkv[p*width:][:width]
+			at := pos + p
+			e.rotate(qkv[:dim+kv], at)
+			for i, v := range qkv[dim : dim+kv] {
+				keys[i*c.SeqLen+at] = v
+			}
+			copy(values[at*kv:], qkv[dim+kv:])
+		}
+		e.attend(xb, keys, values, pos, k)
+		multiply(s.qkv, layer, packed.WO, xb, k)
+		e.set.Add(x, s.qkv[:k*dim])
+
+		e.norms(xb, x, layer.FFNNorm)
+		multiply(s.hidden, layer, packed.W13, xb, k)
+		for p := range k {
+			h := s.hidden[p*2*hidden:][:2*hidden]
+			swiGLU(s.gated[p*hidden:][:hidden], h[:hidden], h[hidden:])
+		}
+		multiply(xb, layer, packed.W2, s.gated, k)
+		e.set.Add(x, xb)
+	}
+	e.norms(out[:k*dim], x, e.model.FinalNorm)
+	return nil
+}
+
+// norms is run.c's rmsnorm of every position.
+func (e *Engine) norms(out, x, weight []float32) {
+	dim := len(weight)
+	for ; len(x) > 0; out, x = out[dim:], x[dim:] {
+		ss := arith.Dot(x[:dim], x[:dim])
+		ss /= float32(dim)
+		ss += 1e-5
+		ss = 1 / float32(math.Sqrt(float64(ss)))
+		e.set.MulScaleWeight(out[:dim], weight, x[:dim], ss)
+	}
+}
+
+// rotate turns the pairs of queries and keys by the angles of a position.
+func (e *Engine) rotate(vec []float32, pos int) {
+	half := e.model.Config.HeadSize() / 2
+	cos, sin := e.model.Cos[pos*half:][:half], e.model.Sin[pos*half:][:half]
+	for ; len(vec) > 0; vec = vec[2*half:] {
+		for i, c := range cos {
+			a, b := vec[2*i], vec[2*i+1]
+			vec[2*i] = float32(a*c) - float32(b*sin[i])
+			vec[2*i+1] = float32(a*sin[i]) + float32(b*c)
+		}
+	}
+}
+
+// attend mixes the values of the positions so far, for each of k positions from
+// pos on and each head. Positions are the inner loop: a head's keys and values
+// are read from memory once for all of them.
+func (e *Engine) attend(out, keys, values []float32, pos, k int) {
+	c, s := e.model.Config, e.state
+	size, kv, width := c.HeadSize(), c.KVDim(), c.Dim+2*c.KVDim()
+	root := float32(math.Sqrt(float64(size)))
+	for h := range c.Heads {
+		head := h / (c.Heads / c.KVHeads) * size
+		for p := range k {
+			n := pos + p + 1
+			att := s.att[:n]
+			e.set.Scores(att, s.qkv[p*width+h*size:][:size], keys[head*c.SeqLen:], size, n, c.SeqLen)
+			e.set.DivScalar(att, root)
+			e.softmax(att)
+			e.set.Mix(out[p*c.Dim+h*size:][:size], att, values[head:], n, size, kv)
+		}
+	}
+}
+
+// softmax is run.c's.
+func (e *Engine) softmax(x []float32) {
+	largest := e.set.Max(x)
+	var sum float32
+	for i, v := range x {
+		v = llama.Exp(v - largest)
+		x[i] = v
+		sum += v
+	}
+	e.set.DivScalar(x, sum)
+}
+
+// swiGLU is run.c's gate.
+func swiGLU(out, h1, h3 []float32) {
+	for i, v := range h1 {
+		out[i] = v * (1 / (1 + llama.Exp(-v))) * h3[i]
+	}
+}

@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/engine/classifier"
+	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
+)
+
+// Pack builds the packed form of a checkpoint, with those rows of the classifier
+// kept in memory that the model itself finds most likely, in all, while it tells
+// that many tokens of its own stories. It gives the same bytes on every machine.
+func Pack(c *llama.Checkpoint, set *arith.Set, tokens int) (*packed.Model, error) {
+	return packed.Pack(c, func(m *packed.Model) ([]int32, error) { return findHot(m, set, tokens) })
+}
+
+// findHot tells stories at temperature 1 and returns the rows, those with the
+// largest sum of probabilities first.
+func findHot(m *packed.Model, set *arith.Set, tokens int) ([]int32, error) {
+	e, err := New(m, set, Options{Positions: 1})
+	if err != nil {
+		return nil, err
+	}
+	likely := &sumOfProbabilities{e.rows, make([]float32, m.Config.VocabSize), make([]float64, m.Config.VocabSize)}
+	for seed := uint64(1); tokens > 0; seed++ {
+		s := llama.NewSampler(m.Config.VocabSize, 1, 0, seed)
+		if err := e.Start([]int{llama.BOS}, s); err != nil {
+			return nil, err
+		}
+		e.token = llama.BOS
+		for e.pos < m.Config.SeqLen && tokens > 0 {
+			if err := e.forward(e.inputs, []int{e.token}, e.pos, e.exact); err != nil {
+				return nil, err
+			}
+			if e.token, err = likely.sample(e.inputs[:m.Config.Dim], s); err != nil {
+				return nil, err
+			}
+			e.pos++
+			tokens--
+			if e.token == llama.BOS {
+				break
+			}
+		}
+	}
+	rows := make([]int32, m.Config.VocabSize)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(likely.sums[b], likely.sums[a]) })
+	return rows, nil
+}
+
+type sumOfProbabilities struct {
+	rows   classifier.Rows
+	logits []float32
+	sums   []float64
+}
+
+func (s *sumOfProbabilities) sample(x []float32, sampler *llama.Sampler) (int, error) {
+	if err := s.rows.All(s.logits, x); err != nil {
+		return 0, err
+	}
+	token := sampler.Sample(s.logits)
+	for i, p := range s.logits {
+		if math.IsNaN(float64(p)) {
+			return 0, fmt.Errorf("the model's probabilities are not numbers")
+		}
+		s.sums[i] += float64(p)
+	}
+	return token, nil
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"duostoryteller/app/arith"
+	"duostoryteller/app/llama/packed"
+)
+
+// rowCache keeps some of a matrix's exact rows in memory, and reads the others
+// when they are wanted, in place of one that was not wanted for a while (the
+// clock algorithm).
+type rowCache struct {
+	set    *arith.Set
+	source packed.Rows
+	dim    int
+	memory []float32 // (slots, dim)
+	slot   []int32   // by row; -1 for a row not in memory
+	row    []int32   // by slot
+	used   []bool    // by slot
+	hand   int
+
+	slots     []int32 // scratch of Score
+	buffer    []float32
+	bytesRead int64
+}
+
+// newRowCache returns a cache over memory, which holds the rows first.
+func newRowCache(set *arith.Set, source packed.Rows, vocab, dim int, memory []float32, first []int32) *rowCache {
+	c := &rowCache{set: set, source: source, dim: dim, memory: memory, slot: make([]int32, vocab)}
+	for i := range c.slot {
+		c.slot[i] = -1
+	}
+	n := len(memory) / dim
+	c.row, c.used = make([]int32, n), make([]bool, n)
+	for i := range c.row {
+		c.row[i] = -1
+	}
+	for i, r := range first {
+		c.slot[r], c.row[i] = int32(i), r
+	}
+	return c
+}
+
+// find returns the slot that row is in, after reading it if need be.
+func (c *rowCache) find(row int32) (int32, error) {
+	if s := c.slot[row]; s >= 0 {
+		c.used[s] = true
+		return s, nil
+	}
+	for c.used[c.hand] {
+		c.used[c.hand] = false
+		c.hand = (c.hand + 1) % len(c.row)
+	}
+	s := int32(c.hand)
+	c.hand = (c.hand + 1) % len(c.row)
+	if old := c.row[s]; old >= 0 {
+		c.slot[old] = -1
+	}
+	c.row[s] = -1
+	if err := c.source.ReadRows(c.memory[int(s)*c.dim:][:c.dim], int(row)); err != nil {
+		return 0, err
+	}
+	c.bytesRead += int64(4 * c.dim)
+	c.row[s], c.slot[row], c.used[s] = row, s, true
+	return s, nil
+}
+
+// Row returns one row, valid until the next call.
+func (c *rowCache) Row(row int) ([]float32, error) {
+	s, err := c.find(int32(row))
+	if err != nil {
+		return nil, err
+	}
+	return c.memory[int(s)*c.dim:][:c.dim], nil
+}
+
+// Score computes the exact logits of some rows, in groups that leave the cache
+// room: a row just read is not replaced by the next.
+func (c *rowCache) Score(dst []float32, rows []int32, x []float32) error {
+	group := min(32, len(c.row))
+	for len(rows) > 0 {
+		n := min(group, len(rows))
+		c.slots = c.slots[:0]
+		for _, r := range rows[:n] {
+			s, err := c.find(r)
+			if err != nil {
+				return err
+			}
+			c.slots = append(c.slots, s)
+		}
+		c.set.DotRows(dst[:n], c.memory, c.slots, x)
+		dst, rows = dst[n:], rows[n:]
+	}
+	return nil
+}
+
+// All computes every row's logit. Unless all rows are in memory, it reads them
+// past the cache.
+func (c *rowCache) All(dst, x []float32) error {
+	if len(c.row) == len(dst) {
+		c.slots = append(c.slots[:0], c.slot...)
+		c.set.DotRows(dst, c.memory, c.slots, x)
+		return nil
+	}
+	const batch = 64
+	if c.buffer == nil {
+		c.buffer = make([]float32, batch*c.dim)
+	}
+	var index [batch]int32
+	for i := range index {
+		index[i] = int32(i)
+	}
+	for first := 0; first < len(dst); first += batch {
+		n := min(batch, len(dst)-first)
+		b := c.buffer[:n*c.dim]
+		if err := c.source.ReadRows(b, first); err != nil {
+			return err
+		}
+		c.bytesRead += int64(4 * len(b))
+		c.set.DotRows(dst[first:first+n], b, index[:n], x)
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+// Package packed is the checkpoint format of the board: everything that an
+// engine would otherwise compute from a llama2.c checkpoint when it starts, in
+// the order and the layout in which it is used.
+//
+// # File
+//
+// Little-endian. A header of one page, then sections, each on a page of its
+// own; where they lie follows from the header's shape alone, so a reader
+// computes it and compares.
+//
+//	0   "DUOSTORY"
+//	8   version, 1
+//	12  the seven integers of a llama2.c header
+//	40  hot: how many rows of the classifier are kept in memory
+//	44  number of sections
+//	48  length and CRC-32C of each section: uint64, uint32
+//	…   CRC-32C of all that comes before
+//
+// The sections, float32 unless said otherwise:
+//
+//	final   the last norm's weights (dim), then cosines and sines of the rotary
+//	        encoding (context, headSize/2) each, then the hot rows' numbers,
+//	        int32, ascending
+//	hot     the hot rows (hot, dim)
+//	layer   one a layer: both norms' weights, then the query, key and value
+//	        matrices as one, the output matrix, w1 and w3 as one, w2; each packed
+//	        by arith.PackF32
+//	screen  a classifier.Screen: direction, largest norm; along, scale, error and
+//	        norm of each row; the rows by arith.PackI4
+//	head    a classifier.Head of them: scale, error and norm; arith.PackI8
+//	draft   one a layer: the four matrices again, eight bits a weight: scales of
+//	        the rows, then the rows by arith.PackI8
+//	rows    the classifier as it is (vocab, dim)
+//	embed   the token embedding as it is, if the classifier is not the same
+//
+// All but the last two are held in memory, in one piece at the same offsets;
+// a row of the others is read when it is wanted.
+package packed

@@ -1,0 +1,161 @@
+package packed
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/llama"
+)
+
+// Magic begins a packed checkpoint; no llama2.c checkpoint begins so.
+const Magic = "DUOSTORY"
+
+const (
+	version  = 1
+	pageSize = 4096
+
+	// HugePage is what the memory of a model is aligned to.
+	HugePage = 2 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// section is one stretch of the file.
+type section struct {
+	name           string
+	offset, length int64
+	crc            uint32
+}
+
+// layout is where everything lies for one shape.
+type layout struct {
+	config   llama.Config
+	hot      int
+	sections []section
+	resident int64 // bytes from the start of the file that are kept in memory
+}
+
+// Indices of sections; layer and draft sections follow each other.
+func (l *layout) hotRows() int    { return 1 }
+func (l *layout) layer(i int) int { return 2 + i }
+func (l *layout) screen() int     { return 2 + l.config.Layers }
+func (l *layout) head() int       { return l.screen() + 1 }
+func (l *layout) draft(i int) int { return l.screen() + 2 + i }
+func (l *layout) rows() int       { return l.draft(l.config.Layers) }
+func (l *layout) embed() int      { return l.rows() + 1 }
+
+// matrix is the shape of one of a layer's four products.
+type matrix struct{ n, d int }
+
+func matrices(c llama.Config) [4]matrix {
+	return [4]matrix{
+		{c.Dim, c.Dim + 2*c.KVDim()},
+		{c.Dim, c.Dim},
+		{c.Dim, 2 * c.HiddenDim},
+		{c.HiddenDim, c.Dim},
+	}
+}
+
+func even(n int) int { return n + n&1 }
+
+func newLayout(c llama.Config, hot int) (*layout, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if hot < 1 || hot > c.VocabSize {
+		return nil, fmt.Errorf("%d hot rows of %d", hot, c.VocabSize)
+	}
+	l := &layout{config: c, hot: hot}
+	at := int64(pageSize)
+	add := func(name string, length int64) {
+		l.sections = append(l.sections, section{name: name, offset: at, length: length})
+		at += (length + pageSize - 1) / pageSize * pageSize
+	}
+	dim, vocab := int64(c.Dim), int64(c.VocabSize)
+	rotary := int64(c.SeqLen) * int64(c.HeadSize()/2)
+	add("final", 4*(dim+2*rotary+int64(hot)))
+	add("hot", 4*int64(hot)*dim)
+	layer, draft := 2*dim*4, int64(0)
+	for _, m := range matrices(c) {
+		layer += 4 * int64(arith.PackedF32Len(m.n, m.d))
+		draft += 4*int64(m.d) + int64(arith.PackedI8Len(m.n, m.d))
+	}
+	for i := range c.Layers {
+		add(fmt.Sprintf("layer %d", i), layer)
+	}
+	add("screen", 4*(dim+1+4*vocab)+int64(arith.PackedI4Len(even(c.Dim), c.VocabSize)))
+	add("head", 3*4*int64(hot)+int64(arith.PackedI8Len(c.Dim, hot)))
+	for i := range c.Layers {
+		add(fmt.Sprintf("draft %d", i), draft)
+	}
+	l.resident = at
+	add("rows", 4*vocab*dim)
+	if !c.SharedClassifier {
+		add("embed", 4*vocab*dim)
+	}
+	if l.headerLen() > pageSize {
+		return nil, fmt.Errorf("%d layers are more than a packed checkpoint can list", c.Layers)
+	}
+	return l, nil
+}
+
+const fixedHeader = 8 + 4 + llama.HeaderSize + 4 + 4
+
+func (l *layout) headerLen() int { return fixedHeader + 12*len(l.sections) + 4 }
+
+// header is the file's first page.
+func (l *layout) header() []byte {
+	b := make([]byte, 0, pageSize)
+	le := binary.LittleEndian
+	b = append(b, Magic...)
+	b = le.AppendUint32(b, version)
+	c := l.config
+	vocab := c.VocabSize
+	if !c.SharedClassifier {
+		vocab = -vocab
+	}
+	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen, l.hot, len(l.sections)} {
+		b = le.AppendUint32(b, uint32(int32(v)))
+	}
+	for _, s := range l.sections {
+		b = le.AppendUint64(b, uint64(s.length))
+		b = le.AppendUint32(b, s.crc)
+	}
+	b = le.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return b[:pageSize]
+}
+
+// parseHeader reads the first page of a file.
+func parseHeader(b []byte) (*layout, error) {
+	le := binary.LittleEndian
+	if len(b) < fixedHeader || string(b[:8]) != Magic {
+		return nil, fmt.Errorf("not a packed checkpoint")
+	}
+	if v := le.Uint32(b[8:]); v != version {
+		return nil, fmt.Errorf("packed checkpoint of version %d, this program reads version %d: build the card again", v, version)
+	}
+	config, err := llama.ParseConfig(b[12:])
+	if err != nil {
+		return nil, fmt.Errorf("header damaged: %w", err)
+	}
+	l, err := newLayout(config, int(int32(le.Uint32(b[12+llama.HeaderSize:]))))
+	if err != nil {
+		return nil, fmt.Errorf("header damaged: %w", err)
+	}
+	end := l.headerLen() - 4
+	if len(b) < end+4 || le.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) ||
+		int(le.Uint32(b[fixedHeader-4:])) != len(l.sections) {
+		return nil, fmt.Errorf("header damaged: its checksum is wrong")
+	}
+	for i := range l.sections {
+		s := &l.sections[i]
+		at := b[fixedHeader+12*i:]
+		if int64(le.Uint64(at)) != s.length {
+			return nil, fmt.Errorf("header damaged: section %q has %d bytes, want %d", s.name, le.Uint64(at), s.length)
+		}
+		s.crc = le.Uint32(at[8:])
+	}
+	return l, nil
+}

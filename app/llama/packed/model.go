@@ -1,0 +1,234 @@
+package packed
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/engine/classifier"
+	"duostoryteller/app/llama"
+)
+
+// Model is a packed checkpoint in memory, or on its way there: before a part is
+// used, the Wait method for it must have returned. Slices die with Close.
+type Model struct {
+	Config llama.Config
+
+	FinalNorm    []float32 // (dim)
+	Cos, Sin     []float32 // (context, headSize/2)
+	HotRows      []float32 // (hot, dim): the classifier's rows that the head has
+	Head         classifier.Head
+	Layers       []Layer
+	Screen       classifier.Screen
+	Embedding    Rows // exact rows of the token embedding
+	Classifier   Rows // and of the classifier
+	layout       *layout
+	memory       []byte
+	closeSources func() error
+
+	loading sync.WaitGroup
+	mu      sync.Mutex
+	arrived *sync.Cond
+	ready   int // sections in memory
+	err     error
+	stop    bool
+}
+
+// Layer is one layer's weights.
+type Layer struct {
+	AttNorm, FFNNorm []float32    // (dim)
+	Exact            [4][]float32 // by product, packed by arith.PackF32
+	Draft            [4]Quantized
+}
+
+// The four products of a layer.
+const (
+	QKV = iota // (dim + 2 kvDim, dim): queries, keys, values
+	WO         // (dim, dim)
+	W13        // (2 hidden, dim): w1, then w3
+	W2         // (dim, hidden)
+)
+
+// Quantized is a matrix of eight-bit weights, -DraftLimit to DraftLimit, packed
+// by arith.PackI8, with a scale for each row.
+type Quantized struct {
+	Scale   []float32
+	Weights []int8
+}
+
+// DraftLimit is the largest eight-bit weight.
+const DraftLimit = 127
+
+// Hot is how many rows of a classifier the board keeps in memory.
+const Hot = 2048
+
+// Rows reads rows of a float32 matrix.
+type Rows interface {
+	// ReadRows fills dst with as many rows as fit, from row first on.
+	ReadRows(dst []float32, first int) error
+}
+
+// Shape is the number of inputs and outputs of one of a layer's products.
+func (m *Model) Shape(product int) (n, d int) {
+	s := matrices(m.Config)[product]
+	return s.n, s.d
+}
+
+// Resident is how many bytes of memory the model takes.
+func (m *Model) Resident() int64 { return int64(len(m.memory)) }
+
+// allocate takes memory for the resident sections: outside Go's heap, on huge
+// pages where the kernel gives them.
+func (m *Model) allocate(l *layout) error {
+	size := (l.resident + HugePage - 1) / HugePage * HugePage
+	whole, err := syscall.Mmap(-1, 0, int(size), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	if err != nil {
+		return fmt.Errorf("no memory for a model of %d bytes: %w", size, err)
+	}
+	adviseHuge(whole)
+	m.layout, m.memory, m.Config = l, whole, l.config
+	m.arrived = sync.NewCond(&m.mu)
+	m.slice()
+	return nil
+}
+
+// cutter takes typed slices off a piece of memory.
+type cutter []byte
+
+func (c *cutter) take(n int) []byte {
+	head := (*c)[:n:n]
+	*c = (*c)[n:]
+	return head
+}
+
+func (c *cutter) floats(n int) []float32 { return view[float32](c.take(4 * n)) }
+
+func view[T any](b []byte) []T {
+	var v T
+	if len(b) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), len(b)/int(unsafe.Sizeof(v)))
+}
+
+func (c *cutter) quantized(n, d int) Quantized {
+	return Quantized{c.floats(d), view[int8](c.take(arith.PackedI8Len(n, d)))}
+}
+
+func (m *Model) bytes(section int) cutter {
+	s := m.layout.sections[section]
+	return cutter(m.memory[s.offset:][:s.length])
+}
+
+// slice points the fields at their places in memory.
+func (m *Model) slice() {
+	l, c := m.layout, m.Config
+	rotary := c.SeqLen * (c.HeadSize() / 2)
+	b := m.bytes(0)
+	m.FinalNorm, m.Cos, m.Sin = b.floats(c.Dim), b.floats(rotary), b.floats(rotary)
+	m.Head.Rows = view[int32](b.take(4 * l.hot))
+	m.Layers = make([]Layer, c.Layers)
+	for i := range m.Layers {
+		layer := &m.Layers[i]
+		b, d := m.bytes(l.layer(i)), m.bytes(l.draft(i))
+		layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
+		for j, s := range matrices(c) {
+			layer.Exact[j] = b.floats(arith.PackedF32Len(s.n, s.d))
+			layer.Draft[j] = d.quantized(s.n, s.d)
+		}
+	}
+	b = m.bytes(l.screen())
+	vocab := c.VocabSize
+	m.Screen = classifier.Screen{
+		Rows: vocab, Dim: c.Dim, Direction: b.floats(c.Dim), MaxNorm: b.floats(1),
+		Along: b.floats(vocab), Scale: b.floats(vocab), Error: b.floats(vocab), Norm: b.floats(vocab),
+		Weights: b.take(arith.PackedI4Len(even(c.Dim), vocab)),
+	}
+	b = m.bytes(l.hotRows())
+	m.HotRows = b.floats(l.hot * c.Dim)
+	b = m.bytes(l.head())
+	h := &m.Head
+	h.Scale, h.Error, h.Norm = b.floats(l.hot), b.floats(l.hot), b.floats(l.hot)
+	h.Weights = view[int8](b.take(arith.PackedI8Len(c.Dim, l.hot)))
+}
+
+// wait blocks until section i is in memory.
+func (m *Model) wait(i int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.ready <= i && m.err == nil {
+		m.arrived.Wait()
+	}
+	if m.ready > i {
+		return nil
+	}
+	return m.err
+}
+
+// WaitLayer waits for layer i and what comes before it.
+func (m *Model) WaitLayer(i int) error { return m.wait(m.layout.layer(i)) }
+
+// WaitClassifier waits for the screen and the head.
+func (m *Model) WaitClassifier() error { return m.wait(m.layout.head()) }
+
+// WaitAll waits for everything.
+func (m *Model) WaitAll() error { return m.wait(m.layout.rows() - 1) }
+
+func (m *Model) arrive(ready int, err error) {
+	m.mu.Lock()
+	m.ready, m.err = max(m.ready, ready), err
+	m.arrived.Broadcast()
+	m.mu.Unlock()
+}
+
+// Close frees the model's memory and closes its file.
+func (m *Model) Close() error {
+	m.mu.Lock()
+	m.stop = true
+	m.mu.Unlock()
+	m.loading.Wait()
+	memory := m.memory
+	if memory == nil {
+		return nil
+	}
+	m.memory = nil
+	err := syscall.Munmap(memory)
+	if m.closeSources != nil {
+		if e := m.closeSources(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// fileRows are rows in a file.
+type fileRows struct {
+	file   *os.File
+	offset int64
+	dim    int
+}
+
+func (r fileRows) ReadRows(dst []float32, first int) error {
+	b := unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 4*len(dst))
+	if _, err := r.file.ReadAt(b, r.offset+int64(first)*int64(4*r.dim)); err != nil {
+		return fmt.Errorf("%s: row %d cannot be read: %w", r.file.Name(), first, err)
+	}
+	return nil
+}
+
+// memoryRows are rows in memory.
+type memoryRows struct {
+	rows []float32
+	dim  int
+}
+
+func (r memoryRows) ReadRows(dst []float32, first int) error {
+	copy(dst, r.rows[first*r.dim:])
+	return nil
+}
+
+// WaitHot waits for the last norm, the rotary tables and the hot rows.
+func (m *Model) WaitHot() error { return m.wait(m.layout.hotRows()) }

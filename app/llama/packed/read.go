@@ -1,0 +1,148 @@
+package packed
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+)
+
+// Is says whether a file that begins with these bytes is a packed checkpoint.
+func Is(head []byte) bool { return len(head) >= len(Magic) && string(head[:len(Magic)]) == Magic }
+
+// Open reads the header of the packed checkpoint at path and begins to read the
+// rest in the background, in the order of use; progress, if not nil, is told
+// from there how many bytes of how many have arrived. Damage found later comes
+// out of the Wait methods.
+func Open(path string, progress func(done, total int64)) (*Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("packed checkpoint: %w", err)
+	}
+	m, err := open(f, progress)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("packed checkpoint %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func open(f *os.File, progress func(done, total int64)) (*Model, error) {
+	head := make([]byte, pageSize)
+	if n, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	} else if n < pageSize {
+		return nil, fmt.Errorf("truncated: a header has %d bytes, the file has %d", pageSize, n)
+	}
+	l, err := parseHeader(head)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range l.sections {
+		if info.Size() < s.offset+s.length {
+			return nil, fmt.Errorf("truncated in section %q: it ends at byte %d, the file at %d", s.name, s.offset+s.length, info.Size())
+		}
+	}
+	m := &Model{closeSources: f.Close}
+	if err := m.allocate(l); err != nil {
+		return nil, err
+	}
+	dim := l.config.Dim
+	m.Classifier = fileRows{f, l.sections[l.rows()].offset, dim}
+	m.Embedding = m.Classifier
+	if !l.config.SharedClassifier {
+		m.Embedding = fileRows{f, l.sections[l.embed()].offset, dim}
+	}
+	m.loading.Add(1)
+	go func() {
+		defer m.loading.Done()
+		m.load(f, progress)
+	}()
+	return m, nil
+}
+
+// load reads the resident sections.
+func (m *Model) load(f *os.File, progress func(done, total int64)) {
+	const chunk = 1 << 20
+	for i := range m.layout.rows() {
+		s := m.layout.sections[i]
+		sum := uint32(0)
+		for at := int64(0); at < s.length; at += chunk {
+			m.mu.Lock()
+			stop := m.stop
+			m.mu.Unlock()
+			if stop {
+				return
+			}
+			b := m.memory[s.offset+at:][:min(chunk, s.length-at)]
+			if _, err := f.ReadAt(b, s.offset+at); err != nil {
+				m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
+				return
+			}
+			sum = crc32.Update(sum, castagnoli, b)
+			if progress != nil {
+				progress(s.offset+at+int64(len(b)), m.layout.resident)
+			}
+		}
+		err := m.check(i)
+		if sum != s.crc {
+			err = errors.New("its checksum is wrong")
+		}
+		if err != nil {
+			m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", f.Name(), s.name, err))
+			return
+		}
+		m.arrive(i+1, nil)
+	}
+}
+
+// check refuses content that would make an engine reach outside its memory.
+func (m *Model) check(section int) error {
+	if section != 0 {
+		return nil
+	}
+	last := int32(-1)
+	for _, r := range m.Head.Rows {
+		if r <= last || int(r) >= m.Config.VocabSize {
+			return fmt.Errorf("hot row %d follows %d", r, last)
+		}
+		last = r
+	}
+	return nil
+}
+
+// Verify reads the whole packed checkpoint at path and compares every checksum.
+func Verify(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("packed checkpoint: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, pageSize)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return fmt.Errorf("packed checkpoint %s: header: %w", path, err)
+	}
+	l, err := parseHeader(head)
+	if err != nil {
+		return fmt.Errorf("packed checkpoint %s: %w", path, err)
+	}
+	for _, s := range l.sections {
+		sum := crc32.New(castagnoli)
+		n, err := io.Copy(sum, io.NewSectionReader(f, s.offset, s.length))
+		if err == nil && n < s.length {
+			err = io.ErrUnexpectedEOF
+		}
+		if err == nil && sum.Sum32() != s.crc {
+			err = errors.New("its checksum is wrong")
+		}
+		if err != nil {
+			return fmt.Errorf("packed checkpoint %s: section %q: %w", path, s.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package packed
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"unsafe"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/engine/classifier"
+	"duostoryteller/app/llama"
+)
+
+// Pack builds the packed form of c in memory. hot is called, when the layers
+// and the exact rows are there, for the numbers of the classifier's rows that
+// deserve to be kept in memory, the best first; nil means the first ones. c must
+// stay open as long as the model is used. The bytes are the same on every machine.
+func Pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error) {
+	m, err := pack(c, hot)
+	if err != nil {
+		return nil, fmt.Errorf("cannot pack the checkpoint: %w", err)
+	}
+	return m, nil
+}
+
+func pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error) {
+	l, err := newLayout(c.Config, min(Hot, c.VocabSize))
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{}
+	if err := m.allocate(l); err != nil {
+		return nil, err
+	}
+	m.Embedding = memoryRows{c.TokenEmbedding, c.Dim}
+	m.Classifier = memoryRows{c.Classifier, c.Dim}
+	m.packLayers(c)
+	m.ready = l.rows()
+	rows := m.Head.Rows
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	if hot != nil && len(rows) < c.VocabSize {
+		likely, err := hot(m)
+		if err != nil {
+			m.Close()
+			return nil, err
+		}
+		copy(rows, likely)
+		slices.Sort(rows)
+	}
+	if err := m.check(0); err != nil {
+		m.Close()
+		return nil, err
+	}
+	row := func(r int32) []float32 { return c.Classifier[int(r)*c.Dim:][:c.Dim] }
+	for i, r := range rows {
+		copy(m.HotRows[i*c.Dim:], row(r))
+	}
+	m.Head.Pack(row)
+	m.Screen.Pack(c.Classifier, rows)
+	return m, nil
+}
+
+// packLayers fills in all that is no classifier.
+func (m *Model) packLayers(c *llama.Checkpoint) {
+	copy(m.FinalNorm, c.RMSFinal)
+	cos, sin := llama.Rotary(c.Config)
+	copy(m.Cos, cos)
+	copy(m.Sin, sin)
+	dim, kv, hidden := c.Dim, c.KVDim(), c.HiddenDim
+	for i := range m.Layers {
+		part := func(w []float32, size int) []float32 { return w[i*size : (i+1)*size] }
+		layer := &m.Layers[i]
+		copy(layer.AttNorm, part(c.RMSAtt, dim))
+		copy(layer.FFNNorm, part(c.RMSFFN, dim))
+		for product, w := range [4][]float32{
+			slices.Concat(part(c.WQ, dim*dim), part(c.WK, dim*kv), part(c.WV, dim*kv)),
+			part(c.WO, dim*dim),
+			slices.Concat(part(c.W1, dim*hidden), part(c.W3, dim*hidden)),
+			part(c.W2, dim*hidden),
+		} {
+			n, d := m.Shape(product)
+			arith.PackF32(layer.Exact[product], w, n, d)
+			quantize(layer.Draft[product], w, n, d)
+		}
+	}
+}
+
+// quantize packs w (d, n) with eight bits a weight.
+func quantize(q Quantized, w []float32, n, d int) {
+	weights, row := make([]int8, n*d), make([]float64, n)
+	for r := range d {
+		for i, v := range w[r*n : (r+1)*n] {
+			row[i] = float64(v)
+		}
+		q.Scale[r], _, _ = classifier.QuantizeRow(weights[r*n:(r+1)*n], row, DraftLimit)
+	}
+	arith.PackI8(q.Weights, weights, n, d)
+}
+
+// WriteTo writes the packed checkpoint as a file.
+func (m *Model) WriteTo(w io.Writer) (int64, error) {
+	if err := m.WaitAll(); err != nil {
+		return 0, err
+	}
+	l := m.layout
+	sources := []Rows{m.Classifier}
+	if !m.Config.SharedClassifier {
+		sources = append(sources, m.Embedding)
+	}
+	for i := range l.rows() {
+		l.sections[i].crc = crc32.Checksum(m.bytes(i), castagnoli)
+	}
+	for i, rows := range sources {
+		sum := crc32.New(castagnoli)
+		if _, err := m.copyRows(sum, rows); err != nil {
+			return 0, err
+		}
+		l.sections[l.rows()+i].crc = sum.Sum32()
+	}
+	copy(m.memory, l.header())
+	n, err := w.Write(m.memory[:l.resident])
+	written := int64(n)
+	for i, rows := range sources {
+		if err != nil {
+			return written, err
+		}
+		var k int64
+		k, err = m.copyRows(w, rows)
+		written += k
+		if err == nil && i+1 < len(sources) {
+			n, err = w.Write(make([]byte, (pageSize-k%pageSize)%pageSize))
+			written += int64(n)
+		}
+	}
+	return written, err
+}
+
+// copyRows writes all rows of a vocabulary's matrix.
+func (m *Model) copyRows(w io.Writer, rows Rows) (int64, error) {
+	const batch = 256
+	var written int64
+	buf := make([]float32, batch*m.Config.Dim)
+	for first := 0; first < m.Config.VocabSize; first += batch {
+		b := buf[:min(batch, m.Config.VocabSize-first)*m.Config.Dim]
+		if err := rows.ReadRows(b, first); err != nil {
+			return written, err
+		}
+		n, err := w.Write(unsafe.Slice((*byte)(unsafe.Pointer(&b[0])), 4*len(b)))
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
