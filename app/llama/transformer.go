@@ -7,8 +7,6 @@ import (
 
 // Transformer computes logits from a checkpoint, one position at a time.
 type Transformer struct {
-	Arithmetic Arithmetic // how products are summed; [Fused] unless changed
-
 	w *Checkpoint
 
 	x, xb, xb2, q  []float32 // (dim): residual stream and what branches off it
@@ -54,16 +52,16 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 	}
 
 	for l := range c.Layers {
-		t.rmsNorm(t.xb, x, w.RMSAtt[l*dim:])
+		rmsNorm(t.xb, x, w.RMSAtt[l*dim:])
 
 		// This position's key and value go straight into the cache.
 		keys := t.keys[l*c.SeqLen*kvDim:]
 		values := t.values[l*c.SeqLen*kvDim:]
 		k := keys[pos*kvDim : (pos+1)*kvDim]
 		v := values[pos*kvDim : (pos+1)*kvDim]
-		t.matMul(t.q, t.xb, w.WQ[l*dim*dim:])
-		t.matMul(k, t.xb, w.WK[l*dim*kvDim:])
-		t.matMul(v, t.xb, w.WV[l*dim*kvDim:])
+		matMul(t.q, t.xb, w.WQ[l*dim*dim:])
+		matMul(k, t.xb, w.WK[l*dim*kvDim:])
+		matMul(v, t.xb, w.WV[l*dim*kvDim:])
 		t.rotate(t.q)
 		t.rotate(k)
 
@@ -72,7 +70,7 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 			q := t.q[h*headSize : (h+1)*headSize]
 			att := t.att[:pos+1]
 			for p := range att {
-				score := t.dot(q, keys[p*kvDim+head:])
+				score := dot(q, keys[p*kvDim+head:])
 				att[p] = score / float32(math.Sqrt(float64(headSize)))
 			}
 			softmax(att)
@@ -80,35 +78,35 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 			clear(xb)
 			for p, a := range att {
 				for i, v := range values[p*kvDim+head:][:headSize] {
-					xb[i] = t.Arithmetic.mulAdd(a, v, xb[i])
+					xb[i] += float32(a * v)
 				}
 			}
 		}
-		t.matMul(t.xb2, t.xb, w.WO[l*dim*dim:])
+		matMul(t.xb2, t.xb, w.WO[l*dim*dim:])
 		for i, v := range t.xb2 {
 			x[i] += v
 		}
 
-		t.rmsNorm(t.xb, x, w.RMSFFN[l*dim:])
-		t.matMul(t.hb, t.xb, w.W1[l*dim*hidden:])
-		t.matMul(t.hb2, t.xb, w.W3[l*dim*hidden:])
+		rmsNorm(t.xb, x, w.RMSFFN[l*dim:])
+		matMul(t.hb, t.xb, w.W1[l*dim*hidden:])
+		matMul(t.hb2, t.xb, w.W3[l*dim*hidden:])
 		for i, v := range t.hb { // SwiGLU
 			t.hb[i] = v * (1 / (1 + expf(-v))) * t.hb2[i]
 		}
-		t.matMul(t.xb, t.hb, w.W2[l*dim*hidden:])
+		matMul(t.xb, t.hb, w.W2[l*dim*hidden:])
 		for i, v := range t.xb {
 			x[i] += v
 		}
 	}
 
-	t.rmsNorm(x, x, w.RMSFinal)
-	t.matMul(t.logits, x, w.Classifier)
+	rmsNorm(x, x, w.RMSFinal)
+	matMul(t.logits, x, w.Classifier)
 	return t.logits
 }
 
 // rmsNorm sets out to x scaled to a root mean square of one, times weight.
-func (t *Transformer) rmsNorm(out, x, weight []float32) {
-	ss := t.dot(x, x)
+func rmsNorm(out, x, weight []float32) {
+	ss := dot(x, x)
 	ss /= float32(len(x))
 	ss += 1e-5
 	ss = 1 / float32(math.Sqrt(float64(ss)))
@@ -118,24 +116,18 @@ func (t *Transformer) rmsNorm(out, x, weight []float32) {
 }
 
 // matMul sets out to w·x, w being row-major, (len(out), len(x)).
-func (t *Transformer) matMul(out, x, w []float32) {
+func matMul(out, x, w []float32) {
 	for i := range out {
-		out[i] = t.dot(x, w[i*len(x):])
+		out[i] = dot(x, w[i*len(x):])
 	}
 }
 
 // dot is the sum of x[i]·y[i], in order.
-func (t *Transformer) dot(x, y []float32) float32 {
+func dot(x, y []float32) float32 {
 	y = y[:len(x)]
 	var sum float32
-	if t.Arithmetic == Strict {
-		for i, v := range x {
-			sum += float32(v * y[i])
-		}
-		return sum
-	}
 	for i, v := range x {
-		sum = fma32(v, y[i], sum)
+		sum += float32(v * y[i])
 	}
 	return sum
 }
@@ -146,8 +138,8 @@ func (t *Transformer) rotate(vec []float32) {
 	for i := 0; i < len(vec); i += 2 {
 		cos, sin := t.cosines[i/2%half], t.sines[i/2%half]
 		a, b := vec[i], vec[i+1]
-		vec[i] = t.Arithmetic.mulAdd(a, cos, -float32(b*sin))
-		vec[i+1] = t.Arithmetic.mulAdd(a, sin, float32(b*cos))
+		vec[i] = float32(a*cos) - float32(b*sin)
+		vec[i+1] = float32(a*sin) + float32(b*cos)
 	}
 }
 
