@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
@@ -71,14 +72,13 @@ is no network then, and no page.`,
 			if err != nil {
 				return err
 			}
-			defer engine.Close()
-			teller := story.NewTeller(engine, tokenizer)
-			defer teller.Stop() // nothing may use the model once this returns
-
-			options := web.Options{
-				Engines: []web.Engine{{Name: model.engine, Teller: teller}},
-				Hosts:   hosts,
-				System:  os.DirFS("/"),
+			inMemory := &slot{model: model.model, name: model.engine, engine: engine}
+			defer inMemory.close()
+			options := web.Options{Hosts: hosts, System: os.DirFS("/")}
+			for _, name := range offered(model.engine) {
+				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
+				defer teller.Stop() // nothing may use the model once this returns
+				options.Engines = append(options.Engines, web.Engine{Name: name, Teller: teller})
 			}
 			if program, err := voice.Find(speaker, ""); err != nil {
 				note(err.Error() + "; the page is silent")
@@ -114,4 +114,16 @@ func serve(ctx context.Context, address string, o web.Options, note func(string)
 	}
 	note(fmt.Sprintf("the page is at http://%v/; Ctrl-C ends it", l.Addr()))
 	return web.Serve(ctx, l, server)
+}
+
+// offered returns the engines that a page may choose from, the first one's
+// name first. The plain engine is there for comparing with.
+func offered(first string) []string {
+	names := []string{first}
+	for _, name := range slices.Sorted(maps.Keys(engines())) {
+		if name != first && name != "plain" {
+			names = append(names, name)
+		}
+	}
+	return names
 }

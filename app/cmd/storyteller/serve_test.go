@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"duostoryteller/tests/testmodel"
+)
+
+// The page is told the same stories as the console.
+func TestServe(t *testing.T) {
+	checkpoint, tokenizer, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	said, stderr := io.Pipe()
+	root := rootCommand()
+	root.SetArgs([]string{"serve", "--model", checkpoint, "-z", tokenizer, "--listen", "127.0.0.1:0"})
+	root.SetErr(stderr)
+	ended := make(chan error)
+	go func() {
+		err := root.ExecuteContext(ctx)
+		stderr.Close()
+		ended <- err
+	}()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("serve = %v; want nil when it is ended", err)
+		}
+	}()
+	lines := bufio.NewScanner(said)
+	var address string
+	for address == "" && lines.Scan() {
+		address = regexp.MustCompile(`http://127\.0\.0\.1:\d+|$`).FindString(lines.Text())
+	}
+	if address == "" {
+		t.Fatal("serve does not say where the page is")
+	}
+	go io.Copy(io.Discard, said)
+
+	for _, tt := range []struct {
+		prompt      string
+		temperature string
+		seed        int
+	}{
+		{"the cat", "0", 1}, {"the cat", "1", 5}, {"", "0.7", 6}, {"x\ny \"z\"", "1", 7},
+	} {
+		want, _, _ := storyteller("", "tell", "--model", checkpoint, "-z", tokenizer, "-t", tt.temperature, "-s", strconv.Itoa(tt.seed), "-n", "50", "-i", tt.prompt)
+		body := fmt.Sprintf(`{"prompt":%q,"temperature":%s,"topp":0.9,"seed":%d,"steps":50}`, tt.prompt, tt.temperature, tt.seed)
+		response, err := http.Post(address+"/story", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var begun struct{ ID string }
+		if err := json.NewDecoder(response.Body).Decode(&begun); err != nil || begun.ID == "" {
+			t.Fatalf("POST /story = %s, %v", response.Status, err)
+		}
+		response.Body.Close()
+		got := events(t, address+"/events?story="+begun.ID)
+		if want = strings.ToValidUTF8(strings.TrimSuffix(want, "\n"), "\ufffd"); got != want {
+			t.Errorf("%+v: the page got %q; the console %q", tt, got, want)
+		}
+	}
+}
+
+// events returns the text of a stream of events, to the end of its story.
+func events(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var text strings.Builder
+	event := ""
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ": ")
+		switch {
+		case name == "event":
+			event = value
+		case name == "data" && event == "text":
+			var part struct{ Text string }
+			if err := json.Unmarshal([]byte(value), &part); err != nil {
+				t.Fatal(err)
+			}
+			text.WriteString(part.Text)
+		case name == "data" && event == "end":
+			return text.String()
+		}
+	}
+	t.Fatal("the stream broke off")
+	return ""
+}
+
+func TestServeErrors(t *testing.T) {
+	checkpoint, tokenizer, err := testmodel.Models()[0].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	model := []string{"serve", "--model", checkpoint, "-z", tokenizer}
+	for _, tt := range []struct {
+		args   []string
+		want   string
+		status int
+	}{
+		{[]string{"serve"}, "no model", 2},
+		{append(model, "--usb", "hub"), "--usb \"hub\": it is device or host", 2},
+		{append(model, "--listen", "127.0.0.1:99999"), "cannot offer the page", 1},
+		{append(model, "--listen", "256.0.0.1:80"), "cannot offer the page", 1},
+		{append(model, "extra"), "extra", 2},
+	} {
+		_, stderr, status := storyteller("", tt.args...)
+		if status != tt.status || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%v = %q, %d; want %q, %d", tt.args, stderr, status, tt.want, tt.status)
+		}
+	}
+}
+
+func TestOffered(t *testing.T) {
+	if got := offered("plain"); got[0] != "plain" {
+		t.Errorf("offered(plain) = %v; want it first", got)
+	}
+	if got := offered("other"); slices.Contains(got, "plain") || got[0] != "other" {
+		t.Errorf("offered(other) = %v; want it first and no plain", got)
+	}
+}
