@@ -3,6 +3,8 @@
 #   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
 #                          a fip.bin or an official image, MODEL= and TOKENIZER= others
 #   make run               boot that image in an emulated machine with 64 MB
+#   make serve             the storyteller's page on this PC, at http://localhost:8042/;
+#                          MODEL= and TOKENIZER= together name others
 #   make test              everything that is tested without a board
 #   make clean             remove out/ (the cache with the kernel stays)
 
@@ -12,6 +14,7 @@ IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
 TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg qemu-user-static|qemu-user
+VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
 RACE := $(wildcard app/story app/voice/... app/voice app/sound app/web imagebuilder/fetch)
@@ -30,7 +33,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image run test clean
+.PHONY: help image run serve test browser clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -46,11 +49,22 @@ run:
 	@test -e out/storyteller.img || $(MAKE) image
 	$(IMAGEBUILDER) run
 
+serve:
+	$(call tools,$(VOICE_TOOLS))
+	$(IMAGEBUILDER) voices out/voices
+	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch)) && test $$# = 2 && \
+	STORYTELLER_VOICES=out/voices go run ./app/cmd/storyteller serve --model "$$1" --tokenizer "$$2"
+
 test:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
+	@if apt-cache show chromium-driver >/dev/null 2>&1; then $(MAKE) -s browser; fi
 	go vet ./...
 	$(if $(RACE),go test -race $(RACE:%=./%))
 	go test -timeout 60m ./...
+
+# Not every release has it; without it the page's browser tests skip themselves.
+browser:
+	$(call tools,chromium chromium-driver)
 
 clean:
 	rm -rf out
