@@ -34,6 +34,12 @@ const (
 	AfterPowerOff = "poweroff" // switch the machine off
 )
 
+// What the board's USB port is for.
+const (
+	USBDevice = "device" // a PC, which gets the page over the cable
+	USBHost   = "host"   // a sound card
+)
+
 // Config is what storyteller.toml says. The sampling values mean what the
 // options of llama2.c's run.c mean.
 type Config struct {
@@ -44,11 +50,12 @@ type Config struct {
 	Steps       int     // tokens to tell at most; 0: as many as the model can
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
+	USB         string  // USBDevice or USBHost
 }
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, After: AfterWait}
+	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, After: AfterWait, USB: USBDevice}
 }
 
 // A Problem is something in the file that was not used.
@@ -213,6 +220,9 @@ var settings = []setting{
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
 		func(c Config) any { return c.After }},
+	{"usb", `"device" or "host"`,
+		func(c *Config, v any) bool { return oneOf(&c.USB, v, USBDevice, USBHost) },
+		func(c Config) any { return c.USB }},
 }
 
 func store[T any](to *T, v T) bool {

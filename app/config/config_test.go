@@ -24,8 +24,8 @@ func TestParse(t *testing.T) {
 	}{
 		{"empty", "", Default(), nil},
 		{"comments", "# nothing\n\n#seed = 3\n", Default(), nil},
-		{"all", "prompt = \"A cat\"\nseed = 7\ntemperature = 0\ntopp = 0.5\nsteps = 10\nengine = \"fast\"\nafter = \"again\"\n",
-			Config{"A cat", 7, 0, 0.5, 10, "fast", AfterAgain}, nil},
+		{"all", "prompt = \"A cat\"\nseed = 7\ntemperature = 0\ntopp = 0.5\nsteps = 10\nengine = \"fast\"\nafter = \"again\"\nusb = \"host\"\n",
+			Config{"A cat", 7, 0, 0.5, 10, "fast", AfterAgain, USBHost}, nil},
 		{"carriage returns", "seed = 7\r\nprompt = \"A cat\"\r\n", with(func(c *Config) { c.Seed = 7; c.Prompt = "A cat" }), nil},
 		{"byte order mark", "\ufeffseed = 7\n", with(func(c *Config) { c.Seed = 7 }), nil},
 		{"empty prompt", `prompt = ""`, with(func(c *Config) { c.Prompt = "" }), nil},
