@@ -5,8 +5,8 @@ import "math"
 // Add is dst[i] += x[i].
 func (s *Set) Add(dst, x []float32) {
 	check("x", len(x), len(dst))
-	for i, v := range x {
-		dst[i] += v
+	for i := s.unit.addTo(dst, x); i < len(x); i++ {
+		dst[i] += x[i]
 	}
 }
 
@@ -21,8 +21,8 @@ func (s *Set) DivScalar(x []float32, by float32) {
 func (s *Set) MulScaleWeight(dst, w, x []float32, scale float32) {
 	check("w", len(w), len(dst))
 	check("x", len(x), len(dst))
-	for i, v := range x {
-		dst[i] = w[i] * float32(scale*v)
+	for i := s.unit.mulScaleWeight(dst, w, x, scale); i < len(x); i++ {
+		dst[i] = w[i] * float32(scale*x[i])
 	}
 }
 
@@ -30,23 +30,48 @@ func (s *Set) MulScaleWeight(dst, w, x []float32, scale float32) {
 func (s *Set) ScaleI32(dst []float32, acc []int32, rowScale []float32, scale float32) {
 	check("acc", len(acc), len(dst))
 	check("rowScale", len(rowScale), len(dst))
-	for i, v := range acc {
-		dst[i] = float32(float32(v)*rowScale[i]) * scale
+	for i := s.unit.scaleI32(dst, acc, rowScale, scale); i < len(acc); i++ {
+		dst[i] = float32(float32(acc[i])*rowScale[i]) * scale
+	}
+}
+
+// Quantize is dst[i] = x[i] * inv, rounded to the nearest integer, ties to even, and
+// kept between -limit and limit (at most 127).
+func (s *Set) Quantize(dst []int8, x []float32, inv, limit float32) {
+	check("dst", len(dst), len(x))
+	const shift = 0x1.8p23 // added to a small number leaves it rounded to an integer
+	for i := s.unit.quantize(dst, x, inv, limit); i < len(x); i++ {
+		v := max(-limit, min(limit, float32(x[i]*inv)))
+		dst[i] = int8(math.Float32bits(v + shift))
 	}
 }
 
 // MaxAbs is the largest |x[i]|, +0 if there is none.
 func (s *Set) MaxAbs(x []float32) float32 {
+	var lanes [32]float32
+	n := s.unit.maxAbs(&lanes, x)
 	var m uint32 // as integers, floats without sign keep their order
-	for _, v := range x {
+	for _, v := range lanes {
+		m = max(m, math.Float32bits(v))
+	}
+	for _, v := range x[n:] {
 		m = max(m, math.Float32bits(v)&^(1<<31))
 	}
 	return math.Float32frombits(m)
 }
 
-// Max is the largest x[i], -Inf if there is none.
+// Max is the largest x[i], -Inf if there is none; a largest of zero is +0.
 func (s *Set) Max(x []float32) float32 {
 	m := float32(math.Inf(-1))
+	var lanes [32]float32
+	for n := s.unit.laneMax(&lanes, x); n > 0; n = s.unit.laneMax(&lanes, x) {
+		m = largest(lanes[:], m)
+		x = x[n:]
+	}
+	return largest(x, m) + 0
+}
+
+func largest(x []float32, m float32) float32 {
 	for _, v := range x {
 		if v > m {
 			m = v
@@ -55,28 +80,39 @@ func (s *Set) Max(x []float32) float32 {
 	return m
 }
 
-// Quantize is dst[i] = x[i] * inv, rounded to the nearest integer, ties to even, and
-// kept between -limit and limit (at most 127).
-func (s *Set) Quantize(dst []int8, x []float32, inv, limit float32) {
-	check("dst", len(dst), len(x))
-	const shift = 0x1.8p23 // added to a small number leaves it rounded to an integer
-	for i, v := range x {
-		v = max(-limit, min(limit, float32(v*inv)))
-		dst[i] = int8(int32(math.Float32bits(v+shift)) - 0x4b400000)
-	}
-}
-
 // CollectAbove writes the indices i with v[i] >= threshold to idx in ascending order, as
 // many as fit, and returns how many there are.
 func (s *Set) CollectAbove(idx []int32, v []float32, threshold float32) int {
-	n := 0
-	for i, f := range v {
-		if f >= threshold {
-			if n < len(idx) {
-				idx[n] = int32(i)
+	count, at := 0, 0
+	take := func(i int) {
+		if v[i] >= threshold {
+			if count < len(idx) {
+				idx[count] = int32(i)
 			}
-			n++
+			count++
 		}
 	}
-	return n
+	// The largest of every 32nd number of 256 tells of eight at once.
+	var lanes [32]float32
+	for n := s.unit.laneMax(&lanes, v); n > 0; n = s.unit.laneMax(&lanes, v[at:]) {
+		var buf [32]int
+		hits := buf[:0]
+		for i, m := range lanes {
+			if m >= threshold {
+				hits = append(hits, i)
+			}
+		}
+		if len(hits) > 0 {
+			for i := at; i < at+n; i += len(lanes) {
+				for _, h := range hits {
+					take(i + h)
+				}
+			}
+		}
+		at += n
+	}
+	for ; at < len(v); at++ {
+		take(at)
+	}
+	return count
 }

@@ -127,3 +127,83 @@ func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs
 		blockI8Go(dst, stride, w, x, xStride, k)
 	}
 }
+
+// The element-wise kernels return how many elements they did; Go does the others.
+
+func (u unit) addTo(dst, x []float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		addToRVV071(&dst[0], &x[0], len(x))
+		return len(x)
+	case u == rvv10:
+		addToRVV10(&dst[0], &x[0], len(x))
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) mulScaleWeight(dst, w, x []float32, scale float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		mulScaleWeightRVV071(&dst[0], &w[0], &x[0], len(x), scale)
+		return len(x)
+	case u == rvv10:
+		mulScaleWeightRVV10(&dst[0], &w[0], &x[0], len(x), scale)
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) scaleI32(dst []float32, acc []int32, rowScale []float32, scale float32) int {
+	switch {
+	case len(acc) == 0:
+	case u == rvv071:
+		scaleI32RVV071(&dst[0], &acc[0], &rowScale[0], len(acc), scale)
+		return len(acc)
+	case u == rvv10:
+		scaleI32RVV10(&dst[0], &acc[0], &rowScale[0], len(acc), scale)
+		return len(acc)
+	}
+	return 0
+}
+
+func (u unit) quantize(dst []int8, x []float32, inv, limit float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		quantizeRVV071(&dst[0], &x[0], len(x), inv, limit)
+		return len(x)
+	case u == rvv10:
+		quantizeRVV10(&dst[0], &x[0], len(x), inv, limit)
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) maxAbs(dst *[32]float32, x []float32) int {
+	switch {
+	case len(x) < 32:
+	case u == rvv071:
+		maxAbsRVV071(dst, &x[0], len(x)&^31)
+		return len(x) &^ 31
+	case u == rvv10:
+		maxAbsRVV10(dst, &x[0], len(x)&^31)
+		return len(x) &^ 31
+	}
+	return 0
+}
+
+func (u unit) laneMax(dst *[32]float32, x []float32) int {
+	switch {
+	case len(x) < 256:
+	case u == rvv071:
+		laneMaxRVV071(dst, &x[0])
+		return 256
+	case u == rvv10:
+		laneMaxRVV10(dst, &x[0])
+		return 256
+	}
+	return 0
+}

@@ -9,6 +9,11 @@
 #define SET_E32M4	WORD $0x00a2f057 // th.vsetvli zero,t0,e32,m4
 #define SET_E32M8	WORD $0x00b2f057 // th.vsetvli zero,t0,e32,m8
 
+// Conversions have other bits than in 1.0.
+#define INT_TO_FLOAT_V0	WORD $0x8a019057 // th.vfcvt.f.x.v v0,v0
+#define FLOAT_TO_INT_V0	WORD $0x8a009057 // th.vfcvt.x.f.v v0,v0
+#define STORE_BYTES_V0	VSE8V V0, (X10) // th.vsb.v v0,(a0): the low byte of each element
+
 #define blockF32x1	·blockF32x1RVV071
 #define blockF32x2	·blockF32x2RVV071
 #define blockF32x3	·blockF32x3RVV071
@@ -23,5 +28,11 @@
 #define blockI8x1	·blockI8x1RVV071
 #define blockI8x2	·blockI8x2RVV071
 #define blockI8x3	·blockI8x3RVV071
+#define addTo	·addToRVV071
+#define mulScaleWeight	·mulScaleWeightRVV071
+#define scaleI32	·scaleI32RVV071
+#define quantize	·quantizeRVV071
+#define maxAbs	·maxAbsRVV071
+#define laneMax	·laneMaxRVV071
 
 #include "rvv_riscv64.h"

@@ -9,6 +9,10 @@
 #define SET_E32M4	VSETVLI X5, E32, M4, TA, MA, X0
 #define SET_E32M8	VSETVLI X5, E32, M8, TA, MA, X0
 
+#define INT_TO_FLOAT_V0	VFCVTFXV V0, V0
+#define FLOAT_TO_INT_V0	VFCVTXFV V0, V0
+#define STORE_BYTES_V0	VSETVLI X5, E16, M4, TA, MA, X0; VNSRAWI $0, V0, V8; VSETVLI X5, E8, M2, TA, MA, X0; VNSRAWI $0, V8, V12; VSE8V V12, (X10)
+
 #define blockF32x1	·blockF32x1RVV10
 #define blockF32x2	·blockF32x2RVV10
 #define blockF32x3	·blockF32x3RVV10
@@ -23,5 +27,11 @@
 #define blockI8x1	·blockI8x1RVV10
 #define blockI8x2	·blockI8x2RVV10
 #define blockI8x3	·blockI8x3RVV10
+#define addTo	·addToRVV10
+#define mulScaleWeight	·mulScaleWeightRVV10
+#define scaleI32	·scaleI32RVV10
+#define quantize	·quantizeRVV10
+#define maxAbs	·maxAbsRVV10
+#define laneMax	·laneMaxRVV10
 
 #include "rvv_riscv64.h"

@@ -84,7 +84,44 @@ func blockI8x2RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segme
 //go:noescape
 func blockI8x3RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
-// trial runs one instruction of a vector unit in a child process and reports whether the child survived.
+//go:noescape
+func addToRVV071(dst, x *float32, n int)
+
+//go:noescape
+func mulScaleWeightRVV071(dst, w, x *float32, n int, scale float32)
+
+//go:noescape
+func scaleI32RVV071(dst *float32, acc *int32, rowScale *float32, n int, scale float32)
+
+//go:noescape
+func quantizeRVV071(dst *int8, x *float32, n int, inv, limit float32)
+
+//go:noescape
+func maxAbsRVV071(dst *[32]float32, x *float32, n int)
+
+//go:noescape
+func laneMaxRVV071(dst *[32]float32, x *float32)
+
+//go:noescape
+func addToRVV10(dst, x *float32, n int)
+
+//go:noescape
+func mulScaleWeightRVV10(dst, w, x *float32, n int, scale float32)
+
+//go:noescape
+func scaleI32RVV10(dst *float32, acc *int32, rowScale *float32, n int, scale float32)
+
+//go:noescape
+func quantizeRVV10(dst *int8, x *float32, n int, inv, limit float32)
+
+//go:noescape
+func maxAbsRVV10(dst *[32]float32, x *float32, n int)
+
+//go:noescape
+func laneMaxRVV10(dst *[32]float32, x *float32)
+
+// trial071 and trial10 run a few instructions of a vector unit in a child process and report
+// whether the child survived them with the right result.
 //
 //go:noescape
 func trial071() bool

@@ -496,3 +496,140 @@ segment:
 	I8_STORE(V16)
 	NEXT_SEGMENT
 	RET
+
+// Element by element, 32 at a time (e32,m8). X19 elements left.
+#define NEXT_CHUNK \
+	MOV	$32, X5 \
+	BGE	X19, X5, whole \
+	MOV	X19, X5 \
+whole: \
+	SET_E32M8 \
+	SUB	X5, X19 \
+	SLL	$2, X5, X6
+
+// func add(dst, x *float32, n int)
+TEXT addTo(SB), NOSPLIT, $0-24
+	MOV	dst+0(FP), X10
+	MOV	x+8(FP), X12
+	MOV	n+16(FP), X19
+loop:
+	NEXT_CHUNK
+	VLE32V	(X10), V0
+	VLE32V	(X12), V8
+	ADD	X6, X12
+	VFADDVV	V8, V0, V0
+	VSE32V	V0, (X10)
+	ADD	X6, X10
+	BNEZ	X19, loop
+	RET
+
+// func mulScaleWeight(dst, w, x *float32, n int, scale float32)
+TEXT mulScaleWeight(SB), NOSPLIT, $0-36
+	MOV	dst+0(FP), X10
+	MOV	w+8(FP), X12
+	MOV	x+16(FP), X13
+	MOV	n+24(FP), X19
+	MOVF	scale+32(FP), F0
+loop:
+	NEXT_CHUNK
+	VLE32V	(X13), V0
+	ADD	X6, X13
+	VLE32V	(X12), V8
+	ADD	X6, X12
+	VFMULVF	F0, V0, V0
+	VFMULVV	V0, V8, V0
+	VSE32V	V0, (X10)
+	ADD	X6, X10
+	BNEZ	X19, loop
+	RET
+
+// func scaleI32(dst *float32, acc *int32, rowScale *float32, n int, scale float32)
+TEXT scaleI32(SB), NOSPLIT, $0-36
+	MOV	dst+0(FP), X10
+	MOV	acc+8(FP), X12
+	MOV	rowScale+16(FP), X13
+	MOV	n+24(FP), X19
+	MOVF	scale+32(FP), F0
+loop:
+	NEXT_CHUNK
+	VLE32V	(X12), V0
+	ADD	X6, X12
+	VLE32V	(X13), V8
+	ADD	X6, X13
+	INT_TO_FLOAT_V0
+	VFMULVV	V8, V0, V0
+	VFMULVF	F0, V0, V0
+	VSE32V	V0, (X10)
+	ADD	X6, X10
+	BNEZ	X19, loop
+	RET
+
+// func quantize(dst *int8, x *float32, n int, inv, limit float32)
+TEXT quantize(SB), NOSPLIT, $0-32
+	MOV	dst+0(FP), X10
+	MOV	x+8(FP), X12
+	MOV	n+16(FP), X19
+	MOVF	inv+24(FP), F0
+	MOVF	limit+28(FP), F1
+	FNEGS	F1, F2
+loop:
+	NEXT_CHUNK
+	VLE32V	(X12), V0
+	ADD	X6, X12
+	VFMULVF	F0, V0, V0
+	VFMINVF	F1, V0, V0
+	VFMAXVF	F2, V0, V0
+	FLOAT_TO_INT_V0	// to nearest, ties to even: the mode that Go leaves set
+	STORE_BYTES_V0
+	ADD	X5, X10
+	BNEZ	X19, loop
+	RET
+
+// func maxAbs(dst *[32]float32, x *float32, n int): dst[i] = max |x[32j+i]|, n a multiple of 32
+TEXT maxAbs(SB), NOSPLIT, $0-24
+	MOV	dst+0(FP), X10
+	MOV	x+8(FP), X12
+	MOV	n+16(FP), X19
+	MOV	$32, X5
+	SET_E32M8
+	VMVVI	$0, V8
+loop:
+	VLE32V	(X12), V0
+	ADD	$128, X12
+	ADD	$-32, X19
+	VFSGNJXVV	V0, V0, V0
+	VFMAXVV	V0, V8, V8
+	BNEZ	X19, loop
+	VSE32V	V8, (X10)
+	RET
+
+// func laneMax(dst *[32]float32, x *float32): dst[i] = max x[32j+i], j < 8
+TEXT laneMax(SB), NOSPLIT, $0-16
+	MOV	dst+0(FP), X10
+	MOV	x+8(FP), X12
+	MOV	$32, X5
+	SET_E32M8
+	VLE32V	(X12), V0
+	ADD	$128, X12
+	VLE32V	(X12), V8
+	ADD	$128, X12
+	VLE32V	(X12), V16
+	ADD	$128, X12
+	VLE32V	(X12), V24
+	ADD	$128, X12
+	VFMAXVV	V8, V0, V0
+	VFMAXVV	V16, V24, V24
+	VLE32V	(X12), V8
+	ADD	$128, X12
+	VLE32V	(X12), V16
+	ADD	$128, X12
+	VFMAXVV	V8, V0, V0
+	VFMAXVV	V16, V24, V24
+	VLE32V	(X12), V8
+	ADD	$128, X12
+	VLE32V	(X12), V16
+	VFMAXVV	V8, V0, V0
+	VFMAXVV	V16, V24, V24
+	VFMAXVV	V24, V0, V0
+	VSE32V	V0, (X10)
+	RET

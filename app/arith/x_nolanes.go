@@ -1,0 +1,12 @@
+//go:build !riscv64
+
+package arith
+
+// The element-wise kernels return how many elements they did: none.
+
+func (unit) addTo(dst, x []float32) int                                                 { return 0 }
+func (unit) mulScaleWeight(dst, w, x []float32, scale float32) int                      { return 0 }
+func (unit) scaleI32(dst []float32, acc []int32, rowScale []float32, scale float32) int { return 0 }
+func (unit) quantize(dst []int8, x []float32, inv, limit float32) int                   { return 0 }
+func (unit) maxAbs(dst *[32]float32, x []float32) int                                   { return 0 }
+func (unit) laneMax(dst *[32]float32, x []float32) int                                  { return 0 }
