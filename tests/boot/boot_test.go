@@ -8,6 +8,7 @@ package boot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -179,7 +180,7 @@ func (m *machine) tell(c golden.Case) {
 
 // typeable picks the cases of a model that can be typed, and whose text a
 // terminal does not change.
-func typeable(t *testing.T, file, model string, most int) []golden.Case {
+func typeable(t *testing.T, file, model string) []golden.Case {
 	t.Helper()
 	all, err := golden.Read(file)
 	if err != nil {
@@ -193,7 +194,19 @@ func typeable(t *testing.T, file, model string, most int) []golden.Case {
 	if len(cases) == 0 {
 		t.Fatalf("%s has no case of %s that can be typed", file, model)
 	}
-	return cases[:min(most, len(cases))]
+	return cases
+}
+
+// inConfiguration picks a case that storyteller.toml can ask for.
+func inConfiguration(cases []golden.Case) golden.Case {
+	return cases[slices.IndexFunc(cases, func(c golden.Case) bool {
+		return c.Prompt != "" && c.Temperature > 0 && c.TopP > 0 && c.TopP <= 1
+	})]
+}
+
+// configuration is a storyteller.toml that asks for the case.
+func configuration(c golden.Case, steps int) string {
+	return fmt.Sprintf("prompt = %q\nseed = %d\ntemperature = %v\ntopp = %v\nsteps = %d\n", c.Prompt, c.Seed, c.Temperature, c.TopP, steps)
 }
 
 // TestCard boots one card, whole and damaged, whose small model the repository
@@ -206,17 +219,16 @@ func TestCard(t *testing.T) {
 		t.Fatal(err)
 	}
 	image := buildCard(t, checkpoint, tokenizer)
-	cases := typeable(t, "../testmodel/golden.jsonl", model.Name, 3)
+	cases := typeable(t, "../testmodel/golden.jsonl", model.Name)
 
 	t.Run("tells stories", func(t *testing.T) {
-		first := cases[slices.IndexFunc(cases, func(c golden.Case) bool { return c.Temperature > 0 && c.TopP > 0 && c.TopP <= 1 })]
-		m := boot(t, changed(t, image, configured(fmt.Sprintf("prompt = %q\nseed = %d\ntemperature = %v\ntopp = %v\nsteps = %d\n",
-			first.Prompt, first.Seed, first.Temperature, first.TopP, first.Steps))))
+		first := inConfiguration(cases)
+		m := boot(t, changed(t, image, configured(configuration(first, first.Steps))))
 		if got := m.story(); !first.Right(got) {
 			t.Errorf("%s: told %q", first, got)
 		}
 		m.waitFor(prompt)
-		for _, c := range cases {
+		for _, c := range cases[:min(3, len(cases))] {
 			m.tell(c)
 			m.waitFor(prompt)
 		}
@@ -293,34 +305,28 @@ func (m *machine) testKill(c golden.Case) {
 func TestData(t *testing.T) {
 	tests := []struct {
 		model, tokenizer, golden string
-		stories                  int
 		steps                    int // 0: the case's own
 	}{
-		{"stories260K.bin", "stories260K_tok512.bin", "golden/stories260K.jsonl", 2, 0},
+		{"stories260K.bin", "stories260K_tok512.bin", "golden/stories260K.jsonl", 0},
 		// The beginning only: an emulated machine is slow.
-		{"standin15M.bin", "tokenizer.bin", "golden/standin15M.jsonl", 1, 24},
+		{"standin15M.bin", "tokenizer.bin", "golden/standin15M.jsonl", 16},
 	}
 	for _, tt := range tests {
 		t.Run(tt.model, func(t *testing.T) {
 			image := buildCard(t, golden.Data(t, tt.model), golden.Data(t, tt.tokenizer))
-			cases := typeable(t, golden.Data(t, tt.golden), tt.model, tt.stories)
-			m := boot(t, changed(t, image, configured("prompt = \"A\"\nsteps = 2\n")))
-			m.story()
-			m.waitFor(prompt)
-			for _, c := range cases {
-				if tt.steps == 0 {
-					m.tell(c)
-					m.waitFor(prompt)
-					continue
-				}
-				m.send("tell -s %d -t %v -p %v -n %d %s", c.Seed, c.Temperature, c.TopP, tt.steps, c.Prompt)
-				got := bytes.TrimSuffix(m.story(), []byte("\n"))
-				want, _ := hex.DecodeString(c.TextHex)
-				if len(got) <= len(c.Prompt) || !bytes.HasPrefix(want, got) {
-					t.Errorf("%s: told %q; want a beginning of %q", c, got, want)
-				}
-				m.waitFor(prompt)
+			c := inConfiguration(typeable(t, golden.Data(t, tt.golden), tt.model))
+			steps := cmp.Or(tt.steps, c.Steps)
+			m := boot(t, changed(t, image, configured(configuration(c, steps))))
+			got := m.story()
+			if tt.steps == 0 && !c.Right(got) {
+				t.Errorf("%s: told %q", c, got)
 			}
+			want, _ := hex.DecodeString(c.TextHex)
+			got = bytes.TrimSuffix(got, []byte("\n"))
+			if len(got) <= len(c.Prompt) || !bytes.HasPrefix(want, got) {
+				t.Errorf("%s, but %d steps: told %q; want a beginning of %q", c, steps, got, want)
+			}
+			m.waitFor(prompt)
 			m.checkCounters()
 			m.powerOff()
 		})

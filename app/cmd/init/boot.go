@@ -67,6 +67,7 @@ func boot() {
 		r.tell(r.first())
 	} else {
 		fmt.Println("init: started anew too often, so no story by itself")
+		r.prompt()
 	}
 	shutDown(r.run(lines, signals))
 }

@@ -61,8 +61,11 @@ func guard(f func()) {
 		}
 		fmt.Printf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
 		time.Sleep(time.Second)
-		env := append(os.Environ(), crashes+"="+strconv.Itoa(crashCount()+1))
-		err := unix.Exec("/proc/self/exe", os.Args, env)
+		os.Setenv(crashes, strconv.Itoa(crashCount()+1))
+		program, err := os.Executable()
+		if err == nil {
+			err = unix.Exec(program, os.Args, os.Environ())
+		}
 		for {
 			fmt.Printf("init: cannot start itself anew (%v); pull the plug\n", err)
 			time.Sleep(time.Hour)
