@@ -2,6 +2,7 @@
  * -DVOICE=register_cmu_us_kal16. API: flite.h, cst_audio.h of flite 2.2. */
 #include "child.h"
 
+#include <flite/cst_cg.h>
 #include <flite/flite.h>
 
 cst_voice *VOICE(const char *voxdir);
@@ -22,7 +23,11 @@ int cst_socket_open(const char *host, int port) { return (void)host, (void)port,
 int cst_socket_close(int fd) { return (void)fd, -1; }
 
 static cst_voice *voice;
-static float own_stretch;
+/* The model of a statistical voice, and the same without its second model of
+ * the pitch (SPAM), which knows no other pitch than its own. */
+static const cst_cg_db *statistics;
+static cst_cg_db shiftable;
+static float own_stretch, own_f0, own_spread; /* seconds a second, Hz, Hz */
 
 /* flite calls this with each part of the wave as it is made. */
 static int stream(const cst_wave *w, int start, int size, int last,
@@ -38,6 +43,15 @@ int engine_start(void) {
     if (voice == NULL)
         return 0;
     own_stretch = flite_get_param_float(voice->features, "duration_stretch", 1);
+    own_f0 = flite_get_param_float(voice->features, "int_f0_target_mean", 100);
+    own_spread = flite_get_param_float(voice->features, "int_f0_target_stddev", 12);
+    if (feat_present(voice->features, "cg_db")) { /* a statistical voice keeps them there */
+        statistics = val_cg_db(feat_val(voice->features, "cg_db"));
+        shiftable = *statistics;
+        shiftable.spamf0 = 0;
+        own_f0 = statistics->f0_mean;
+        own_spread = statistics->f0_stddev;
+    }
 
     cst_audio_streaming_info *asi = new_audio_streaming_info();
     asi->asc = stream;
@@ -48,6 +62,9 @@ int engine_start(void) {
 
 int engine_say(const char *text, const struct params *p) {
     flite_feat_set_float(voice->features, "duration_stretch", own_stretch / p->rate);
-    flite_feat_set_float(voice->features, "f0_shift", p->pitch);
+    flite_feat_set_float(voice->features, "int_f0_target_mean", own_f0 * p->pitch);
+    flite_feat_set_float(voice->features, "int_f0_target_stddev", own_spread * p->pitch);
+    if (statistics != NULL)
+        flite_feat_set(voice->features, "cg_db", cg_db_val(p->pitch == 1 ? (cst_cg_db *)statistics : &shiftable));
     return flite_text_to_speech(text, voice, "stream") < 0 ? -1 : 0;
 }

@@ -1,0 +1,206 @@
+// Package aloud tests what the voices say: a story goes through the splitter,
+// the voice and the resampler into a file, and the file is listened to.
+package aloud
+
+import (
+	"context"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"duostoryteller/app/sentence"
+	"duostoryteller/app/sound"
+	"duostoryteller/app/speech"
+	"duostoryteller/app/voice"
+	"duostoryteller/app/voice/child"
+	"duostoryteller/tests/listen"
+)
+
+// story is in the manner of the model's: short words, speech in quotes.
+const story = `Once upon a time, there was a little girl named Lily. She loved to play outside in the park with her dog. ` +
+	`One day, she saw a big red ball under a tree. "Can I play with the ball?" she asked her mom. ` +
+	`Her mom smiled and said, "Yes, but be careful and come home before dinner." ` +
+	`Lily threw the ball very high and her dog ran after it. The ball fell into the water and the dog jumped in to get it. ` +
+	`"Good dog!" said Lily, and she gave him a big hug. They went home together and were very happy. ` +
+	`From that day on, Lily and her dog were best friends.`
+
+// program builds the voice, or skips where it cannot be built.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		t.Skip("the voices need a C compiler: apt-get install gcc libc6-dev")
+	}
+	i := slices.IndexFunc(child.Programs(), func(p child.Program) bool { return p.Voice == name })
+	if i < 0 {
+		t.Fatalf("no voice %s", name)
+	}
+	p := child.Programs()[i]
+	for _, l := range p.Libraries {
+		if err := exec.Command(cc, "-shared", "-o", os.DevNull, "-l"+l).Run(); err != nil {
+			t.Skipf("voice %s needs its engine: apt-get install %s", name, strings.Join(p.Packages, " "))
+		}
+	}
+	path, err := p.BuildNative(t.Context(), cc, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// aloud reads text into a file and returns that with the times.
+func aloud(t *testing.T, program, text string, p voice.Params) (*listen.Recording, *speech.Report) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "story.wav")
+	w, err := sound.CreateWAV(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := func(line string) { t.Errorf("line %q; want none", line) }
+	v := voice.NewProcess(program, log)
+	defer v.Close()
+	s := speech.Speaker{Voice: v, Params: p, Sink: w, Log: log}
+	report := s.Text(t.Context(), strings.NewReader(text))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := listen.ReadWAV(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, report
+}
+
+// Each voice reads the story whole, loud and clear. The shares of words are
+// what a recogniser made out when the voices were chosen, less 5 points; it
+// cannot judge espeak's, whose kind of voice it was never taught.
+func TestStory(t *testing.T) {
+	for name, share := range map[string]float64{"kal16": 0.79 - 0.05, "rms": 0.94 - 0.05, "espeak": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := program(t, name)
+			r, report := aloud(t, path, story, voice.Normal())
+			words := len(listen.Words(story))
+			if perWord := r.Duration().Seconds() / float64(words); perWord < 0.22 || perWord > 0.5 {
+				t.Errorf("%v for %d words; want 0.22 to 0.5 s a word", r.Duration(), words)
+			}
+			if got := r.Duration().Seconds(); math.Abs(got-report.Speech) > 0.01 || !report.Complete {
+				t.Errorf("%.2f s in the file, %.2f s in the report, complete: %v", got, report.Speech, report.Complete)
+			}
+			if peak := r.Peak(); peak < 3000 || r.Clipped() > 0 {
+				t.Errorf("peak %d, %d samples clipped; want it loud and none clipped", peak, r.Clipped())
+			}
+			if share == 0 {
+				return
+			}
+			if missing := listen.Missing(); missing != "" {
+				t.Skip("the words need " + missing)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			heard, err := r.Recognise(ctx, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := listen.Found(heard, listen.Words(story))
+			t.Logf("a recogniser finds %.0f %% of the words", 100*got)
+			if got < share {
+				t.Errorf("a recogniser finds %.0f %% of the words; want at least %.0f %%: %q", 100*got, 100*share, heard)
+			}
+		})
+	}
+}
+
+// No sentence has a hole; espeak makes a longer pause after a quoted question.
+func TestSentences(t *testing.T) {
+	for _, p := range child.Programs() {
+		t.Run(p.Voice, func(t *testing.T) {
+			path := program(t, p.Voice)
+			var split sentence.Splitter
+			for _, s := range append(split.Write([]byte(story)), split.Flush()) {
+				r, _ := aloud(t, path, s, voice.Normal())
+				gap := 400 * time.Millisecond
+				if p.Voice == "espeak" {
+					gap *= 2
+				}
+				if spans := r.Sounds(gap); len(spans) != 1 {
+					t.Errorf("%q has %d sounds with %v between them; want 1", s, len(spans), gap)
+				}
+			}
+		})
+	}
+}
+
+// The parameters do what they say, and the voice of the board is always the same.
+func TestParams(t *testing.T) {
+	for _, p := range child.Programs() {
+		t.Run(p.Voice, func(t *testing.T) {
+			path := program(t, p.Voice)
+			text := "There was a little girl who lived by the sea."
+			own, _ := aloud(t, path, text, voice.Normal())
+			if again, _ := aloud(t, path, text, voice.Normal()); p.Voice == voice.Default && !slices.Equal(own.Samples, again.Samples) {
+				t.Error("the same text sounds different the second time")
+			}
+			ratio := func(q voice.Params, f func(*listen.Recording) float64) float64 {
+				r, _ := aloud(t, path, text, q)
+				return f(r) / f(own)
+			}
+			length := func(r *listen.Recording) float64 { return r.Duration().Seconds() }
+			loudness := func(r *listen.Recording) float64 { return float64(r.Peak()) }
+			for _, test := range []struct {
+				name   string
+				params voice.Params
+				of     func(*listen.Recording) float64
+				lo, hi float64
+			}{
+				{"twice as fast", voice.Params{Rate: 2, Pitch: 1, Volume: 1}, length, 0.4, 0.65},
+				{"half as fast", voice.Params{Rate: 0.5, Pitch: 1, Volume: 1}, length, 1.6, 2.4},
+				{"half as loud", voice.Params{Rate: 1, Pitch: 1, Volume: 0.5}, loudness, 0.45, 0.55},
+				{"mute", voice.Params{Rate: 1, Pitch: 1, Volume: 0}, loudness, 0, 0},
+				{"higher", voice.Params{Rate: 1, Pitch: 1.4, Volume: 1}, pitch, 1.2, 1.6},
+				{"lower", voice.Params{Rate: 1, Pitch: 0.7, Volume: 1}, pitch, 0.6, 0.85},
+			} {
+				if got := ratio(test.params, test.of); !(got >= test.lo && got <= test.hi) {
+					t.Errorf("%s: %.2f of what it was; want %g to %g", test.name, got, test.lo, test.hi)
+				}
+			}
+		})
+	}
+}
+
+// pitch is the middle one of the fundamental frequencies of a recording's
+// voiced parts, in Hz, by autocorrelation.
+func pitch(r *listen.Recording) float64 {
+	var found []float64
+	size := r.Hz / 20
+	for at := 0; at+2*size <= len(r.Samples); at += size {
+		x := r.Samples[at:]
+		best, bestLag := 0.0, 0
+		for lag := r.Hz / 400; lag <= r.Hz/60; lag++ {
+			var xy, xx, yy float64
+			for i := range size {
+				a, b := float64(x[i]), float64(x[i+lag])
+				xy, xx, yy = xy+a*b, xx+a*a, yy+b*b
+			}
+			if xx < float64(size)*1e5 {
+				continue
+			}
+			if c := xy / math.Sqrt(xx*yy); c > best+0.02 {
+				best, bestLag = c, lag
+			}
+		}
+		if best > 0.7 {
+			found = append(found, float64(r.Hz)/float64(bestLag))
+		}
+	}
+	if len(found) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(found)
+	return found[len(found)/2]
+}
