@@ -16,7 +16,9 @@ type Teller interface {
 	Newest(ctx context.Context, after *story.Story) (*story.Story, error)
 }
 
-// Engine is one way to compute stories, by the name the page shows.
+// Engine is one way to compute stories, by its name. Among the engines of a
+// Server only one tells a story at a time; Tell of the others returns
+// story.ErrBusy.
 type Engine struct {
 	Name string
 	Teller

@@ -1,17 +1,35 @@
 package main
 
-import "duostoryteller/app/llama"
+import (
+	"context"
+	"sync"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/app/story"
+)
 
 // A slot holds the one engine that is in memory: two would not fit on the
-// board. Its engines tell one story at a time.
+// board. It lets one story be told at a time.
 type slot struct {
 	model  string
 	name   string
 	engine llama.Engine
+
+	mu     sync.Mutex
+	newest *story.Story
 }
 
-// choice is an engine that is opened when it is first asked for a story, and
-// again when another one had the slot since.
+func (s *slot) close() error {
+	if s.engine == nil {
+		return nil
+	}
+	engine := s.engine
+	s.name, s.engine = "", nil
+	return engine.Close()
+}
+
+// choice is an engine that is opened when it is asked for a story and another
+// one has the slot.
 type choice struct {
 	name  string
 	shape llama.Config
@@ -39,11 +57,24 @@ func (c *choice) Next() (int, error) { return c.slot.engine.Next() }
 // Close leaves the engine to the slot.
 func (c *choice) Close() error { return nil }
 
-func (s *slot) close() error {
-	if s.engine == nil {
-		return nil
+// turn is a teller that waits for no other but knows when it is not its turn.
+type turn struct {
+	*story.Teller
+	slot *slot
+}
+
+// Tell begins a story unless any teller of the slot is telling one.
+func (t turn) Tell(ctx context.Context, r story.Request) (*story.Story, error) {
+	t.slot.mu.Lock()
+	defer t.slot.mu.Unlock()
+	if t.slot.newest != nil {
+		if _, ended := t.slot.newest.End(); !ended {
+			return nil, story.ErrBusy
+		}
 	}
-	engine := s.engine
-	s.name, s.engine = "", nil
-	return engine.Close()
+	s, err := t.Teller.Tell(ctx, r)
+	if err == nil {
+		t.slot.newest = s
+	}
+	return s, err
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"duostoryteller/app/story"
@@ -22,51 +23,52 @@ import (
 // serveCommand tells stories on a web page.
 func serveCommand() *cobra.Command {
 	var (
-		model   modelFlags
-		listen  string
-		speaker string
-		usb     string
-		hosts   []string
+		model       modelFlags
+		voices      voiceFlags
+		request     = story.Defaults()
+		temperature float64
+		topp        float64
+		seed        int64
+		listen      string
+		usb         string
+		onConsole   bool
+		hosts       []string
 	)
 	cmd := &cobra.Command{
 		Use:   "serve --model CHECKPOINT [flags]",
 		Short: "Tell stories on a web page",
 		Long: `Serve offers a page on which a story is asked for, appears word by word and is
 read aloud by the browser. One story is told at a time; everyone who has the
-page open hears the same one.
+page open hears the same one. Without the program of the voice the page is
+silent.
 
-Without the program of the voice the page is silent.
+With --console every story is printed, too, and each line of standard input
+begins one; an empty line stops it. The options of 'tell' apply to these. With
+--speak stories are read aloud by this machine.
 
 On the board, --usb device makes the USB port a network card for the PC at the
 other end of the cable, which finds the page at http://192.168.42.1/ or
 http://storyteller.local/. With --usb host the port is for a sound card: there
 is no network then, and no page.`,
 		Example: `  storyteller serve --model stories15M.bin
-  storyteller serve --model model.bin --usb device`,
+  storyteller serve --model model.bin --usb device --console --speak -i "Once upon a time"`,
 		GroupID: groupTell,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
-			switch usb {
-			case "":
-			case usbnet.Device:
-				if err := usbnet.Setup(ctx, note); err != nil {
-					return err
-				}
-				if !cmd.Flags().Changed("listen") {
-					listen = net.JoinHostPort(usbnet.Address().Addr().String(), "80")
-				}
-			case usbnet.Host:
-				note("the USB port is a host for a sound card; there is no page (usb = \"device\" in storyteller.toml brings it back)")
-				if err := usbnet.SetRole(usbnet.Host); err != nil {
-					return err
-				}
-				<-ctx.Done()
-				return nil
-			default:
+			var printing sync.Mutex
+			note := func(line string) {
+				printing.Lock()
+				defer printing.Unlock()
+				fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line)
+			}
+			if usb != "" && usb != usbnet.Device && usb != usbnet.Host {
 				return usageErrorf(cmd, "--usb %q: it is %s or %s", usb, usbnet.Device, usbnet.Host)
+			}
+			if usb == usbnet.Host && !onConsole {
+				return usageErrorf(cmd, "--usb host leaves no page: give --console as well")
 			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
@@ -78,25 +80,85 @@ is no network then, and no page.`,
 			for _, name := range offered(model.engine) {
 				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
 				defer teller.Stop() // nothing may use the model once this returns
-				options.Engines = append(options.Engines, web.Engine{Name: name, Teller: teller})
+				options.Engines = append(options.Engines, web.Engine{Name: name, Teller: turn{teller, inMemory}})
 			}
-			if program, err := voice.Find(speaker, ""); err != nil {
+			if program, err := voice.Find(voices.name, ""); err != nil {
 				note(err.Error() + "; the page is silent")
 			} else {
 				v := voice.NewProcess(program, note)
 				defer v.Close()
 				options.Voice = v
 			}
-			return serve(ctx, listen, options, note)
+
+			// Whatever the network does, the console tells stories.
+			if onConsole {
+				c := &console{engines: options.Engines, request: request, out: cmd.OutOrStdout(), note: note}
+				c.listen = func(ctx context.Context, s *story.Story) func() {
+					if !voices.wanted() {
+						return func() {}
+					}
+					speaker, err := voices.open(cmd)
+					if err != nil {
+						note(err.Error() + "; the story goes on silently")
+						return func() {}
+					}
+					return voices.follow(ctx, cmd, speaker, s)
+				}
+				var printer sync.WaitGroup
+				defer printer.Wait()
+				defer stop()
+				printer.Go(func() { c.print(ctx) })
+				if cmd.Flags().Changed("prompt") {
+					c.tell(ctx, request.Prompt)
+				}
+				go c.prompts(ctx, cmd.InOrStdin())
+			}
+			err = link(ctx, usb, &listen, cmd.Flags().Changed("listen"), note)
+			if err == nil && usb != usbnet.Host {
+				err = serve(ctx, listen, options, note)
+			}
+			if onConsole && ctx.Err() == nil {
+				if err != nil {
+					note(fmt.Sprintf("%v; there is no page", err))
+				}
+				<-ctx.Done()
+				return nil
+			}
+			return err
 		},
 	}
 	model.add(cmd)
+	voices.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&listen, "listen", "l", "localhost:8042", "address and port of the page")
-	flags.StringVar(&speaker, "voice", voice.Default, "the voice that reads aloud")
 	flags.StringVar(&usb, "usb", "", "what the board's USB port is, device or host; unasked it is left alone")
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
+	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
+	flags.BoolVar(&voices.speak, "speak", false, "read the stories aloud on this machine, with --console")
+	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "of the console's stories")
+	flags.Float64VarP(&topp, "topp", "p", 0.9, "of the console's stories")
+	flags.Int64VarP(&seed, "seed", "s", 0, "of the console's stories; 0 for the clock")
+	flags.IntVarP(&request.Steps, "steps", "n", request.Steps, "of the console's stories")
+	flags.StringVarP(&request.Prompt, "prompt", "i", "", "a story to tell at once, with --console")
 	return cmd
+}
+
+// link makes the USB port what it is asked to be. The page's address becomes
+// that of the link unless it was chosen.
+func link(ctx context.Context, usb string, listen *string, chosen bool, note func(string)) error {
+	switch usb {
+	case usbnet.Device:
+		if err := usbnet.Setup(ctx, note); err != nil {
+			return err
+		}
+		if !chosen {
+			*listen = net.JoinHostPort(usbnet.Address().Addr().String(), "80")
+		}
+	case usbnet.Host:
+		note("the USB port is a host for a sound card, there is no page; usb = \"device\" in storyteller.toml brings it back")
+		return usbnet.SetRole(usbnet.Host)
+	}
+	return nil
 }
 
 // serve offers the page on an address until ctx ends.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/llama"
+	"duostoryteller/app/story"
+	"duostoryteller/app/web"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -116,6 +120,7 @@ func TestServeErrors(t *testing.T) {
 	}{
 		{[]string{"serve"}, "no model", 2},
 		{append(model, "--usb", "hub"), "--usb \"hub\": it is device or host", 2},
+		{append(model, "--usb", "host"), "--usb host leaves no page", 2},
 		{append(model, "--listen", "127.0.0.1:99999"), "cannot offer the page", 1},
 		{append(model, "--listen", "256.0.0.1:80"), "cannot offer the page", 1},
 		{append(model, "extra"), "extra", 2},
@@ -124,6 +129,99 @@ func TestServeErrors(t *testing.T) {
 		if status != tt.status || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%v = %q, %d; want %q, %d", tt.args, stderr, status, tt.want, tt.status)
 		}
+	}
+}
+
+// Stories are printed, whoever asks for them, and a page that cannot be is no
+// reason to be silent.
+func TestServeConsole(t *testing.T) {
+	checkpoint, tokenizer, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, prompt := range []string{"first of all", "the cat", "the dog"} {
+		text, _, _ := storyteller("", "tell", "--model", checkpoint, "-z", tokenizer, "-s", "5", "-n", "40", "-i", prompt)
+		want = append(want, text)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	stdin, typed := io.Pipe()
+	printed, stdout := io.Pipe()
+	root := rootCommand()
+	root.SetArgs([]string{"serve", "--model", checkpoint, "-z", tokenizer, "--listen", "127.0.0.1:99999", "--console", "-s", "5", "-n", "40", "-i", "first of all"})
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(io.Discard)
+	ended := make(chan error)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	for i, text := range want {
+		if i > 0 {
+			fmt.Fprintln(typed, []string{"the cat", "the dog"}[i-1])
+		}
+		got := make([]byte, len(text))
+		if _, err := io.ReadFull(printed, got); err != nil || string(got) != text {
+			t.Fatalf("story %d on the console = %q, %v; want %q", i, got, err, text)
+		}
+	}
+	typed.Close() // the stories go on without a console
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("serve = %v; want nil when it is ended", err)
+	}
+}
+
+// blocked is an engine that tells one word again and again, when it may.
+type blocked struct{ may chan struct{} }
+
+func (blocked) Config() llama.Config              { return llama.Config{VocabSize: 300, SeqLen: 1000} }
+func (blocked) Start([]int, *llama.Sampler) error { return nil }
+func (b blocked) Next() (int, error) {
+	<-b.may
+	return 'a' + 3, nil
+}
+func (blocked) Close() error { return nil }
+
+// One story at a time, over all engines; an empty line stops it.
+func TestConsoleTurns(t *testing.T) {
+	_, path, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may, inMemory := make(chan struct{}), &slot{}
+	one := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
+	other := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
+	var notes []string
+	c := &console{
+		engines: []web.Engine{{Name: "one", Teller: one}, {Name: "other", Teller: other}},
+		note:    func(line string) { notes = append(notes, line) },
+	}
+	first, err := other.Tell(t.Context(), story.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.prompts(t.Context(), strings.NewReader("the cat\n"))
+	if len(notes) != 1 || !strings.Contains(notes[0], "an empty line stops it") {
+		t.Errorf("a second story is answered by %q", notes)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		c.prompts(t.Context(), strings.NewReader("\n"))
+		close(stopped)
+	}()
+	for {
+		select {
+		case may <- struct{}{}: // the engine looks whether it is to stop after each word
+			continue
+		case <-stopped:
+		}
+		break
+	}
+	if end, ended := first.End(); !ended || !errors.Is(end.Err, context.Canceled) {
+		t.Errorf("the end of a stopped story = %v, %v", end, ended)
 	}
 }
 
