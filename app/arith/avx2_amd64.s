@@ -453,3 +453,32 @@ loop:
 	JNZ	segment
 	VZEROUPPER
 	RET
+
+// func halfBlockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
+TEXT ·halfBlockI8AVX2(SB), NOSPLIT, $0-40
+	MOVQ	dst+0(FP), DI
+	MOVQ	w+8(FP), SI
+	MOVQ	x+16(FP), DX
+	MOVQ	segs+24(FP), R10
+	MOVQ	nsegs+32(FP), R11
+segment:
+	MOVQ	segment_hi(R10), CX
+	SUBQ	segment_lo(R10), CX
+	VPXOR	Y0, Y0, Y0
+	VPXOR	Y1, Y1, Y1
+loop:
+	VPBROADCASTB	(DX), X8
+	VPMOVSXBW	X8, Y8
+	I8_TERM(0, Y0)
+	I8_TERM(16, Y1)
+	ADDQ	$32, SI
+	INCQ	DX
+	DECQ	CX
+	JNZ	loop
+	WIDEN(0, Y0, X0)
+	WIDEN(64, Y1, X1)
+	ADDQ	$segment__size, R10
+	DECQ	R11
+	JNZ	segment
+	VZEROUPPER
+	RET

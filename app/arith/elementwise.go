@@ -62,13 +62,13 @@ func (s *Set) MaxAbs(x []float32) float32 {
 
 // Max is the largest x[i], -Inf if there is none; a largest of zero is +0.
 func (s *Set) Max(x []float32) float32 {
-	m := float32(math.Inf(-1))
 	var lanes [32]float32
-	for n := s.unit.laneMax(&lanes, x); n > 0; n = s.unit.laneMax(&lanes, x) {
+	n := s.unit.laneMax(&lanes, x)
+	m := largest(x[n:], float32(math.Inf(-1)))
+	if n > 0 {
 		m = largest(lanes[:], m)
-		x = x[n:]
 	}
-	return largest(x, m) + 0
+	return m + 0
 }
 
 func largest(x []float32, m float32) float32 {
@@ -92,9 +92,9 @@ func (s *Set) CollectAbove(idx []int32, v []float32, threshold float32) int {
 			count++
 		}
 	}
-	// The largest of every 32nd number of 256 tells of eight at once.
+	// A vector unit gives the largest of every 32nd of 256 numbers: one look for eight.
 	var lanes [32]float32
-	for n := s.unit.laneMax(&lanes, v); n > 0; n = s.unit.laneMax(&lanes, v[at:]) {
+	for ; at+256 <= len(v) && s.unit.laneMax(&lanes, v[at:at+256]) > 0; at += 256 {
 		var buf [32]int
 		hits := buf[:0]
 		for i, m := range lanes {
@@ -102,14 +102,11 @@ func (s *Set) CollectAbove(idx []int32, v []float32, threshold float32) int {
 				hits = append(hits, i)
 			}
 		}
-		if len(hits) > 0 {
-			for i := at; i < at+n; i += len(lanes) {
-				for _, h := range hits {
-					take(i + h)
-				}
+		for i := at; i < at+256 && len(hits) > 0; i += 32 {
+			for _, h := range hits {
+				take(i + h)
 			}
 		}
-		at += n
 	}
 	for ; at < len(v); at++ {
 		take(at)

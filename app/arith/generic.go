@@ -58,11 +58,20 @@ func blockI4Go(dst []int32, stride int, w []byte, x []int8, n, k int) {
 // to dst[p*stride+i].
 func blockI8Go(dst []int32, stride int, w, x []int8, n, k int) {
 	for p := range k {
-		dst := dst[p*stride:][:BlockI8]
-		for j, v := range x[p*n:][:n] {
-			for i, b := range w[j*BlockI8:][:BlockI8] {
-				dst[i] += int32(v) * int32(b)
-			}
+		columnsI8Go(dst[p*stride:][:BlockI8], w, x[p*n:][:n])
+	}
+}
+
+// halfBlockI8Go multiplies a packed block of 32 rows by one vector and adds the products
+// to dst.
+func halfBlockI8Go(dst []int32, w, x []int8) {
+	columnsI8Go(dst[:BlockI8/2], w, x)
+}
+
+func columnsI8Go(dst []int32, w, x []int8) {
+	for j, v := range x {
+		for i, b := range w[j*len(dst):][:len(dst)] {
+			dst[i] += int32(v) * int32(b)
 		}
 	}
 }

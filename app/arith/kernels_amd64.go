@@ -39,6 +39,9 @@ func blockI4AVX2(dst *int32, w *byte, x *int8, segs *segment, nsegs, position in
 //go:noescape
 func blockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
 
+//go:noescape
+func halfBlockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
+
 func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
 	if u != avx2 {
 		blockF32Go(dst, stride, w, x, n, k)
@@ -94,4 +97,12 @@ func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs
 	for i := range k {
 		blockI8AVX2(&dst[i*stride], &w[0], &x[i*xStride], &segs[0], len(segs))
 	}
+}
+
+func (u unit) halfBlockI8(dst []int32, w, x []int8, segs []segment) {
+	if u != avx2 {
+		halfBlockI8Go(dst, w, x)
+		return
+	}
+	halfBlockI8AVX2(&dst[0], &w[0], &x[0], &segs[0], len(segs))
 }

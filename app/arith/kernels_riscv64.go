@@ -128,6 +128,17 @@ func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs
 	}
 }
 
+func (u unit) halfBlockI8(dst []int32, w, x []int8, segs []segment) {
+	switch u {
+	case rvv071:
+		halfBlockI8RVV071(&dst[0], 0, &w[0], &x[0], 0, &segs[0], len(segs), 0)
+	case rvv10:
+		halfBlockI8RVV10(&dst[0], 0, &w[0], &x[0], 0, &segs[0], len(segs), 0)
+	default:
+		halfBlockI8Go(dst, w, x)
+	}
+}
+
 // The element-wise kernels return how many elements they did; Go does the others.
 
 func (u unit) addTo(dst, x []float32) int {
@@ -197,13 +208,13 @@ func (u unit) maxAbs(dst *[32]float32, x []float32) int {
 
 func (u unit) laneMax(dst *[32]float32, x []float32) int {
 	switch {
-	case len(x) < 256:
+	case len(x) < 32:
 	case u == rvv071:
-		laneMaxRVV071(dst, &x[0])
-		return 256
+		laneMaxRVV071(dst, &x[0], len(x)&^31)
+		return len(x) &^ 31
 	case u == rvv10:
-		laneMaxRVV10(dst, &x[0])
-		return 256
+		laneMaxRVV10(dst, &x[0], len(x)&^31)
+		return len(x) &^ 31
 	}
 	return 0
 }

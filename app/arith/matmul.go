@@ -1,12 +1,15 @@
 package arith
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Rows in a block of a packed matrix.
 const (
 	BlockF32 = 16
 	BlockI4  = 128
-	BlockI8  = 64
+	BlockI8  = 64 // the last may have half
 )
 
 // positionsPerPass bounds the vectors that go by while a block of weights stays in
@@ -31,12 +34,24 @@ func PackF32(dst, w []float32, n, d int) {
 }
 
 // PackedI8Len is the length of a packed d×n matrix.
-func PackedI8Len(n, d int) int { return blocks(d, BlockI8) * BlockI8 * n }
+func PackedI8Len(n, d int) int { return blocks(d, BlockI8/2) * BlockI8 / 2 * n }
 
-// PackI8 packs the d×n matrix w: dst[(b*n+j)*64+i] = w[(b*64+i)*n+j].
+// PackI8 packs the d×n matrix w: dst[(b*n+j)*64+i] = w[(b*64+i)*n+j]. If 32 rows or fewer are left
+// for the last block it has 32: dst[(b*n*2+j)*32+i].
 func PackI8(dst, w []int8, n, d int) {
 	check("dst", len(dst), PackedI8Len(n, d))
-	pack(dst, w, n, d, BlockI8)
+	check("w", len(w), n*d)
+	whole := fullI8(d)
+	pack(dst[:PackedI8Len(n, whole)], w[:whole*n], n, whole, BlockI8)
+	pack(dst[PackedI8Len(n, whole):], w[whole*n:], n, d-whole, BlockI8/2)
+}
+
+// fullI8 is the number of rows in blocks of 64; the others are in one of 32.
+func fullI8(d int) int {
+	if d%BlockI8 <= BlockI8/2 {
+		return d - d%BlockI8
+	}
+	return d
 }
 
 func pack[T any](dst, w []T, n, d, size int) {
@@ -172,20 +187,22 @@ func segmentsBy(step int, buf []segment, x []int8, n, k, wmax int) ([]segment, b
 
 // sumAbs returns Σx and Σ|x|.
 func sumAbs(x []int8) (sum, abs int32) {
-	if len(x) == 8 { // so often that it pays to check bounds once
-		x := (*[8]int8)(x)
-		for i := range 8 {
-			v := int32(x[i])
-			sum += v
-			abs += v ^ v>>31 - v>>31
-		}
-		return sum, abs
+	if len(x) == 8 { // so often that it pays to add eight bytes in one register
+		v := *(*uint64)(unsafe.Pointer(&x[0]))
+		sign := v >> 7 & 0x0101010101010101
+		return sum8(v^0x8080808080808080) - 8*128, sum8((v ^ (sign<<8 - sign)) + sign)
 	}
 	for _, v := range x {
 		sum += int32(v)
 		abs += max(int32(v), -int32(v))
 	}
 	return sum, abs
+}
+
+// sum8 adds the eight bytes of v.
+func sum8(v uint64) int32 {
+	const low = 0x00ff00ff00ff00ff
+	return int32((v&low + v>>8&low) * 0x0001000100010001 >> 48)
 }
 
 // MatMulI4 multiplies the packed d×n matrix w by the k vectors x.
@@ -254,7 +271,8 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
 		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
-		for r := 0; r < d; r += BlockI8 {
+		whole := fullI8(d)
+		for r := 0; r < whole; r += BlockI8 {
 			block, bx := w[r*n:(r+BlockI8)*n], x[p*n:(p+m)*n]
 			if r+BlockI8 <= d {
 				s.blockI8(dst[p*d+r:], d, block, bx, n, m, segs)
@@ -264,6 +282,13 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 			s.blockI8(last[:], BlockI8, block, bx, n, m, segs)
 			for i := range m {
 				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*BlockI8:])
+			}
+		}
+		if whole < d {
+			for i := p; i < p+m; i++ {
+				var last [BlockI8 / 2]int32
+				s.unit.halfBlockI8(last[:], w[whole*n:], x[i*n:(i+1)*n], segs)
+				copy(dst[i*d+whole:(i+1)*d], last[:])
 			}
 		}
 	}

@@ -26,6 +26,7 @@
 #define blockI4x2	·blockI4x2RVV071
 #define blockI4x3	·blockI4x3RVV071
 #define blockI8x1	·blockI8x1RVV071
+#define halfBlockI8	·halfBlockI8RVV071
 #define blockI8x2	·blockI8x2RVV071
 #define blockI8x3	·blockI8x3RVV071
 #define addTo	·addToRVV071

@@ -25,6 +25,7 @@
 #define blockI4x2	·blockI4x2RVV10
 #define blockI4x3	·blockI4x3RVV10
 #define blockI8x1	·blockI8x1RVV10
+#define halfBlockI8	·halfBlockI8RVV10
 #define blockI8x2	·blockI8x2RVV10
 #define blockI8x3	·blockI8x3RVV10
 #define addTo	·addToRVV10

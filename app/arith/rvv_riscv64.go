@@ -37,6 +37,9 @@ func blockI4x3RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs
 func blockI8x1RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
+func halfBlockI8RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
+
+//go:noescape
 func blockI8x2RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
@@ -79,6 +82,9 @@ func blockI4x3RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs 
 func blockI8x1RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
+func halfBlockI8RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
+
+//go:noescape
 func blockI8x2RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
@@ -100,7 +106,7 @@ func quantizeRVV071(dst *int8, x *float32, n int, inv, limit float32)
 func maxAbsRVV071(dst *[32]float32, x *float32, n int)
 
 //go:noescape
-func laneMaxRVV071(dst *[32]float32, x *float32)
+func laneMaxRVV071(dst *[32]float32, x *float32, n int)
 
 //go:noescape
 func addToRVV10(dst, x *float32, n int)
@@ -118,7 +124,7 @@ func quantizeRVV10(dst *int8, x *float32, n int, inv, limit float32)
 func maxAbsRVV10(dst *[32]float32, x *float32, n int)
 
 //go:noescape
-func laneMaxRVV10(dst *[32]float32, x *float32)
+func laneMaxRVV10(dst *[32]float32, x *float32, n int)
 
 // trial071 and trial10 run a few instructions of a vector unit in a child process and report
 // whether the child survived them with the right result.

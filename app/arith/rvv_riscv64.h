@@ -263,13 +263,13 @@ loop:
 	SLL	$2, X16 \
 	MOV	$32, X6
 
-// SEGMENT sets X20 and X21 to where the segment's columns end, X17 to its sums.
-#define SEGMENT \
+// SEGMENT sets X20 and X21 to where the segment's columns, of 1<<SHIFT bytes, end, X17 to its sums.
+#define SEGMENT(SHIFT) \
 	MOV	segment_hi(X19), X21 \
-	SLL	$6, X21 \
+	SLL	$SHIFT, X21 \
 	ADD	X8, X21 \
 	SUB	X12, X21, X20 \
-	AND	$~511, X20 \
+	AND	$~(8<<SHIFT-1), X20 \
 	ADD	X12, X20 \
 	ADD	X16, X19, X17 \
 	MOV	X10, X7
@@ -341,7 +341,7 @@ done:
 TEXT blockI4x1(SB), NOSPLIT, $0-64
 	INT_ENTER
 segment:
-	SEGMENT
+	SEGMENT(6)
 	MOV	$64, X5
 	SET_E16M8
 	I4_START(0, V0, V8)
@@ -391,7 +391,7 @@ TEXT blockI4x2(SB), NOSPLIT, $0-64
 	INT_ENTER
 	MOV	$32, X5
 segment:
-	SEGMENT
+	SEGMENT(6)
 	SET_E16M4
 	I4_START(0, V0, V4)
 	I4_START(4, V8, V12)
@@ -406,7 +406,7 @@ TEXT blockI4x3(SB), NOSPLIT, $0-64
 	INT_ENTER
 	MOV	$32, X5
 segment:
-	SEGMENT
+	SEGMENT(6)
 	SET_E16M4
 	I4_START(0, V0, V4)
 	I4_START(4, V8, V12)
@@ -443,7 +443,7 @@ TEXT blockI8x1(SB), NOSPLIT, $0-64
 	VMVVI	$0, V8
 	VMVVI	$0, V16
 segment:
-	SEGMENT
+	SEGMENT(6)
 	MOV	$64, X5
 	SET_E16M8
 	VMVVI	$0, V0
@@ -465,10 +465,31 @@ segment:
 	VSE32V	V16, (X10)
 	RET
 
+// The last block may have 32 rows (e8,m2 to e16,m4).
+#define I8HALF(o, W, _) VLE8V (X12), W; ADD $32, X12; MOVB o(X13), X22; VWMACCVX W, X22, V0
+
+TEXT halfBlockI8(SB), NOSPLIT, $0-64
+	INT_ENTER
+	MOV	$32, X5
+	SET_E32M8
+	VMVVI	$0, V8
+segment:
+	SEGMENT(5)
+	SET_E16M4
+	VMVVI	$0, V0
+	SET_E8M2
+	INT_LOOP(I8HALF, BUMP1)
+	SET_E16M4
+	VWADDWV	V0, V8, V8
+	NEXT_SEGMENT
+	SET_E32M8
+	VSE32V	V8, (X10)
+	RET
+
 TEXT blockI8x2(SB), NOSPLIT, $0-64
 	INT_ENTER
 segment:
-	SEGMENT
+	SEGMENT(6)
 	MOV	$64, X5
 	SET_E16M8
 	VMVVI	$0, V0
@@ -483,7 +504,7 @@ segment:
 TEXT blockI8x3(SB), NOSPLIT, $0-64
 	INT_ENTER
 segment:
-	SEGMENT
+	SEGMENT(6)
 	MOV	$64, X5
 	SET_E16M8
 	VMVVI	$0, V0
@@ -603,33 +624,21 @@ loop:
 	VSE32V	V8, (X10)
 	RET
 
-// func laneMax(dst *[32]float32, x *float32): dst[i] = max x[32j+i], j < 8
-TEXT laneMax(SB), NOSPLIT, $0-16
+// func laneMax(dst *[32]float32, x *float32, n int): dst[i] = max x[32j+i], n a multiple of 32
+TEXT laneMax(SB), NOSPLIT, $0-24
 	MOV	dst+0(FP), X10
 	MOV	x+8(FP), X12
+	MOV	n+16(FP), X19
 	MOV	$32, X5
 	SET_E32M8
+	VLE32V	(X12), V8
+	JMP	next
+loop:
 	VLE32V	(X12), V0
+	VFMAXVV	V0, V8, V8
+next:
 	ADD	$128, X12
-	VLE32V	(X12), V8
-	ADD	$128, X12
-	VLE32V	(X12), V16
-	ADD	$128, X12
-	VLE32V	(X12), V24
-	ADD	$128, X12
-	VFMAXVV	V8, V0, V0
-	VFMAXVV	V16, V24, V24
-	VLE32V	(X12), V8
-	ADD	$128, X12
-	VLE32V	(X12), V16
-	ADD	$128, X12
-	VFMAXVV	V8, V0, V0
-	VFMAXVV	V16, V24, V24
-	VLE32V	(X12), V8
-	ADD	$128, X12
-	VLE32V	(X12), V16
-	VFMAXVV	V8, V0, V0
-	VFMAXVV	V16, V24, V24
-	VFMAXVV	V24, V0, V0
-	VSE32V	V0, (X10)
+	ADD	$-32, X19
+	BNEZ	X19, loop
+	VSE32V	V8, (X10)
 	RET

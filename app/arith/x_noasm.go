@@ -23,3 +23,7 @@ func (unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int,
 func (unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {
 	blockI8Go(dst, stride, w, x, xStride, k)
 }
+
+func (unit) halfBlockI8(dst []int32, w, x []int8, segs []segment) {
+	halfBlockI8Go(dst, w, x)
+}
