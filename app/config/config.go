@@ -34,6 +34,9 @@ const (
 	AfterPowerOff = "poweroff" // switch the machine off
 )
 
+// Silent is the voice that says nothing.
+const Silent = "off"
+
 // What the board's USB port is for.
 const (
 	USBDevice = "device" // a PC, which gets the page over the cable
@@ -51,11 +54,16 @@ type Config struct {
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 	USB         string  // USBDevice or USBHost
+	Voice       string  // that reads the story aloud: "kal16", "rms", "espeak" or Silent
+	Rate        float64 // of the voice; 1 is its own, as for the next two
+	Pitch       float64
+	Volume      float64
 }
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, After: AfterWait, USB: USBDevice}
+	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, After: AfterWait, USB: USBDevice,
+		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1}
 }
 
 // A Problem is something in the file that was not used.
@@ -217,12 +225,27 @@ var settings = []setting{
 	{"engine", `"exact", "fast" or "plain"`,
 		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast", "plain") },
 		func(c Config) any { return cmp.Or(c.Engine, "exact") }},
+	{"voice", `"kal16", "rms", "espeak" or "off"`,
+		func(c *Config, v any) bool { return oneOf(&c.Voice, v, "kal16", "rms", "espeak", Silent) },
+		func(c Config) any { return c.Voice }},
+	factor("rate", 0.5, func(c *Config) *float64 { return &c.Rate }),
+	factor("pitch", 0.5, func(c *Config) *float64 { return &c.Pitch }),
+	factor("volume", 0, func(c *Config) *float64 { return &c.Volume }),
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
 		func(c Config) any { return c.After }},
 	{"usb", `"device" or "host"`,
 		func(c *Config, v any) bool { return oneOf(&c.USB, v, USBDevice, USBHost) },
 		func(c Config) any { return c.USB }},
+}
+
+// factor is a setting from lowest to 2 of the voice.
+func factor(key string, lowest float64, of func(*Config) *float64) setting {
+	return setting{key, fmt.Sprintf("a number from %g to 2", lowest),
+		func(c *Config, v any) bool {
+			f, ok := number(v)
+			return ok && f >= lowest && f <= 2 && store(of(c), f)
+		}, func(c Config) any { return *of(&c) }}
 }
 
 func store[T any](to *T, v T) bool {

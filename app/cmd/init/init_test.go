@@ -115,7 +115,7 @@ func TestStory(t *testing.T) {
 	b := newBench(t, settings)
 	got := b.waitFor(t, "storyteller> ")
 	want := regexp.MustCompile(`^init: \d+ ms  story starts, seed 7  MemAvailable \d+ kB
-tell --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin -t 0 -p 0.9 -n 256 -s 7 --engine fast -i A cat
+tell --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin -t 0 -p 0.9 -n 256 -s 7 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -i A cat
 init: \d+ ms  first word  MemAvailable \d+ kB
 init: \d+ ms  story ends  MemAvailable \d+ kB
 init: \d+ ms  memory at its lowest  MemAvailable \d+ kB
@@ -129,11 +129,11 @@ storyteller> $`)
 		t.Errorf("after Enter: %q; want another story", got)
 	}
 	b.lines <- "cat and dog"
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 7 --engine fast -i cat and dog\n") {
+	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 7 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -i cat and dog\n") {
 		t.Errorf("after a prompt: %q; want its story", got)
 	}
 	b.lines <- "tell -s 9 -t 0.5 -n -i help"
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 9 --engine fast -t 0.5 -n -i -i help\n") {
+	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 9 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -t 0.5 -n -i -i help\n") {
 		t.Errorf("after tell: %q; want its options", got)
 	}
 }

@@ -40,6 +40,9 @@ func arguments(program string, c config.Config, q request) []string {
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}
+	if c.Voice != config.Silent {
+		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume))
+	}
 	return append(append(args, q.options...), "-i", q.prompt)
 }
 

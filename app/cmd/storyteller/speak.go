@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -97,6 +98,41 @@ type voiceFlags struct {
 	name     string
 	params   voice.Params
 	cardWait time.Duration
+	notes    notes
+}
+
+// notes are lines that do not belong to the story. While one is told they are
+// held back, for on a console they would stand in the middle of it.
+type notes struct {
+	mu   sync.Mutex
+	hold bool
+	held []string
+}
+
+func (n *notes) holdBack() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.hold = true
+}
+
+func (n *notes) add(w io.Writer, line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.hold {
+		n.held = append(n.held, line)
+		return
+	}
+	fmt.Fprintln(w, line)
+}
+
+// release writes what was held and holds no more.
+func (n *notes) release(w io.Writer) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, line := range n.held {
+		fmt.Fprintln(w, line)
+	}
+	n.hold, n.held = false, nil
 }
 
 // add gives cmd the flags. Whether speak is one of them is the verb's matter.
@@ -124,7 +160,7 @@ func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
+	note := func(line string) { f.notes.add(cmd.ErrOrStderr(), "storyteller: "+line) }
 	var sinks sound.Tee
 	if f.wav != "" {
 		w, err := sound.CreateWAV(f.wav)
@@ -154,18 +190,23 @@ func (f *voiceFlags) close(s *speech.Speaker, report *speech.Report) error {
 // follow reads a story aloud while it is told. What it returns waits for the
 // end of the speech.
 func (f *voiceFlags) follow(ctx context.Context, cmd *cobra.Command, speaker *speech.Speaker, s *story.Story) (wait func()) {
+	stderr := cmd.ErrOrStderr()
+	f.notes.holdBack()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		report := speaker.Story(ctx, s)
 		if err := f.close(speaker, report); err != nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", err)
+			f.notes.add(stderr, fmt.Sprintf("storyteller: %v", err))
 		}
 		if len(report.Sentences) > 0 && ctx.Err() == nil {
-			fmt.Fprintln(cmd.ErrOrStderr(), report)
+			f.notes.add(stderr, report.String())
 		}
 	}()
-	return func() { <-done }
+	return func() {
+		f.notes.release(stderr)
+		<-done
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {

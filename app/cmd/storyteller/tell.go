@@ -72,7 +72,9 @@ tell equal stories.`,
 				case errors.As(err, new(usageError)):
 					return err
 				case err != nil:
-					fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %v; the story goes on silently\n", err)
+					listen = func(*story.Story) func() {
+						return func() { fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %v; the story is told silently\n", err) }
+					}
 				default:
 					listen = func(s *story.Story) func() { return voices.follow(ctx, cmd, speaker, s) }
 				}
