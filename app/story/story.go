@@ -16,11 +16,11 @@ import (
 // Request asks for a story. The zero values of Seed and Steps mean the clock
 // and the whole context.
 type Request struct {
-	Prompt      string
-	Temperature float32 // 0 for the most likely story
-	TopP        float32 // nucleus sampling in (0, 1); 0 or 1 for none
-	Seed        uint64
-	Steps       int // tokens, the prompt's included
+	Prompt      string  `json:"prompt"`
+	Temperature float32 `json:"temperature"` // 0 for the most likely story
+	TopP        float32 `json:"topp"`        // nucleus sampling in (0, 1); 0 or 1 for none
+	Seed        uint64  `json:"seed"`
+	Steps       int     `json:"steps"` // tokens, the prompt's included
 }
 
 // Defaults is what run.c does unasked.
@@ -28,8 +28,8 @@ func Defaults() Request {
 	return Request{Temperature: 1, TopP: 0.9, Steps: 256}
 }
 
-// settled replaces what is out of range by run.c's rules.
-func (r Request) settled(now time.Time) Request {
+// Settled replaces what is out of range by run.c's rules.
+func (r Request) Settled(now time.Time) Request {
 	if r.Seed == 0 {
 		r.Seed = uint64(uint32(now.Unix()))
 	}

@@ -41,7 +41,7 @@ func (t *Teller) Tell(ctx context.Context, r Request) (*Story, error) {
 		}
 	}
 	now := time.Now()
-	s := newStory(r.settled(now), now)
+	s := newStory(r.Settled(now), now)
 	ctx, t.stop = context.WithCancel(ctx)
 	t.newest = s
 	close(t.begun)

@@ -62,6 +62,7 @@ func rootCommand() *cobra.Command {
 		tellCommand(),
 		speakCommand(),
 		serveCommand(),
+		benchCommand(),
 	)
 	return root
 }

@@ -25,12 +25,9 @@ const maxPrompt = 1 << 16
 // run.c; the speed goes to standard error, as there.
 func tellCommand() *cobra.Command {
 	var (
-		model       modelFlags
-		request     = story.Defaults()
-		temperature float64
-		topp        float64
-		seed        int64
-		voices      voiceFlags
+		model  modelFlags
+		flags  storyFlags
+		voices voiceFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "tell --model CHECKPOINT [flags] [PROMPT...]",
@@ -46,18 +43,16 @@ tell equal stories.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0 && cmd.Flags().Changed("prompt"):
-				return usageErrorf(cmd, "two prompts: %q after -i and %q", request.Prompt, args[0])
+				return usageErrorf(cmd, "two prompts: %q after -i and %q", flags.prompt, args[0])
 			case len(args) > 0:
-				request.Prompt = strings.Join(args, " ")
+				flags.prompt = strings.Join(args, " ")
 			case !cmd.Flags().Changed("prompt"):
 				prompt, err := readPrompt(cmd.InOrStdin())
 				if err != nil {
 					return err
 				}
-				request.Prompt = prompt
+				flags.prompt = prompt
 			}
-			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
-
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
 				return err
@@ -79,19 +74,37 @@ tell equal stories.`,
 					listen = func(s *story.Story) func() { return voices.follow(ctx, cmd, speaker, s) }
 				}
 			}
-			return tell(ctx, story.NewTeller(engine, tokenizer), request, cmd.OutOrStdout(), cmd.ErrOrStderr(), listen)
+			return tell(ctx, story.NewTeller(engine, tokenizer), flags.request(), cmd.OutOrStdout(), cmd.ErrOrStderr(), listen)
 		},
 	}
 	model.add(cmd)
 	voices.add(cmd)
-	flags := cmd.Flags()
-	flags.BoolVar(&voices.speak, "speak", false, "read the story aloud while it is told")
-	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "0 for the most likely story, more for a wilder one")
-	flags.Float64VarP(&topp, "topp", "p", 0.9, "draw from the likeliest tokens that have this probability together; 1 for all")
-	flags.Int64VarP(&seed, "seed", "s", 0, "of the random numbers; 0 for the clock")
-	flags.IntVarP(&request.Steps, "steps", "n", request.Steps, "tokens to tell, the prompt's included; 0 for the model's whole context")
-	flags.StringVarP(&request.Prompt, "prompt", "i", "", "how the story begins")
+	flags.add(cmd, story.Defaults())
+	cmd.Flags().BoolVar(&voices.speak, "speak", false, "read the story aloud while it is told")
 	return cmd
+}
+
+// storyFlags are those options of run.c that say what is told.
+type storyFlags struct {
+	temperature, topp float64
+	seed              int64
+	steps             int
+	prompt            string
+}
+
+// add gives cmd the flags, with the defaults of a request.
+func (f *storyFlags) add(cmd *cobra.Command, unasked story.Request) {
+	flags := cmd.Flags()
+	flags.Float64VarP(&f.temperature, "temperature", "t", float64(unasked.Temperature), "0 for the most likely story, more for a wilder one")
+	flags.Float64VarP(&f.topp, "topp", "p", 0.9, "draw from the likeliest tokens that have this probability together; 1 for all")
+	flags.Int64VarP(&f.seed, "seed", "s", int64(unasked.Seed), "of the random numbers; 0 for the clock")
+	flags.IntVarP(&f.steps, "steps", "n", unasked.Steps, "tokens to tell, the prompt's included; 0 for the model's whole context")
+	flags.StringVarP(&f.prompt, "prompt", "i", unasked.Prompt, "how the story begins")
+}
+
+// request is what the flags ask for.
+func (f *storyFlags) request() story.Request {
+	return story.Request{Prompt: f.prompt, Temperature: float32(f.temperature), TopP: float32(f.topp), Seed: uint64(f.seed), Steps: f.steps}
 }
 
 // readPrompt reads a prompt from in, unless somebody sits at it, and takes off
