@@ -21,6 +21,7 @@ type Classifier struct {
 
 	maxScored int
 	positions []position
+	deep      [1]position // a decision that needs to look at more rows
 	acc       []int32
 	quantized []int8 // (positions, even dim)
 	narrow    []int8 // the same without the padding
@@ -37,6 +38,7 @@ type position struct {
 	scale       float32 // of x, quantised
 	a, b, c     float32 // a row's logit is off by at most Error·a + Norm·b + c
 	along       float32 // Direction·x
+	allErrors   float64 // the norm of all the screen's errors is at most that, over the temperature
 	temperature float32
 	best        float32 // no larger than the largest logit
 	threshold   float32 // of upper bounds: below, a row is no candidate
@@ -79,14 +81,14 @@ func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32
 		}
 		copy(c.narrow[p*dim:], q[:dim])
 	}
-	c.scan(0, k, depth)
+	c.scan(c.positions[:k], 0, depth)
 	return nil
 }
 
-// scan finds the candidates of k positions from first on.
-func (c *Classifier) scan(first, k int, depth float32) {
-	s, h, dim := c.screen, c.head, c.screen.Dim
-	positions := c.positions[first : first+k]
+// scan finds the candidates of positions, whose quantised hidden states are
+// there from the first-th on.
+func (c *Classifier) scan(positions []position, first int, depth float32) {
+	s, h, dim, k := c.screen, c.head, c.screen.Dim, len(positions)
 	narrow, wide := c.narrow[first*dim:][:k*dim], c.quantized[first*even(dim):][:k*even(dim)]
 	for lo := 0; lo < len(h.Rows); lo += panel {
 		n := min(panel, len(h.Rows)-lo)
@@ -143,8 +145,13 @@ func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, tempe
 	gamma := float64(len(x)+2) * ulp * 1.01
 	p.a = float32(norm * (1 + 1e-5))
 	p.b = float32(off * (1 + 1e-5))
-	p.c = float32((gamma + 2e-6) * (norm + off) * float64(c.screen.MaxNorm[0]))
+	p.c = float32((gamma + 2e-6) * (norm + off) * float64(c.screen.Limits[MaxNorm]))
 	p.along = float32(along)
+	if temperature != 0 {
+		all := float64(p.a)*float64(c.screen.Limits[AllErrors]) + float64(p.b)*float64(c.screen.Limits[AllNorms])
+		all += float64(p.c) * math.Sqrt(float64(c.screen.Rows))
+		p.allErrors = all / float64(temperature)
+	}
 	p.best = float32(math.Inf(-1))
 	p.hint = candidate{row: -1}
 	if hint >= 0 {
@@ -185,7 +192,7 @@ func (p *position) collectHead(acc []int32, lo int, h *Head) {
 	for i, v := range acc {
 		approx := float32(float32(v)*p.scale) * scale[i]
 		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
-		p.take(rows[i], approx+bound)
+		p.take(rows[i], approx, approx+bound, false)
 	}
 }
 
@@ -199,12 +206,12 @@ func (p *position) collect(acc []int32, lo int, s *Screen) {
 		}
 		approx := float32(float32(v)*p.scale)*scale[i] + float32(along[i]*p.along)
 		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
-		p.take(int32(lo+i), approx+bound)
+		p.take(int32(lo+i), approx, approx+bound, true)
 	}
 }
 
 // take makes row a candidate or counts it among the others.
-func (p *position) take(row int32, upper float32) {
+func (p *position) take(row int32, approx, upper float32, screened bool) {
 	if below := p.threshold - upper; below > 0 {
 		i := uint32(bins - 1)
 		if f := below * p.binsPerUnit; f < bins-1 {
@@ -217,7 +224,7 @@ func (p *position) take(row int32, upper float32) {
 	if row == p.hint.row {
 		c = p.hint
 	}
-	c.upper = upper
+	c.approx, c.upper, c.screened = approx, upper, screened
 	p.cands = append(p.cands, c)
 }
 
@@ -227,8 +234,14 @@ func (p *position) finish() {
 	restTop := p.threshold
 	if p.temperature != 0 {
 		for i := range p.cands {
-			p.cands[i].upper /= p.temperature
+			c := &p.cands[i]
+			c.upper /= p.temperature
+			c.approx /= p.temperature
+			if c.screened {
+				p.worst = max(p.worst, float64(c.upper)-float64(c.approx)+1e-6*math.Abs(float64(c.upper)))
+			}
 		}
+		p.errors = p.allErrors
 		restTop /= p.temperature
 	}
 	p.begin(restTop)
@@ -245,9 +258,13 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	token, ok, err := c.settle(&at.decision, at.x, s)
 	if !ok && err == nil && len(at.cands) < at.n && len(at.order) < c.maxScored {
 		c.Counters.Deepened++
-		at.reset(at.n)
-		c.scan(p, 1, float32(math.Log(float64(at.n))+12))
-		token, ok, err = c.settle(&at.decision, at.x, s)
+		deep := &c.deep[0]
+		room := deep.decision
+		*deep = *at
+		deep.decision = room
+		deep.reset(at.n)
+		c.scan(c.deep[:], p, float32(math.Log(float64(at.n))+12))
+		token, ok, err = c.settle(&deep.decision, at.x, s)
 	}
 	if ok || err != nil {
 		return token, err

@@ -10,12 +10,57 @@ import (
 // candidate is a row whose logit may matter. Everything but logit is divided by
 // the temperature (or by 1 for the greedy choice).
 type candidate struct {
-	row    int32
-	scored bool
-	z      float32 // the exact logit over the temperature, once scored
-	upper  float32 // no smaller than z
-	e      float64 // exp(z - ref), or exp(upper - ref) as long as it is not scored
-	adds   float64 // not scored: at most what it adds to run.c's sum
+	row      int32
+	scored   bool
+	z        float32 // the exact logit over the temperature, once scored
+	upper    float32 // no smaller than z
+	approx   float32 // what the bound is around
+	screened bool    // bounded by the screen, not by the head
+	e        float64 // exp(z - ref), or exp(upper - ref) as long as it is not scored
+	around   float64 // exp(approx - ref)
+}
+
+// others are rows that are not scored, and what they add to run.c's running sum.
+type others struct {
+	lo, hi   float64 // of the head's rows
+	screened float64 // sum of what is around those of the screen
+	squares  float64 // and of its squares
+	largest  float64
+	top      float64 // sum of their upper bounds
+	rounding float64 // at most how much the additions are off
+}
+
+func (o *others) add(c *candidate, small float64) {
+	o.rounding += min(c.e, small)
+	if !c.screened {
+		o.hi += c.e
+		o.lo += c.around * c.around / c.e
+		return
+	}
+	o.screened += c.around
+	o.squares += c.around * c.around
+	o.largest = max(o.largest, c.around)
+	o.top += c.e
+}
+
+// bounds are no larger and no smaller than the sum of the exponentials. errors
+// is at least the Euclidean norm of all the screen's errors, of z, together;
+// each is at most worst.
+func (o *others) bounds(errors, worst float64) (lo, hi float64) {
+	lo, hi = o.lo, o.hi
+	if o.screened == 0 {
+		return lo, hi + o.top
+	}
+	// 1+d <= exp(d) <= 1+d+k·d², and by Cauchy-Schwarz sum(w·d) is between
+	// -|w|·|d| and |w|·|d|.
+	first := math.Sqrt(o.squares) * errors
+	lo += max(0, o.screened-first)
+	bound := o.top
+	if worst < 3 {
+		k := (math.Exp(worst) - 1 - worst) / (worst * worst)
+		bound = min(bound, o.screened+first+k*o.largest*errors*errors)
+	}
+	return lo, hi + bound
 }
 
 // Sizes of rounding, see the package's documentation.
@@ -23,8 +68,8 @@ const (
 	ulp = 0x1p-24 // unit roundoff of float32
 
 	// vanishing is how small, relative to a sum, a term is that float32
-	// addition certainly leaves out, with a margin for what is only known
-	// within certainSum.
+	// addition certainly leaves out, with a margin for sums of probabilities,
+	// which are only known within certainSum.
 	vanishing  = 0.9 * 0x1p-25
 	certainSum = 0.05
 
@@ -52,12 +97,15 @@ type decision struct {
 
 	ref      float32 // largest z scored so far: exp's reference
 	sum      float64 // of exp(z - ref) over what is scored
-	adds     float64 // at most what all others add to run.c's sum
-	restAdds float64 // those that are no candidates
-	tail     float64 // at most the exponentials themselves of what is not scored
-	rounding float64 // at most how much run.c's sum of what is scored is off
+	restAdds float64 // at most what the rows that are no candidates add to run.c's sum
+	rounding float64 // at most how much run.c's additions are off
+	small    float64 // at most how much one of them is off
+	tail     float64 // at most the exponentials of what is not scored
 	sumLo    float64 // run.c's sum of exponentials, in the same units, is not below
 	sumHi    float64 // and not above
+
+	errors, worst float64 // of the screen, see others.bounds
+	nothing       float64 // a term below nothing times the sum before it adds nothing
 }
 
 // reset begins a decision over n rows.
@@ -144,66 +192,66 @@ func (d *decision) update() {
 		d.ref = ref
 		for i := range d.cands {
 			c := &d.cands[i]
-			c.e = exp(float64(c.z) - float64(ref))
-			if !c.scored {
-				c.e = exp(float64(c.upper) - float64(ref))
+			if c.scored {
+				c.e = exp(float64(c.z) - float64(ref))
+				continue
 			}
+			c.e = exp(float64(c.upper) - float64(ref))
+			c.around = exp(float64(c.approx) - float64(ref))
 		}
 	}
-	d.sum, d.adds, d.rounding, d.tail = 0, 0, 0, 0
+	d.sum, d.tail = 0, 0
 	for _, i := range d.order {
 		d.sum += d.cands[i].e
 	}
-	// A term is added with an error of at most itself, and of at most ulp
-	// times the sum so far. Next to a sum that is large enough, it adds nothing.
-	small := 2 * ulp * d.sum
-	firstLarge := int32(d.n)
+	for _, i := range d.heap {
+		d.tail += d.cands[i].e
+	}
+	for i, n := range d.bin {
+		if n > 0 {
+			d.tail += float64(n) * d.binTop(i)
+		}
+	}
+	d.small = ulp * (d.sum + d.tail) * (1 + 2*ulp*float64(d.n))
+	if d.total(vanishing); !(d.sumHi-d.sumLo <= certainSum*d.sumLo) {
+		d.total(0)
+	}
+}
+
+// total bounds run.c's sum of exponentials. A term is added with an error of at
+// most itself, and of at most half a unit in the last place of the sum; one
+// below nothing times the sum before it adds nothing.
+func (d *decision) total(nothing float64) {
+	d.nothing, d.rounding, d.restAdds = nothing, 0, 0
+	var o others
 	var before float64
+	firstLarge := int32(d.n) // from there on the sum is at least 1/2
 	for i := range d.cands {
 		c := &d.cands[i]
-		if c.scored {
+		switch {
+		case c.scored:
 			before += c.e
-			d.rounding += min(c.e, small)
+			d.rounding += min(c.e, d.small)
 			if c.e >= 0.5 {
 				firstLarge = min(firstLarge, c.row)
 			}
-			continue
-		}
-		c.adds = 0
-		d.tail += c.e
-		if c.e >= vanishing*before {
-			c.adds = c.e + min(c.e, small)
-			d.adds += c.adds
+		case c.e >= nothing*before:
+			o.add(c, d.small)
 		}
 	}
-	d.restAdds = 0
 	for i, n := range d.bin {
 		if n > 0 {
 			e := d.binTop(i)
-			d.tail += float64(n) * e
-			if e < vanishing*0.5 {
+			if e < nothing*0.5 {
 				n = min(n, firstLarge)
 			}
-			d.restAdds += float64(n) * (e + min(e, small))
+			d.restAdds += float64(n) * (e + min(e, d.small))
 		}
 	}
-	d.adds += d.restAdds
-	if d.adds > certainSum*d.sum { // then nothing may vanish, and small was too small
-		d.adds = 0
-		for _, i := range d.heap {
-			c := &d.cands[i]
-			c.adds = 2 * c.e
-			d.adds += c.adds
-		}
-		d.restAdds = 0
-		for i, n := range d.bin {
-			d.restAdds += 2 * float64(n) * d.binTop(i)
-		}
-		d.adds += d.restAdds
-		d.rounding *= (d.sum + d.adds) / d.sum
-	}
-	d.sumLo = d.sum*(1-slack) - d.rounding
-	d.sumHi = (d.sum+d.adds)*(1+slack) + d.rounding
+	lo, hi := o.bounds(d.errors, d.worst)
+	d.rounding += o.rounding
+	d.sumLo = (d.sum+lo)*(1-slack) - d.rounding
+	d.sumHi = (d.sum+hi+d.restAdds)*(1+slack) + d.rounding
 }
 
 // binTop is no smaller than exp(z - ref) of any row in bin i.
@@ -225,22 +273,26 @@ func (d *decision) greedy() (row int32, ok bool) {
 // running sum before the row cannot be above the coin and the sum with it
 // cannot be at or below.
 func (d *decision) multinomial(coin float64) (row int32, ok bool) {
-	if !(d.adds <= certainSum*d.sum) || d.sumLo <= 0 {
+	if d.sumLo <= 0 || math.IsInf(d.sumHi, 0) {
 		return 0, false
 	}
-	off := slack + d.rounding/d.sumLo
-	var scored, others float64 // sums before the candidate
+	var o others
+	var scored, rounding float64 // before the candidate
 	for i := range d.cands {
 		c := &d.cands[i]
 		if !c.scored {
-			others += c.adds
+			if c.e >= d.nothing*scored {
+				o.add(c, d.small)
+			}
 			continue
 		}
-		if (scored+others+d.restAdds)/d.sumLo+off > coin {
+		lo, hi := o.bounds(d.errors, d.worst)
+		if (scored+hi+d.restAdds+rounding+o.rounding)/d.sumLo*(1+slack) > coin && (i > 0 || c.row > 0) {
 			return 0, false // and so it is for every later row
 		}
 		scored += c.e
-		if coin < scored/d.sumHi-off {
+		rounding += min(c.e, d.small)
+		if coin < (scored+lo-rounding-o.rounding)/d.sumHi*(1-slack) {
 			return c.row, true
 		}
 	}
@@ -282,7 +334,7 @@ func (d *decision) topP(topp, coin float64, cutoff float64) (row int32, ok bool)
 	if known == 0 {
 		return 0, false
 	}
-	if last >= 0 && last-first <= 64 {
+	if last >= 0 {
 		if i, ok := d.inNucleus(first, last, coin); ok {
 			return d.certain(i)
 		}
@@ -292,7 +344,7 @@ func (d *decision) topP(topp, coin float64, cutoff float64) (row int32, ok bool)
 	if known < len(d.order) {
 		next = max(next, d.cands[d.order[known]].e)
 	}
-	off := slack + float64(len(d.order)+4)*ulp + (d.rounding+d.adds)/sumLo
+	off := slack + float64(len(d.order)+4)*ulp + (d.rounding+d.restAdds)/sumLo
 	holdsLo, holdsHi := topp-off-d.tail/sumLo, topp+next/sumLo+off
 	if first >= 0 {
 		holdsLo = max(holdsLo, pFirst/sumHi*(1-off))
@@ -317,34 +369,37 @@ func (d *decision) topP(topp, coin float64, cutoff float64) (row int32, ok bool)
 }
 
 // inNucleus finds the place in the sorted list that the coin picks, if it is
-// the same wherever between first and last the nucleus ends.
+// the same whether the nucleus ends with first or with last, and so for all
+// ends between them: the longer the nucleus, the later the place.
 func (d *decision) inNucleus(first, last int, coin float64) (place int, ok bool) {
-	place = -1
-	var nucleus float64
-	for k := 0; k <= last; k++ {
-		nucleus += d.cands[d.order[k]].e
-		if k < first {
-			continue
-		}
-		off := slack + 2*float64(k+4)*ulp
-		r := coin * nucleus
-		var before, after float64
-		for j := 0; j <= k; j++ {
-			after = before + d.cands[d.order[j]].e
-			if before*(1+off) > r && j > 0 {
-				return 0, false
-			}
-			if after*(1-off) > r || j == k {
-				if place >= 0 && place != j {
-					return 0, false
-				}
-				place = j
-				break
-			}
-			before = after
-		}
+	place, ok = d.inList(first, coin)
+	if ok && last != first {
+		var other int
+		other, ok = d.inList(last, coin)
+		ok = ok && other == place
 	}
-	return place, true
+	return place, ok
+}
+
+// inList finds the place that the coin picks from a list ending with last.
+func (d *decision) inList(last int, coin float64) (place int, ok bool) {
+	var all, before float64
+	for _, i := range d.order[:last+1] {
+		all += d.cands[i].e
+	}
+	off := slack + 2*float64(last+4)*ulp
+	r := coin * all
+	for k, i := range d.order[:last+1] {
+		after := before + d.cands[i].e
+		if k > 0 && before*(1+off) > r {
+			return 0, false
+		}
+		if after*(1-off) > r || k == last {
+			return k, true
+		}
+		before = after
+	}
+	return 0, false
 }
 
 // certain refuses a place that run.c may give to another row: one whose

@@ -13,13 +13,24 @@ import (
 type Screen struct {
 	Rows, Dim int
 	Direction []float32 // (dim)
-	MaxNorm   []float32 // (1): no row of weights, and no Scale·q, is longer
+	Limits    []float32 // (3), see below
 	Along     []float32 // (rows)
 	Scale     []float32 // (rows)
 	Error     []float32 // (rows) at least how far off the row is, Euclidean; -Inf for a row that the head has
 	Norm      []float32 // (rows) at least |Scale·q|
 	Weights   []byte    // q, by arith.PackI4, of an even number of columns
 }
+
+// Limits of a screen: no row of the weights, and no Scale·q, is longer than
+// MaxNorm; together, the errors of all rows that the head does not have map a
+// vector to one at most AllErrors times as long, their Scale·q to one at most
+// AllNorms times as long.
+const (
+	MaxNorm = iota
+	AllErrors
+	AllNorms
+	NumLimits
+)
 
 // Head is a classifier of some rows only, with eight bits a weight: row Rows[i]
 // is close to Scale[i]·q.
@@ -33,7 +44,7 @@ type Head struct {
 func NewScreen(rows, dim int) *Screen {
 	vector := func(n int) []float32 { return make([]float32, n) }
 	return &Screen{
-		Rows: rows, Dim: dim, Direction: vector(dim), MaxNorm: vector(1),
+		Rows: rows, Dim: dim, Direction: vector(dim), Limits: vector(NumLimits),
 		Along: vector(rows), Scale: vector(rows), Error: vector(rows), Norm: vector(rows),
 		Weights: make([]byte, arith.PackedI4Len(even(dim), rows)),
 	}
@@ -58,6 +69,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 		direction[i] = float64(s.Direction[i])
 	}
 	q, rest := make([]int8, s.Rows*n), make([]float64, s.Dim)
+	errors, norms := newGram(s.Dim), newGram(s.Dim)
 	var longest float64
 	for r := range s.Rows {
 		row := w[r*s.Dim : (r+1)*s.Dim]
@@ -67,13 +79,22 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 			rest[i] = float64(v) - float64(float64(s.Along[r])*direction[i])
 			length += float64(float64(v) * float64(v))
 		}
-		s.Scale[r], s.Error[r], s.Norm[r] = QuantizeRow(q[r*n:][:s.Dim], rest, 7)
+		qr := q[r*n:][:s.Dim]
+		s.Scale[r], s.Error[r], s.Norm[r] = QuantizeRow(qr, rest, 7)
 		longest = max(longest, math.Sqrt(length), float64(s.Norm[r]))
+		if len(hot) > 0 && int(hot[0]) == r {
+			hot = hot[1:]
+			s.Error[r] = float32(math.Inf(-1))
+			continue
+		}
+		for i, v := range qr {
+			close := float64(v) * float64(s.Scale[r])
+			errors.row[i], norms.row[i] = rest[i]-close, close
+		}
+		errors.add()
+		norms.add()
 	}
-	for _, r := range hot {
-		s.Error[r] = float32(math.Inf(-1))
-	}
-	s.MaxNorm[0] = up(longest)
+	s.Limits[MaxNorm], s.Limits[AllErrors], s.Limits[AllNorms] = up(longest), up(errors.norm()), up(norms.norm())
 	arith.PackI4(s.Weights, q, n, s.Rows)
 }
 
@@ -90,6 +111,72 @@ func (h *Head) Pack(row func(r int32) []float32) {
 		h.Scale[i], h.Error[i], h.Norm[i] = QuantizeRow(q[len(q)-len(w):], w, 127)
 	}
 	arith.PackI8(h.Weights, q, len(w), len(h.Rows))
+}
+
+// gram sums the outer products of rows with themselves: MᵀM of a matrix M of
+// many rows.
+type gram struct {
+	row []float64 // the next one
+	sum []float64 // (dim, dim)
+}
+
+func newGram(dim int) *gram { return &gram{make([]float64, dim), make([]float64, dim*dim)} }
+
+func (g *gram) add() {
+	dim := len(g.row)
+	for i, a := range g.row {
+		if a != 0 {
+			line := g.sum[i*dim:][:i+1]
+			for j, b := range g.row[:i+1] {
+				line[j] += float64(a * b)
+			}
+		}
+	}
+}
+
+// norm is at least the spectral norm of M, and little more: the Frobenius norm
+// of a power of MᵀM is the norm of the same power of its eigenvalues, which
+// the largest dominates.
+func (g *gram) norm() float64 {
+	const squarings = 6 // dim to the power of 1/256 too large: a few percent
+	dim := len(g.row)
+	m, next := g.sum, make([]float64, dim*dim)
+	for i := range dim { // add leaves the upper triangle out
+		for j := range i {
+			m[j*dim+i] = m[i*dim+j]
+		}
+	}
+	scale, power := 0.0, 1.0 // the wanted power is m·exp(scale)
+	for range squarings {
+		f := frobenius(m)
+		if f == 0 {
+			return 0
+		}
+		for i := range m {
+			m[i] /= f
+		}
+		scale = 2 * (scale + math.Log(f))
+		power *= 2
+		clear(next)
+		for i := range dim {
+			line := next[i*dim:][:dim]
+			for k, a := range m[i*dim:][:dim] {
+				for j, b := range m[k*dim:][:dim] {
+					line[j] += float64(a * b)
+				}
+			}
+		}
+		m, next = next, m
+	}
+	return math.Exp((scale+math.Log(frobenius(m)))/power/2) * (1 + 1e-6)
+}
+
+func frobenius(m []float64) float64 {
+	var sum float64
+	for _, v := range m {
+		sum += float64(v * v)
+	}
+	return math.Sqrt(sum)
 }
 
 // commonDirection is the unit vector along which the rows of w are longest all

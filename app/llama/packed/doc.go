@@ -25,7 +25,7 @@
 //	layer   one a layer: both norms' weights, then the query, key and value
 //	        matrices as one, the output matrix, w1 and w3 as one, w2; each packed
 //	        by arith.PackF32
-//	screen  a classifier.Screen: direction, largest norm; along, scale, error and
+//	screen  a classifier.Screen: direction, limits; along, scale, error and
 //	        norm of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
 //	draft   one a layer: the four matrices again, eight bits a weight: scales of

@@ -143,7 +143,7 @@ func (m *Model) slice() {
 	b = m.bytes(l.screen())
 	vocab := c.VocabSize
 	m.Screen = classifier.Screen{
-		Rows: vocab, Dim: c.Dim, Direction: b.floats(c.Dim), MaxNorm: b.floats(1),
+		Rows: vocab, Dim: c.Dim, Direction: b.floats(c.Dim), Limits: b.floats(classifier.NumLimits),
 		Along: b.floats(vocab), Scale: b.floats(vocab), Error: b.floats(vocab), Norm: b.floats(vocab),
 		Weights: b.take(arith.PackedI4Len(even(c.Dim), vocab)),
 	}
