@@ -17,7 +17,7 @@ TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-comp
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
-RACE := $(wildcard app/story app/voice/... app/voice app/sound app/web imagebuilder/fetch)
+RACE := $(wildcard app/story app/voice app/speech app/sound app/web imagebuilder/fetch)
 
 # $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
 # no network when nothing is. apt's answer decides between alternatives, so the
