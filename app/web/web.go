@@ -65,7 +65,6 @@ type Server struct {
 	followers chan struct{} // one token a follower
 	running   chan struct{} // one token while the suites run
 
-	asking    sync.Mutex      // held while a story is begun
 	ctx       context.Context // of what outlives a request: stories, spoken sentences
 	shelf     *shelf
 	clips     clips
