@@ -306,6 +306,9 @@ func TestSegments(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rng(seed)
 		n, k, wmax := 1+r.IntN(300), 1+r.IntN(positionsPerPass), 1+r.IntN(128)
+		if seed%3 == 0 {
+			n, k = n*8, 1
+		}
 		x := int8s(r, n*k, 1+r.IntN(128))
 		at := 0
 		for _, g := range segments(nil, x, n, k, wmax) {

@@ -337,7 +337,7 @@ loop:
 	RET
 
 // Integers: one position, segment by segment; 16 sums of 16 bits a register. R10 the segment,
-// R11 the segments left, R12 the byte offset of the position among a segment's sums.
+// R11 the segments left, R12 the position among a segment's sums.
 
 // WIDEN adds 16 sums to those of 32 bits at O(DI).
 #define WIDEN(O, Y, X) \
@@ -373,7 +373,7 @@ TEXT ·blockI4AVX2(SB), NOSPLIT, $0-48
 segment:
 	MOVQ	segment_hi(R10), CX
 	SUBQ	segment_lo(R10), CX
-	MOVL	segment_sum(R10)(R12*4), AX
+	MOVWLSX	segment_sum(R10)(R12*2), AX
 	SHLL	$3, AX
 	NEGL	AX
 	MOVQ	AX, X0

@@ -141,13 +141,18 @@ func (s *Set) matMulF32(dst, w, x []float32, n, d, k int) {
 // A segment is a range of columns whose products can be summed in 16 bits.
 type segment struct {
 	lo, hi int
-	sum    [positionsPerPass]int32 // of x over the range, by position
+	sum    [positionsPerPass]int16 // of x over the range, by position: no larger than a product's sum
 }
 
 // segments splits n columns so that no sum of weights up to wmax times x leaves 16 bits
 // in a segment: nearly the longest ones that these very x allow. They are multiples of eight
 // columns, as the kernels are unrolled, unless x is so large that eight are too many.
 func segments(buf []segment, x []int8, n, k, wmax int) []segment {
+	if k == 1 && n%8 == 0 {
+		if segs, ok := segmentsOne(buf, x, wmax); ok {
+			return segs
+		}
+	}
 	segs, ok := segmentsBy(8, buf, x, n, k, wmax)
 	if !ok {
 		segs, _ = segmentsBy(1, buf, x, n, k, wmax)
@@ -178,19 +183,39 @@ func segmentsBy(step int, buf []segment, x []int8, n, k, wmax int) ([]segment, b
 				return buf[:0], false
 			}
 			size[p] += abs[p]
-			now.sum[p] += sum[p]
+			now.sum[p] += int16(sum[p])
 		}
 	}
 	now.hi = n
 	return buf, true
 }
 
+// segmentsOne is segmentsBy(8) for one position, where the search weighs most beside
+// the product.
+func segmentsOne(buf []segment, x []int8, wmax int) ([]segment, bool) {
+	limit := int32(0x7fff / wmax)
+	var now segment
+	var size int32
+	for now.hi < len(x) {
+		sum, abs := sumAbs8((*[8]int8)(x[now.hi:]))
+		if size+abs > limit {
+			if abs > limit {
+				return buf, false
+			}
+			buf = append(buf, now)
+			now.lo, now.sum[0], size = now.hi, 0, 0
+		}
+		now.sum[0] += int16(sum)
+		size += abs
+		now.hi += 8
+	}
+	return append(buf, now), true
+}
+
 // sumAbs returns Σx and Σ|x|.
 func sumAbs(x []int8) (sum, abs int32) {
-	if len(x) == 8 { // so often that it pays to add eight bytes in one register
-		v := *(*uint64)(unsafe.Pointer(&x[0]))
-		sign := v >> 7 & 0x0101010101010101
-		return sum8(v^0x8080808080808080) - 8*128, sum8((v ^ (sign<<8 - sign)) + sign)
+	if len(x) == 8 {
+		return sumAbs8((*[8]int8)(x))
 	}
 	for _, v := range x {
 		sum += int32(v)
@@ -199,10 +224,20 @@ func sumAbs(x []int8) (sum, abs int32) {
 	return sum, abs
 }
 
-// sum8 adds the eight bytes of v.
-func sum8(v uint64) int32 {
-	const low = 0x00ff00ff00ff00ff
-	return int32((v&low + v>>8&low) * 0x0001000100010001 >> 48)
+// sumAbs8 adds eight bytes in one register.
+func sumAbs8(x *[8]int8) (sum, abs int32) {
+	const (
+		ones  = 0x0101010101010101
+		pairs = 0x00ff00ff00ff00ff
+		four  = 0x0001000100010001
+	)
+	v := *(*uint64)(unsafe.Pointer(x))
+	sign := v >> 7 & ones
+	a := (v ^ (sign<<8 - sign)) + sign
+	u := v ^ (ones << 7)
+	sum = int32((u&pairs+u>>8&pairs)*four>>48) - 8*128
+	abs = int32((a&pairs + a>>8&pairs) * four >> 48)
+	return sum, abs
 }
 
 // MatMulI4 multiplies the packed d×n matrix w by the k vectors x.
@@ -267,7 +302,7 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 		clear(dst)
 		return
 	}
-	var buf [16]segment
+	var buf [32]segment
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
 		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)

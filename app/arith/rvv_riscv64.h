@@ -260,7 +260,7 @@ loop:
 	MUL	X6, X9 \
 	ADD	X19, X9 \
 	MOV	position+56(FP), X16 \
-	SLL	$2, X16 \
+	SLL	$1, X16 \
 	MOV	$32, X6
 
 // SEGMENT sets X20 and X21 to where the segment's columns, of 1<<SHIFT bytes, end, X17 to its sums.
@@ -319,7 +319,7 @@ done:
 // choice of the segment.
 
 #define I4_START(o, V, H) \
-	MOVW	(segment_sum+o)(X17), X22 \
+	MOVH	(segment_sum+o)(X17), X22 \
 	SLL	$3, X22 \
 	NEG	X22, X22 \
 	VMVVX	X22, V \
@@ -394,7 +394,7 @@ segment:
 	SEGMENT(6)
 	SET_E16M4
 	I4_START(0, V0, V4)
-	I4_START(4, V8, V12)
+	I4_START(2, V8, V12)
 	SET_E8M2
 	INT_LOOP(I4X2, BUMP2)
 	I4_STORE(V0, V4)
@@ -409,8 +409,8 @@ segment:
 	SEGMENT(6)
 	SET_E16M4
 	I4_START(0, V0, V4)
-	I4_START(4, V8, V12)
-	I4_START(8, V16, V20)
+	I4_START(2, V8, V12)
+	I4_START(4, V16, V20)
 	SET_E8M2
 	INT_LOOP(I4X3, BUMP3)
 	I4_STORE(V0, V4)
