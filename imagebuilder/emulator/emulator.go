@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -96,16 +97,10 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if _, err := os.Stat(e.UBoot); err != nil {
 		return nil, fmt.Errorf("%s is %w", e.UBoot, ErrNotInstalled)
 	}
-	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20), "-nographic", "-no-reboot",
-		"-kernel", e.UBoot,
-		"-drive", "file=" + strings.ReplaceAll(o.Image, ",", ",,") + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write),
-		"-device", "virtio-blk-device,drive=card"}
-	args = append(args, o.Args...)
+	args := o.arguments()
 	if o.Started != nil {
 		o.Started(shellLine(append([]string{e.Program}, args...)))
 	}
-	// The monitor is for this program alone, so not part of the line shown.
-	args = append(args, "-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control")
 	m, err := start(ctx, program, args, o.Console)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Program, err)
@@ -116,6 +111,17 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// arguments returns QEMU's command line without its program.
+func (o Options) arguments() []string {
+	e := o.Emulator
+	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20), "-no-reboot",
+		"-nographic", "-serial", "mon:stdio", // Ctrl-A X ends it
+		"-kernel", e.UBoot,
+		"-drive", "file=" + strings.ReplaceAll(o.Image, ",", ",,") + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write),
+		"-device", "virtio-blk-device,drive=card"}
+	return append(args, o.Args...)
 }
 
 // rootPartition returns the PARTUUID that Linux gives to partition 2 of a card:
@@ -157,7 +163,7 @@ func shellLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// start starts QEMU with its monitor at file descriptor 3.
+// start starts QEMU with a monitor for this program at file descriptor 3.
 func start(ctx context.Context, program string, args []string, console io.Writer) (*Machine, error) {
 	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -170,6 +176,7 @@ func start(ctx context.Context, program string, args []string, console io.Writer
 	if err != nil {
 		return nil, err
 	}
+	args = append(slices.Clip(args), "-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control")
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.ExtraFiles = []*os.File{theirs}

@@ -162,10 +162,14 @@ func TestUBoot(t *testing.T) {
 func TestMonitor(t *testing.T) {
 	program, err := exec.LookPath("qemu-system-riscv64")
 	if err != nil {
-		t.Skip("qemu-system-riscv64 is", ErrNotInstalled)
+		t.Skip("qemu-system-riscv64 is ", ErrNotInstalled)
 	}
-	m, err := start(t.Context(), program, []string{"-M", "virt", "-m", "64M", "-S", "-nographic", "-bios", "none",
-		"-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control"}, nil)
+	o := options(t, emptyCard(t))
+	if _, err := os.Stat(o.Emulator.UBoot); err != nil {
+		t.Skip(o.Emulator.UBoot, " is ", ErrNotInstalled)
+	}
+	o.Args = []string{"-S"} // nothing runs
+	m, err := start(t.Context(), program, o.arguments(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,9 +179,12 @@ func TestMonitor(t *testing.T) {
 			t.Errorf("Monitor(info status) = %q, %v; want paused", got, err)
 		}
 	}
-	if _, err := m.Monitor(t.Context(), "quit"); err == nil {
-		if err := m.Wait(t.Context()); err != nil {
-			t.Errorf("Wait() after quit = %v; want a clean end", err)
-		}
+	if _, err := m.Write([]byte("\x01x")); err != nil { // Ctrl-A X
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := m.Wait(ctx); err != nil {
+		t.Errorf("Wait() after Ctrl-A X = %v; want a clean end", err)
 	}
 }
