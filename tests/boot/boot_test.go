@@ -125,7 +125,7 @@ const prompt = `storyteller> $`
 // story waits for a whole story and returns it as run.c's standard output.
 func (m *machine) story() []byte {
 	m.t.Helper()
-	got := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)(?:achieved tok/s: ([\d.]+)\n)?(?:(?:storyteller|speech): .*\n)*init: (\d+) ms  (?:first word|story ends)  MemAvailable (\d+) kB\n`)
+	got := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)(?:achieved tok/s: ([\d.]+)\n)?(?:(?:storyteller|speech): [^\n]*\n)*init: (\d+) ms  (?:first word|story ends)  MemAvailable (\d+) kB\n`)
 	m.t.Logf("%d bytes told at %s tok/s (emulated), first word %s ms after the kernel's start, %s kB available then", len(got[1]), got[2], got[3], got[4])
 	lowest := m.waitFor(`memory at its lowest  MemAvailable (\d+) kB\n`)
 	m.t.Logf("memory at its lowest: %s kB available", lowest[1])

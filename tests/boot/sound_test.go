@@ -1,0 +1,161 @@
+package boot
+
+import (
+	"context"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"duostoryteller/imagebuilder/emulator"
+	"duostoryteller/tests/golden"
+	"duostoryteller/tests/listen"
+)
+
+const (
+	usbHost   = "qemu-xhci,id=usb"
+	soundCard = "usb-audio,bus=usb.0,audiodev=speaker,id=sound"
+)
+
+// bootWithSound boots a card in a machine with a USB sound card that plays into
+// a file on the host. close ends the machine and returns what it played.
+func bootWithSound(t *testing.T, image string) (m *machine, played func() *listen.Recording) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "speaker.wav")
+	o.Args = append(o.Args, "-audiodev", "wav,id=speaker,path="+path, "-device", usbHost, "-device", soundCard)
+	o.Started = func(cmd string) { t.Log(cmd) }
+	started, err := emulator.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		started.Close()
+		if t.Failed() {
+			t.Logf("the console:\n%s", started.Console())
+		}
+	})
+	m = &machine{started, t, ctx}
+	return m, func() *listen.Recording {
+		t.Helper()
+		r, err := listen.ReadWAV(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+}
+
+// monitor has QEMU plug or unplug something.
+func (m *machine) monitor(command string) {
+	m.t.Helper()
+	if answer, err := m.Monitor(m.ctx, command); err != nil || answer != "" {
+		m.t.Fatalf("%s: %s %v", command, answer, err)
+	}
+}
+
+// spoken reads the line that sums the speech up: its length and sentences.
+func (m *machine) spoken(console string) (seconds float64, sentences int) {
+	m.t.Helper()
+	got := regexp.MustCompile(`speech: ([\d.]+) s in (\d+) sentences, computed in .*\n`).FindStringSubmatch(console)
+	if got == nil {
+		m.t.Fatal("no line about the speech")
+	}
+	m.t.Log(strings.TrimSpace(got[0]), "(emulated)")
+	seconds, _ = strconv.ParseFloat(got[1], 64)
+	sentences, _ = strconv.Atoi(got[2])
+	return seconds, sentences
+}
+
+// checkSound wants the speech whole: as long as it was made, not clipped, with
+// no more long silences than there are sentences.
+func checkSound(t *testing.T, r *listen.Recording, seconds float64, sentences int) {
+	t.Helper()
+	spans := r.Sounds(400 * time.Millisecond)
+	if len(spans) == 0 {
+		t.Fatalf("%v of silence", r.Duration())
+	}
+	length := r.At(spans[len(spans)-1].End - spans[0].Begin).Seconds()
+	t.Logf("%.1f s from the first sound to the last in %d parts, peak %d", length, len(spans), r.Peak())
+	if length < seconds-1.5 || length > 1.2*seconds+3 {
+		t.Errorf("%.1f s from the first sound to the last; want the speech's %.1f", length, seconds)
+	}
+	if len(spans) > sentences {
+		t.Errorf("%d parts with 400 ms of silence between them; want at most the %d sentences", len(spans), sentences)
+	}
+	if peak := r.Peak(); peak < 3000 || r.Clipped() > 0 {
+		t.Errorf("peak %d, %d samples clipped; want it loud and none clipped", peak, r.Clipped())
+	}
+}
+
+// TestSound has a machine with a USB sound card read stories aloud, and pulls
+// the card out and kills the voice meanwhile.
+func TestSound(t *testing.T) {
+	image := buildCard(t, golden.Data(t, "stories260K.bin"), golden.Data(t, "stories260K_tok512.bin"))
+	cases := typeable(t, golden.Data(t, "golden/stories260K.jsonl"), "stories260K.bin")
+	c := cases[slices.IndexFunc(cases, func(c golden.Case) bool {
+		return c.Prompt == "Once upon a time" && c.Temperature == 1 && c.TopP == 0.9 && c.Steps == 256
+	})]
+
+	t.Run("reads the story aloud", func(t *testing.T) {
+		m, played := bootWithSound(t, changed(t, image, configured(configuration(c, c.Steps)+"after = \"poweroff\"\n")))
+		text := m.story()
+		if !c.Right(text) {
+			t.Errorf("%s: told %q", c, text)
+		}
+		seconds, sentences := m.spoken(m.Console())
+		m.waitFor(`init: \d+ ms  switching off`)
+		m.ended()
+		r := played()
+		checkSound(t, r, seconds, sentences)
+		if missing := listen.Missing(); missing != "" {
+			t.Skip("the words need " + missing)
+		}
+		heard, err := r.Recognise(m.ctx, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		share := listen.Found(heard, listen.Words(string(text)))
+		t.Logf("a recogniser finds %.0f %% of the words", 100*share)
+		if share < 0.74 {
+			t.Errorf("a recogniser finds %.0f %% of the words; want 74 %%: %q", 100*share, heard)
+		}
+	})
+
+	t.Run("survives its voice and its sound card", func(t *testing.T) {
+		m, played := bootWithSound(t, changed(t, image, configured("steps = 1\nvoice = \"kal16\"\n")))
+		m.waitFor(prompt)
+		tell := "tell -s " + strconv.Itoa(int(c.Seed)) + " -t 1 -p 0.9 -n 256 " + c.Prompt
+
+		m.send("%s", tell)
+		time.Sleep(8 * time.Second)
+		m.send("memory")
+		pid := m.waitFor(`\n *(\d+) [^\n]* voice-kal16`)[1]
+		m.send("kill %s", pid)
+		m.waitFor(`storyteller: voice: it ended \(signal: killed\); started again\n`)
+		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
+		m.waitFor(prompt)
+		checkSound(t, played(), seconds, sentences)
+
+		m.send("%s", tell)
+		time.Sleep(8 * time.Second)
+		m.monitor("device_del sound")
+		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\) is gone \(unplugged\); the story goes on`)
+		time.Sleep(3 * time.Second)
+		m.monitor("device_add " + soundCard)
+		m.waitFor(`storyteller: sound: speaking on sound card`)
+		if again, _ := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0]); again != seconds {
+			t.Errorf("%.1f s of speech; want %.1f s as without a break", again, seconds)
+		}
+		m.waitFor(prompt)
+		m.powerOff()
+	})
+}
