@@ -36,6 +36,10 @@ type Options struct {
 	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
 	NoVoice      bool   // leave the voice programs out
 
+	// Buildroot is its output folder, whose kernel, device trees, programs and
+	// other files of the root file system are taken; "" to make them here.
+	Buildroot string
+
 	KernelSource string // tar archive; "" for Debian's newest
 	KernelSHA256 string // of KernelSource
 	DebianMirror string // "" for the host's own
@@ -72,16 +76,19 @@ type state struct {
 	rootTree *rootfs.Tree
 	layout   cardInfo
 
-	// findKernel and findVoices are builtKernel and voices.Build, or
+	// How programs, voices and kernel are come by: made here, Buildroot's, or
 	// stand-ins in tests.
-	findKernel func(context.Context, *state) error
-	findVoices func(context.Context, voices.Options) (*voices.Result, error)
+	findPrograms, findVoices, findKernel func(context.Context, *state) error
 }
 
 // Run builds the card. It leaves complete files in Out or, with an error or a
 // cancelled ctx, none that were not there before.
 func Run(ctx context.Context, o Options) error {
-	return (&state{Options: o, findKernel: builtKernel, findVoices: voices.Build}).run(ctx)
+	s := &state{Options: o, findPrograms: compilePrograms, findVoices: compileVoices, findKernel: builtKernel}
+	if o.Buildroot != "" {
+		s.findPrograms, s.findVoices, s.findKernel = buildrootPrograms, buildrootVoices, buildrootKernel
+	}
+	return s.run(ctx)
 }
 
 // run is the table of contents of a build.
@@ -94,7 +101,7 @@ func (s *state) run(ctx context.Context) (err error) {
 		{"board description", s.readBoard},
 		{"checkpoint and tokenizer", s.findModel},
 		{"vendor's firmware", s.loadFirmware},
-		{"programs for riscv64", s.compilePrograms},
+		{"programs for riscv64", s.buildPrograms},
 		{"voices", s.buildVoices},
 		{"kernel", s.buildKernel},
 		{"boot.sd", s.writeBoot},

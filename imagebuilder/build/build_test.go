@@ -80,11 +80,13 @@ func small(t *testing.T) *state {
 			Model: checkpoint(t, dir, 300), Tokenizer: tokenizer(t, dir, 300),
 			Time: time.Unix(1_700_000_000, 0), Log: io.Discard,
 		},
-		findVoices: func(context.Context, voices.Options) (*voices.Result, error) {
-			return &voices.Result{
+		findPrograms: compilePrograms,
+		findVoices: func(_ context.Context, s *state) error {
+			s.voices = &voices.Result{
 				Files:      []rootfs.File{rootfs.Bytes("/usr/lib/storyteller/voices/test", 0o755, []byte("voice"))},
 				Components: []voices.Component{{Name: "test", License: "CC0-1.0", Size: 5}},
-			}, nil
+			}
+			return nil
 		},
 		findKernel: func(_ context.Context, s *state) error {
 			s.kernel = &linux.Kernel{

@@ -81,27 +81,16 @@ type program struct {
 	file string // on the host
 }
 
-func (s *state) compilePrograms(ctx context.Context) (string, error) {
+func (s *state) buildPrograms(ctx context.Context) (string, error) {
 	s.programs = []program{
 		{pkg: "./app/cmd/init", path: "/sbin/init"},
 		{pkg: "./app/cmd/storyteller", path: "/bin/storyteller"},
 	}
+	if err := s.findPrograms(ctx, s); err != nil {
+		return "", err
+	}
 	var built, files []string
-	for i := range s.programs {
-		p := &s.programs[i]
-		p.file = filepath.Join(s.tmp, path.Base(p.path))
-		out, err := filepath.Abs(p.file)
-		if err != nil {
-			return "", err
-		}
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, p.pkg)
-		cmd.Dir = s.Source
-		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=")
-		if text, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
-			return "", errors.New("the go command is missing: install Go and put it into PATH")
-		} else if err != nil {
-			return "", fmt.Errorf("%s does not compile: %w: %s", p.pkg, err, oneLine(text))
-		}
+	for _, p := range s.programs {
 		info, err := os.Stat(p.file)
 		if err != nil {
 			return "", err
@@ -114,6 +103,27 @@ func (s *state) compilePrograms(ctx context.Context) (string, error) {
 	return strings.Join(built, ", "), err
 }
 
+// compilePrograms compiles them with the host's Go.
+func compilePrograms(ctx context.Context, s *state) error {
+	for i := range s.programs {
+		p := &s.programs[i]
+		p.file = filepath.Join(s.tmp, path.Base(p.path))
+		out, err := filepath.Abs(p.file)
+		if err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, p.pkg)
+		cmd.Dir = s.Source
+		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=")
+		if text, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+			return errors.New("the go command is missing: install Go and put it into PATH")
+		} else if err != nil {
+			return fmt.Errorf("%s does not compile: %w: %s", p.pkg, err, oneLine(text))
+		}
+	}
+	return nil
+}
+
 // oneLine makes a compiler's report one line, cut short.
 func oneLine(text []byte) string {
 	line := strings.Join(strings.Fields(string(text)), " ")
@@ -123,18 +133,14 @@ func oneLine(text []byte) string {
 	return line
 }
 
-// buildVoices makes the programs that read the story aloud. They are C libraries
-// of Debian's, each in a process of its own.
+// buildVoices finds the programs that read the story aloud. They are over C
+// libraries, each in a process of its own.
 func (s *state) buildVoices(ctx context.Context) (string, error) {
 	s.voices = new(voices.Result)
 	if s.NoVoice {
 		return "left out", nil
 	}
-	if err := linux.CheckTools(); err != nil { // one error for all that is missing
-		return "", err
-	}
-	var err error
-	if s.voices, err = s.findVoices(ctx, voices.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress}); err != nil {
+	if err := s.findVoices(ctx, s); err != nil {
 		return "", err
 	}
 	if s.voices.Stale != nil {
@@ -144,7 +150,19 @@ func (s *state) buildVoices(ctx context.Context) (string, error) {
 	for _, c := range s.voices.Components {
 		names = append(names, fmt.Sprintf("%s %s", c.Name, size(c.Size)))
 	}
+	if names == nil {
+		return "none", nil
+	}
 	return strings.Join(names, ", "), nil
+}
+
+// compileVoices makes them from Debian's libraries.
+func compileVoices(ctx context.Context, s *state) (err error) {
+	if err := linux.CheckTools(); err != nil { // one error for all that is missing
+		return err
+	}
+	s.voices, err = voices.Build(ctx, voices.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress})
+	return err
 }
 
 func (s *state) buildKernel(ctx context.Context) (string, error) {
@@ -154,6 +172,8 @@ func (s *state) buildKernel(ctx context.Context) (string, error) {
 	how := "built"
 	if s.kernel.Cached {
 		how = "from the cache"
+	} else if s.Buildroot != "" {
+		how = "Buildroot's"
 	}
 	return fmt.Sprintf("Linux %s, %s", s.kernel.Release, how), nil
 }
@@ -226,8 +246,14 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		{share + "/tokenizer.bin", s.model.tokenizer.path, 0o644},
 		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
 	}
-	for _, p := range s.programs {
-		files = append(files, hostFile{p.path, p.file, 0o755})
+	if s.Buildroot != "" {
+		if err := tree.AddTree("/", s.target(), notInRoot[:]...); err != nil {
+			return "", err
+		}
+	} else {
+		for _, p := range s.programs {
+			files = append(files, hostFile{p.path, p.file, 0o755})
+		}
 	}
 	for _, h := range files {
 		f, err := rootfs.HostFile(h.path, h.mode, h.source)
@@ -374,15 +400,23 @@ func (s *state) writeManifest(context.Context) (string, error) {
 		add(manifest.Component{Name: p.path, Kind: "program", Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
 	}
 	for _, c := range s.voices.Components {
-		add(manifest.Component{Name: c.Name, Kind: "voice", Source: "Debian " + strings.Join(c.Packages, ", "), Licence: c.License})
+		source := "Debian " + strings.Join(c.Packages, ", ")
+		if s.Buildroot != "" {
+			source = "Buildroot"
+		}
+		add(manifest.Component{Name: c.Name, Kind: "voice", Source: source, Licence: c.License})
 	}
 	for _, p := range s.voices.Packages {
 		add(manifest.Component{Name: p.Name, Kind: "Debian package", Version: p.Version, Source: p.Source, Hash: "sha256:" + p.SHA256,
 			Licence: "LicenseRef-Debian-copyright", Note: p.Arch + "; its licences are in usr/share/doc/" + p.Name + "/copyright"})
 	}
-	add(manifest.Component{Name: "linux", Kind: "kernel", Version: s.kernel.Release,
-		Source: strings.TrimSpace(fmt.Sprintf("%s %s, %s", s.source.Name, s.source.Version, s.source.Origin)), Hash: "sha256:" + s.source.SHA256,
-		Licence: "GPL-2.0-only WITH Linux-syscall-note", Note: "the hash is the source's; its configuration: board/*/kernel.fragment"})
+	kernel := manifest.Component{Name: "linux", Kind: "kernel", Version: s.kernel.Release,
+		Source:  strings.TrimSpace(fmt.Sprintf("%s %s, %s", s.source.Name, s.source.Version, s.source.Origin)),
+		Licence: "GPL-2.0-only WITH Linux-syscall-note", Note: "its configuration: board/*/kernel.fragment"}
+	if s.source.SHA256 != "" {
+		kernel.Hash, kernel.Note = "sha256:"+s.source.SHA256, "the hash is the source's; "+kernel.Note
+	}
+	add(kernel)
 	for _, f := range []struct {
 		file
 		kind, licence string

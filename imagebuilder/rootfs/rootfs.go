@@ -111,12 +111,19 @@ func (t *Tree) Add(files ...File) error {
 
 // AddTree puts every file of the host's directory source below the directory
 // at. A file is executable for all when its owner may execute it; other
-// permission bits depend on the host's umask and are not taken over.
-func (t *Tree) AddTree(at, source string) error {
+// permission bits depend on the host's umask and are not taken over. Names in
+// skip, relative to source, are left out with all below them.
+func (t *Tree) AddTree(at, source string, skip ...string) error {
 	root := os.DirFS(source)
 	return fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || name == "." {
 			return err
+		}
+		if slices.Contains(skip, name) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		f := File{Path: path.Join(at, name)}
 		info, err := d.Info()

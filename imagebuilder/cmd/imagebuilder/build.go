@@ -31,6 +31,9 @@ The kernel is built once and then taken from the cache: $STORYTELLER_CACHE, or
 duo-storyteller in the user's cache folder. All files on the card have the time
 $SOURCE_DATE_EPOCH, or one fixed moment.
 
+With --from-buildroot the kernel, its device trees and the root file system's
+files come from an output folder of Buildroot; see buildroot-external/readme.md.
+
 Without --fip the image boots in the emulator only; build then says how to get
 the vendor's firmware.`,
 		Example: `  imagebuilder build
@@ -43,6 +46,9 @@ the vendor's firmware.`,
 			}
 			if o.NoSecondCore && o.FIP == "" {
 				return usageError{errors.New("--no-second-core changes a copy of the firmware: give it by --fip")}
+			}
+			if o.Buildroot != "" && (o.NoVoice || o.KernelSource != "" || o.DebianMirror != "") {
+				return usageError{errors.New("--from-buildroot takes kernel and voices as they are: no --no-voice, --kernel-source or --debian-mirror with it")}
 			}
 			var err error
 			if o.Source, err = repository(); err != nil {
@@ -76,6 +82,7 @@ the vendor's firmware.`,
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
 	f.BoolVar(&o.NoVoice, "no-voice", false, "leave the programs out that read the story aloud")
+	f.StringVar(&o.Buildroot, "from-buildroot", "", "Buildroot's output folder to take kernel and programs from")
 	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")
 	f.StringVar(&o.KernelSHA256, "kernel-sha256", "", "SHA-256 of --kernel-source")
 	f.StringVar(&o.DebianMirror, "debian-mirror", "", "Debian mirror for kernel source and voices (default: this machine's)")
