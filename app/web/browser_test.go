@@ -10,6 +10,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/app/story"
+	"duostoryteller/tests/testmodel"
 )
 
 const pictureStory = `, there was a small duck who lived by a quiet pond. Every evening she looked up and said, "Good night, moon!" But the moon never answered.
@@ -124,6 +128,56 @@ func TestBrowser(t *testing.T) {
 	// A page that comes later shows the last story, silently.
 	b.open(server.URL)
 	b.wait("!document.getElementById('ending').hidden")
+	if lines := b.complaints(); lines != nil {
+		t.Errorf("the browser complains: %q", lines)
+	}
+}
+
+// What a model tells is what the page shows, with all that can be chosen.
+func TestBrowserModel(t *testing.T) {
+	checkpointPath, tokenizerPath, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkpoint, err := llama.OpenCheckpoint(checkpointPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer checkpoint.Close()
+	engine := llama.NewPlain(checkpoint)
+	tokenizer, err := llama.OpenTokenizer(tokenizerPath, engine.Config().VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teller := story.NewTeller(engine, tokenizer)
+	server := newTestServer(t, Options{Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", teller}}})
+
+	b := newBrowser(t, 1000, 800, true)
+	b.open(server.URL)
+	b.click("#ask .chip:nth-of-type(2)")
+	b.click("summary")
+	b.press("#temperature", "\ue012\ue012\ue012") // three steps to the left
+	b.press("#topp", "\ue014")                    // one to the right
+	b.press("#seed", "4711")
+	b.press("#steps", "S") // the first with this letter
+	b.press("#engine", "F")
+	b.click("#tell")
+	b.wait("!document.getElementById('ending').hidden")
+
+	told, err := teller.Newest(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := told.Request
+	want.Prompt, want.Seed, want.Temperature, want.TopP, want.Steps = "A little bear", 4711, 0.7, 0.95, 96
+	if told.Request != want {
+		t.Errorf("the page asked for %+v; want %+v", told.Request, want)
+	}
+	var shown string
+	b.eval("return "+storyText, &shown)
+	if text := strings.Join(soFar(told).pieces, ""); shown != text || !strings.HasPrefix(text, "A little bear") {
+		t.Errorf("the page shows %q; the model told %q", shown, text)
+	}
 	if lines := b.complaints(); lines != nil {
 		t.Errorf("the browser complains: %q", lines)
 	}
