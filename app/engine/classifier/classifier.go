@@ -3,7 +3,6 @@ package classifier
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/llama"
@@ -42,6 +41,9 @@ type position struct {
 	temperature float32
 	best        float32 // no larger than the largest logit
 	threshold   float32 // of upper bounds: below, a row is no candidate
+	far         float32 // below, it is not even counted one by one
+	headed      int     // candidates from the head
+	aside       []candidate
 	binsPerUnit float32
 	hint        candidate
 }
@@ -59,7 +61,7 @@ func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) 
 		acc:       make([]int32, positions*panel),
 		quantized: make([]int8, positions*even(screen.Dim)),
 		narrow:    make([]int8, positions*screen.Dim),
-		logits:    make([]float32, 64),
+		logits:    make([]float32, 256),
 	}
 }
 
@@ -101,6 +103,9 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 			}
 			positions[p].collectHead(acc[p*n:][:n], lo, h)
 		}
+	}
+	for p := range positions {
+		positions[p].headed = len(positions[p].cands)
 	}
 	if len(h.Rows) < s.Rows {
 		for lo := 0; lo < s.Rows; lo += panel {
@@ -179,8 +184,9 @@ func (p *position) setThreshold(acc []int32, h *Head, depth float32) {
 		p.best = max(p.best, approx-bound)
 	}
 	p.threshold = p.best - p.temperature*depth
-	p.binsPerUnit = 0
+	p.far, p.binsPerUnit = p.threshold, 0
 	if p.temperature > 0 {
+		p.far -= p.temperature * binWidth * (bins - 1)
 		p.binsPerUnit = 1 / (binWidth * p.temperature)
 	}
 }
@@ -191,33 +197,33 @@ func (p *position) collectHead(acc []int32, lo int, h *Head) {
 	rows, scale, rowError, norm := h.Rows[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n], h.Norm[lo:][:n]
 	for i, v := range acc {
 		approx := float32(float32(v)*p.scale) * scale[i]
-		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
-		p.take(rows[i], approx, approx+bound, false)
+		upper := approx + float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
+		if !(upper < p.far) {
+			p.take(rows[i], approx, upper, false)
+		}
 	}
 }
 
 // collect takes the rows of the screen, from lo on, that the head does not have.
 func (p *position) collect(acc []int32, lo int, s *Screen) {
 	n := len(acc)
-	along, scale, rowError, norm := s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n], s.Norm[lo:][:n]
+	along, scale, rowError := s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n]
+	a := p.a + p.b*s.Limits[NormToError]
+	x, g, c, far := p.scale, p.along, p.c, p.far
 	for i, v := range acc {
-		if rowError[i] < 0 {
-			continue
+		approx := float32(float32(v)*x)*scale[i] + float32(along[i]*g)
+		if upper := approx + float32(rowError[i]*a) + c; !(upper < far) && rowError[i] >= 0 {
+			p.take(int32(lo+i), approx, upper, true)
 		}
-		approx := float32(float32(v)*p.scale)*scale[i] + float32(along[i]*p.along)
-		bound := float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
-		p.take(int32(lo+i), approx, approx+bound, true)
 	}
 }
 
 // take makes row a candidate or counts it among the others.
 func (p *position) take(row int32, approx, upper float32, screened bool) {
 	if below := p.threshold - upper; below > 0 {
-		i := uint32(bins - 1)
 		if f := below * p.binsPerUnit; f < bins-1 {
-			i = uint32(f)
+			p.bin[int32(f)]++
 		}
-		p.bin[i]++
 		return
 	}
 	c := candidate{row: row}
@@ -228,9 +234,38 @@ func (p *position) take(row int32, approx, upper float32, screened bool) {
 	p.cands = append(p.cands, c)
 }
 
+// merge orders the candidates of the head and of the screen, both of which are
+// ascending.
+func (p *position) merge() {
+	at := len(p.cands)
+	if p.headed == at {
+		return
+	}
+	// From the end: the head's part is copied out of the way.
+	p.aside = append(p.aside[:0], p.cands[:p.headed]...)
+	screen := p.cands[p.headed:]
+	copy(p.cands, screen)
+	n := len(screen)
+	for h := len(p.aside); h > 0; {
+		at--
+		if n > 0 && p.cands[n-1].row > p.aside[h-1].row {
+			n--
+			p.cands[at] = p.cands[n]
+		} else {
+			h--
+			p.cands[at] = p.aside[h]
+		}
+	}
+}
+
 // finish orders the candidates and divides by the temperature.
 func (p *position) finish() {
-	slices.SortFunc(p.cands, func(a, b candidate) int { return int(a.row - b.row) })
+	counted := len(p.cands)
+	for _, n := range p.bin {
+		counted += int(n)
+	}
+	p.bin[bins-1] += int32(p.n - counted) // they were not worth a look
+	p.merge()
 	restTop := p.threshold
 	if p.temperature != 0 {
 		for i := range p.cands {

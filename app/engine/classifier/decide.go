@@ -455,7 +455,7 @@ func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler) (token i
 		coin, topp = float64(s.Coin()), float64(s.TopP)
 		cutoff = float64((1 - s.TopP) / float32(d.n-1))
 	}
-	for batch := 1; ; batch = min(2*batch, 32) {
+	for {
 		if len(d.order) > 0 {
 			d.update()
 			var row int32
@@ -476,7 +476,7 @@ func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler) (token i
 			return 0, false, nil
 		}
 		c.rows32, c.index = c.rows32[:0], c.index[:0]
-		for len(c.index) < batch && len(d.heap) > 0 {
+		for batch := min(1+len(d.order)/2, len(c.logits)); len(c.index) < batch && len(d.heap) > 0; {
 			i := d.pop()
 			c.index = append(c.index, i)
 			c.rows32 = append(c.rows32, d.cands[i].row)

@@ -13,11 +13,10 @@ import (
 type Screen struct {
 	Rows, Dim int
 	Direction []float32 // (dim)
-	Limits    []float32 // (3), see below
+	Limits    []float32 // (NumLimits), see below
 	Along     []float32 // (rows)
 	Scale     []float32 // (rows)
 	Error     []float32 // (rows) at least how far off the row is, Euclidean; -Inf for a row that the head has
-	Norm      []float32 // (rows) at least |Scale·q|
 	Weights   []byte    // q, by arith.PackI4, of an even number of columns
 }
 
@@ -29,6 +28,7 @@ const (
 	MaxNorm = iota
 	AllErrors
 	AllNorms
+	NormToError // |Scale·q| is at most that many times Error
 	NumLimits
 )
 
@@ -45,7 +45,7 @@ func NewScreen(rows, dim int) *Screen {
 	vector := func(n int) []float32 { return make([]float32, n) }
 	return &Screen{
 		Rows: rows, Dim: dim, Direction: vector(dim), Limits: vector(NumLimits),
-		Along: vector(rows), Scale: vector(rows), Error: vector(rows), Norm: vector(rows),
+		Along: vector(rows), Scale: vector(rows), Error: vector(rows),
 		Weights: make([]byte, arith.PackedI4Len(even(dim), rows)),
 	}
 }
@@ -70,7 +70,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 	}
 	q, rest := make([]int8, s.Rows*n), make([]float64, s.Dim)
 	errors, norms := newGram(s.Dim), newGram(s.Dim)
-	var longest float64
+	var longest, ratio float64
 	for r := range s.Rows {
 		row := w[r*s.Dim : (r+1)*s.Dim]
 		s.Along[r] = float32(dot(row, direction))
@@ -80,12 +80,17 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 			length += float64(float64(v) * float64(v))
 		}
 		qr := q[r*n:][:s.Dim]
-		s.Scale[r], s.Error[r], s.Norm[r] = QuantizeRow(qr, rest, 7)
-		longest = max(longest, math.Sqrt(length), float64(s.Norm[r]))
+		var norm float32
+		s.Scale[r], s.Error[r], norm = QuantizeRow(qr, rest, 7)
+		s.Error[r] = max(s.Error[r], norm/32) // so that one factor serves all rows
+		longest = max(longest, math.Sqrt(length), float64(norm))
 		if len(hot) > 0 && int(hot[0]) == r {
 			hot = hot[1:]
 			s.Error[r] = float32(math.Inf(-1))
 			continue
+		}
+		if norm > 0 {
+			ratio = max(ratio, float64(norm)/float64(s.Error[r]))
 		}
 		for i, v := range qr {
 			close := float64(v) * float64(s.Scale[r])
@@ -94,6 +99,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 		errors.add()
 		norms.add()
 	}
+	s.Limits[NormToError] = up(ratio)
 	s.Limits[MaxNorm], s.Limits[AllErrors], s.Limits[AllNorms] = up(longest), up(errors.norm()), up(norms.norm())
 	arith.PackI4(s.Weights, q, n, s.Rows)
 }

@@ -25,8 +25,8 @@
 //	layer   one a layer: both norms' weights, then the query, key and value
 //	        matrices as one, the output matrix, w1 and w3 as one, w2; each packed
 //	        by arith.PackF32
-//	screen  a classifier.Screen: direction, limits; along, scale, error and
-//	        norm of each row; the rows by arith.PackI4
+//	screen  a classifier.Screen: direction, limits; along, scale and error
+//	        of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
 //	draft   one a layer: the four matrices again, eight bits a weight: scales of
 //	        the rows, then the rows by arith.PackI8
