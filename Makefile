@@ -5,6 +5,9 @@
 #   make run               boot that image in an emulated machine with 64 MB
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
 #                          MODEL= and TOKENIZER= together name others
+#   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
+#                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
+#                          TOKENIZER= as wanted
 #   make test              everything that is tested without a board
 #   make clean             remove out/ (the cache with the kernel stays)
 
@@ -33,7 +36,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image run serve test browser clean
+.PHONY: help image run serve bench test browser clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -54,6 +57,14 @@ serve:
 	$(IMAGEBUILDER) voices out/voices
 	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch)) && test $$# = 2 && \
 	STORYTELLER_VOICES=out/voices go run ./app/cmd/storyteller serve --model "$$1" --tokenizer "$$2"
+
+bench:
+	@test -x '$(RUN)' || { echo "make bench: RUN='$(RUN)' is no program: build llama2.c's run.c and name it with RUN="; exit 1; }
+	@mkdir -p out && go build -o out/storyteller ./app/cmd/storyteller
+	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch)) && test $$# = 2 && \
+	for engine in $(or $(ENGINE),exact fast); do echo "$$engine:" && \
+	GOMAXPROCS=1 taskset -c 0 out/storyteller bench --model "$$1" --tokenizer "$$2" --engine $$engine \
+		--runs $(or $(RUNS),30) --against '$(RUN)' --json "out/bench-$$engine.json" || exit; done
 
 test:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
