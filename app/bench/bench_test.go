@@ -1,4 +1,4 @@
-package bench
+package bench_test
 
 import (
 	"bytes"
@@ -7,48 +7,21 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"duostoryteller/app/bench"
 	"duostoryteller/app/llama"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
 )
 
-func TestSumUp(t *testing.T) {
-	for _, tt := range []struct {
-		runs   []float64
-		mean   float64
-		spread float64
-		out    []int
-	}{
-		{nil, 0, 0, nil},
-		{[]float64{5}, 5, 0, nil},
-		{[]float64{4, 6}, 5, math.Sqrt2, nil},
-		{[]float64{1, 5, 90}, 5, 0, []int{0, 2}},
-		{[]float64{7, 7, 7, 7}, 7, 0, []int{0, 3}},
-		{[]float64{50, 4, 6, 0, 8}, 6, 2, []int{0, 3}},
-	} {
-		s, extreme := sumUp(tt.runs)
-		var out []int
-		for i, e := range extreme {
-			if e {
-				out = append(out, i)
-			}
-		}
-		if s.Mean != tt.mean || math.Abs(s.Spread-tt.spread) > 1e-12 || !slices.Equal(out, tt.out) {
-			t.Errorf("sumUp(%v) = %+v, without %v; want %v ± %v without %v", tt.runs, s, out, tt.mean, tt.spread, tt.out)
-		}
-	}
-}
-
 // official returns a model's case at temperature 1 and with top-p, and how to
 // measure it.
-func official(t *testing.T) (golden.Case, Options, *Program) {
+func official(t *testing.T) (golden.Case, bench.Options, *bench.Program) {
 	t.Helper()
 	m := testmodel.Models()[1]
 	checkpoint, tokenizer, err := m.Files(t.TempDir())
@@ -60,7 +33,7 @@ func official(t *testing.T) (golden.Case, Options, *Program) {
 		t.Fatal(err)
 	}
 	c := all[slices.IndexFunc(all, func(c golden.Case) bool { return c.Model == m.Name && c.Temperature == 1 && c.Prompt == "the cat" })]
-	o := Official()
+	o := bench.Official()
 	o.Runs = 3
 	o.Request.Prompt, o.Request.Seed, o.Request.Steps = c.Prompt, uint64(c.Seed), c.Steps
 	o.Request.TopP = float32(c.TopP)
@@ -72,14 +45,14 @@ func official(t *testing.T) (golden.Case, Options, *Program) {
 		vocabulary, err := llama.OpenTokenizer(tokenizer, model.VocabSize)
 		return llama.NewPlain(model), vocabulary, err
 	}
-	return c, o, &Program{Checkpoint: checkpoint, Tokenizer: tokenizer}
+	return c, o, &bench.Program{Checkpoint: checkpoint, Tokenizer: tokenizer}
 }
 
 func TestMeasure(t *testing.T) {
 	c, o, _ := official(t)
 	var told []int
 	o.Progress = func(done, _ int) { told = append(told, done) }
-	r, err := Measure(t.Context(), o)
+	r, err := bench.Measure(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +98,7 @@ func TestMeasure(t *testing.T) {
 func TestNextSeed(t *testing.T) {
 	_, o, _ := official(t)
 	o.NextSeed, o.Runs = true, 2
-	r, err := Measure(t.Context(), o)
+	r, err := bench.Measure(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +131,7 @@ func TestAgainst(t *testing.T) {
 			t.Fatal(err)
 		}
 		o.Against = program
-		r, err := Measure(t.Context(), o)
+		r, err := bench.Measure(t.Context(), o)
 		if tt.want != "" {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: Measure = %v; want %q", tt.script, err, tt.want)
@@ -178,28 +151,18 @@ func TestAgainst(t *testing.T) {
 func TestMeasureErrors(t *testing.T) {
 	_, o, _ := official(t)
 	o.Runs = 0
-	if _, err := Measure(t.Context(), o); err == nil {
+	if _, err := bench.Measure(t.Context(), o); err == nil {
 		t.Error("Measure of no runs succeeded")
 	}
 	o.Runs = 1
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Measure(ctx, o); !errors.Is(err, context.Canceled) {
+	if _, err := bench.Measure(ctx, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("Measure, interrupted = %v; want %v", err, context.Canceled)
 	}
 	want := errors.New("no model")
 	o.Open = func() (llama.Engine, *llama.Tokenizer, error) { return nil, nil, want }
-	if _, err := Measure(t.Context(), o); !errors.Is(err, want) {
+	if _, err := bench.Measure(t.Context(), o); !errors.Is(err, want) {
 		t.Errorf("Measure = %v; want %v", err, want)
-	}
-}
-
-func TestField(t *testing.T) {
-	const cpuinfo = "processor\t: 0\nisa\t\t: rv64imafdcv\n\nprocessor\t: 1\nisa\t\t: other\n"
-	if got := field(cpuinfo, "isa"); got != "rv64imafdcv" {
-		t.Errorf("field(isa) = %q", got)
-	}
-	if got := field(cpuinfo, "model name"); got != "" {
-		t.Errorf("field(model name) = %q; want none", got)
 	}
 }

@@ -63,6 +63,7 @@ func rootCommand() *cobra.Command {
 		speakCommand(),
 		serveCommand(),
 		benchCommand(),
+		verifyCommand(),
 	)
 	return root
 }
