@@ -1,16 +1,13 @@
 package voice
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os/exec"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"time"
+
+	"duostoryteller/app/subprocess"
 )
 
 const (
@@ -33,22 +30,13 @@ type Process struct {
 	args     []string
 	patience time.Duration
 	log      func(string)
-	run      *running
+	run      *subprocess.Process
 }
 
 // NewProcess returns the voice whose program is at path; log gets a line
 // whenever it had to be restarted.
 func NewProcess(path string, log func(string)) *Process {
 	return &Process{path: path, patience: patience, log: log}
-}
-
-// running is one life of the child.
-type running struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stdout *bufio.Reader
-	watch  *time.Timer // ends a child that hangs
-	hung   atomic.Bool
 }
 
 // heard is how far a sentence got, over all attempts.
@@ -81,7 +69,7 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 			return h.Spoken, err
 		}
 		tried = append(tried, err)
-		if errors.As(err, new(*exec.Error)) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES) {
+		if subprocess.Missing(err) {
 			break // there is no program
 		}
 		if len(tried) < attempts {
@@ -94,23 +82,29 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 // try asks the child once. sink tells that the error is pcm's.
 func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, []int16) error) (err error, sink bool) {
 	if v.run == nil {
-		if err := v.start(); err != nil {
+		run, err := subprocess.Start(v.path, niceness, v.args...)
+		if err != nil {
 			return err, false
 		}
+		v.run = run
 	}
 	r := v.run
-	stop := context.AfterFunc(ctx, func() { r.cmd.Process.Kill() })
+	stop := context.AfterFunc(ctx, r.Kill)
 	defer stop()
-	r.watch.Reset(v.patience)
-	defer r.watch.Stop()
-	if _, err := r.stdin.Write(req); err != nil {
-		return r.died(err), false
+	r.Expect(v.patience)
+	defer r.Relax()
+	if _, err := r.Write(req); err != nil {
+		return err, false
 	}
 	skip := h.Samples // heard in an earlier attempt
 	for hz := 0; ; {
-		f, err := readFrame(r.stdout)
+		kind, payload, err := r.ReadFrame()
 		if err != nil {
-			return r.died(err), false
+			return err, false
+		}
+		f, err := parse(kind, payload)
+		if err != nil {
+			return fmt.Errorf("it sent %w", err), false
 		}
 		switch f.kind {
 		case kindRate:
@@ -120,7 +114,7 @@ func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, [
 			skip -= k
 			samples := f.samples[k:]
 			if len(samples) == 0 {
-				r.watch.Reset(v.patience)
+				r.Expect(v.patience)
 				continue
 			}
 			if hz == 0 {
@@ -131,11 +125,11 @@ func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, [
 			}
 			h.Hz = hz
 			h.Samples += len(samples)
-			r.watch.Stop() // the listener may take its time
+			r.Relax() // the listener may take its time
 			if err := pcm(hz, samples); err != nil {
 				return err, true
 			}
-			r.watch.Reset(v.patience)
+			r.Expect(v.patience)
 		case kindEnd:
 			h.Compute += f.compute
 			return nil, false
@@ -145,53 +139,12 @@ func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, [
 	}
 }
 
-func (v *Process) start() error {
-	cmd := exec.Command(v.path, v.args...)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	// A voice that cannot be made nicer speaks all the same.
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
-	r := &running{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout)}
-	r.watch = time.AfterFunc(time.Hour, func() {
-		r.hung.Store(true)
-		cmd.Process.Kill()
-	})
-	r.watch.Stop()
-	v.run = r
-	return nil
-}
-
-// died explains the end of the child's output.
-func (r *running) died(err error) error {
-	switch {
-	case r.hung.Load():
-		return errors.New("it hung")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
-		r.stdin.Close()
-		r.cmd.Wait()
-		return fmt.Errorf("it ended (%v)", r.cmd.ProcessState)
-	}
-	return fmt.Errorf("it sent %w", err)
-}
-
 // stop ends the child at once.
 func (v *Process) stop() {
 	if v.run == nil {
 		return
 	}
-	v.run.watch.Stop()
-	v.run.cmd.Process.Kill()
-	v.run.stdin.Close()
-	v.run.cmd.Wait()
+	v.run.Close()
 	v.run = nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"duostoryteller/app/subprocess"
 )
 
 // The test binary is its own voice program: fakeVoice runs when this is set to
@@ -212,18 +214,22 @@ func TestParams(t *testing.T) {
 	}
 }
 
-func FuzzReadFrame(f *testing.F) {
+func FuzzFrames(f *testing.F) {
 	f.Add([]byte("RATE\x04\x00\x00\x00\x80\x3e\x00\x00PCM \x02\x00\x00\x00\x01\x02END \x08\x00\x00\x00\x01\x02\x03\x04\x05\x06\x07\x00"))
 	f.Add([]byte("ERR \x02\x00\x00\x00noPCM \x03\x00\x00\x00abc"))
 	f.Add([]byte("PCM \xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bytes.NewReader(b)
 		for {
-			fr, err := readFrame(r)
+			name, payload, err := subprocess.ReadFrame(r)
 			if err != nil {
 				return
 			}
-			if fr.kind == kindRate && (fr.hz < 4000 || fr.hz > 192000) || fr.compute < 0 || len(fr.samples) > maxPayload/2 {
+			fr, err := parse(name, payload)
+			if err != nil {
+				return
+			}
+			if fr.kind == kindRate && (fr.hz < 4000 || fr.hz > 192000) || fr.compute < 0 || len(fr.samples) > subprocess.MaxPayload/2 {
 				t.Fatalf("frame %+v is out of range", fr)
 			}
 		}

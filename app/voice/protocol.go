@@ -3,7 +3,6 @@ package voice
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"time"
 )
@@ -20,8 +19,7 @@ import (
 //	n        uint32, at most MaxText
 //	text     n bytes, UTF-8, no zero byte
 //
-// The reply, on its standard output, is a run of frames, each a kind of 4 bytes,
-// the payload's length in bytes (uint32, at most maxPayload) and the payload:
+// The reply is a run of frames of package subprocess:
 //
 //	"RATE"   uint32, samples a second of what follows; first in each reply
 //	"PCM "   int16 samples, mono, as they are made
@@ -32,8 +30,6 @@ import (
 
 // MaxText is the longest text of one request, in bytes.
 const MaxText = 1 << 16
-
-const maxPayload = 1 << 16
 
 type kind string
 
@@ -66,25 +62,10 @@ func request(text string, p Params) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// readFrame reads one frame. A frame that no voice program sends is an error;
-// io.EOF is returned as it is before a frame, io.ErrUnexpectedEOF within one.
-func readFrame(r io.Reader) (frame, error) {
-	var head [8]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return frame{}, err
-	}
-	f := frame{kind: kind(head[:4])}
-	n := binary.LittleEndian.Uint32(head[4:])
-	if n > maxPayload {
-		return frame{}, fmt.Errorf("a frame %q of %d bytes", f.kind, n)
-	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return frame{}, err
-	}
+// parse reads the payload of a frame. A frame that no voice program sends is an
+// error.
+func parse(name string, b []byte) (frame, error) {
+	f, n := frame{kind: kind(name)}, len(b)
 	bad := fmt.Errorf("a frame %q of %d bytes", f.kind, n)
 	switch f.kind {
 	case kindRate:

@@ -1,9 +1,9 @@
-// Package child holds the voice programs: a few dozen lines of C each over the
-// C library of a speech engine, speaking the protocol of package voice over
-// their pipes. They are separate programs so that the storyteller stays pure
-// Go, so that a crash of a voice costs a sentence and not the story, so that
-// its memory goes back when it ends, and so that espeak-ng's licence stays with
-// espeak-ng.
+// Package child holds the programs that speak and the one that hears: a few
+// dozen lines of C each over the C library of a speech engine, speaking the
+// protocol of package voice or hearing over their pipes. They are separate
+// programs so that the storyteller stays pure Go, so that a crash of a voice
+// costs a sentence and not the story, so that its memory goes back when it
+// ends, and so that espeak-ng's licence stays with espeak-ng.
 //
 // What they cost on riscv64, instructions counted over eight sentences and the
 // seconds of a 1 GHz C906 modelled at two cycles an instruction:
@@ -31,25 +31,42 @@ import (
 //go:embed src
 var sources embed.FS
 
-// Program says how one voice program is made.
+// Program says how one program is made.
 type Program struct {
-	Voice     string   // the voice's name, e.g. "kal16"
+	Voice     string   // the voice's name, e.g. "kal16"; empty for the recogniser
 	Sources   []string // files that WriteSources writes
 	Defines   []string // for the C preprocessor, NAME=VALUE
+	Includes  []string // folders of headers, below usr/include and usr/include/MACHINE
 	Libraries []string // for the linker, in order, without -l
 	Packages  []string // Debian packages with the headers and static libraries
 	License   string   // of the whole program, SPDX
 }
 
 // File is the name of the program's file.
-func (p Program) File() string { return "voice-" + p.Voice }
+func (p Program) File() string {
+	if p.Voice == "" {
+		return "recogniser"
+	}
+	return "voice-" + p.Voice
+}
+
+// Recogniser is the program that hears.
+func Recogniser() Program {
+	return Program{
+		Sources:   []string{"frames.c", "recogniser.c"},
+		Includes:  []string{"pocketsphinx", "sphinxbase"},
+		Libraries: []string{"pocketsphinx", "sphinxbase"},
+		Packages:  []string{"libpocketsphinx-dev", "libsphinxbase-dev"},
+		License:   "BSD-2-Clause",
+	}
+}
 
 // Programs lists the voices, the default first.
 func Programs() []Program {
 	flite := func(voice string) Program {
 		return Program{
 			Voice:     voice,
-			Sources:   []string{"child.c", "flite.c"},
+			Sources:   []string{"frames.c", "child.c", "flite.c"},
 			Defines:   []string{"VOICE=register_cmu_us_" + voice},
 			Libraries: []string{"flite_cmu_us_" + voice, "flite_usenglish", "flite_cmulex", "flite", "m"},
 			Packages:  []string{"flite1-dev"},
@@ -61,7 +78,7 @@ func Programs() []Program {
 		flite("rms"),
 		{
 			Voice:     "espeak",
-			Sources:   []string{"child.c", "espeak.c"},
+			Sources:   []string{"frames.c", "child.c", "espeak.c"},
 			Libraries: []string{"espeak-ng", "sonic", "m"},
 			Packages:  []string{"libespeak-ng-dev", "libsonic-dev"},
 			License:   "GPL-3.0-or-later",
@@ -106,6 +123,11 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 	for _, d := range p.Defines {
 		args = append(args, "-D"+d)
 	}
+	if machine, err := exec.CommandContext(ctx, cc, "-print-multiarch").Output(); err == nil {
+		for _, dir := range p.Includes {
+			args = append(args, "-I"+filepath.Join("/usr/include", dir), "-I"+filepath.Join("/usr/include", string(bytes.TrimSpace(machine)), dir))
+		}
+	}
 	args = append(append(args, "-o", p.File()), p.Sources...)
 	for _, l := range p.Libraries {
 		args = append(args, "-l"+l)
@@ -113,8 +135,8 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 	cmd := exec.CommandContext(ctx, cc, args...)
 	cmd.Dir = work
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("voice %s: %s; it needs a C compiler and apt-get install %s",
-			p.Voice, firstLine(text, err), strings.Join(p.Packages, " "))
+		return "", fmt.Errorf("%s: %s; it needs a C compiler and apt-get install %s",
+			p.File(), firstLine(text, err), strings.Join(p.Packages, " "))
 	}
 	out := filepath.Join(dir, p.File())
 	if err := os.Rename(filepath.Join(work, p.File()), out); err != nil {
