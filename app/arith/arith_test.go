@@ -392,3 +392,26 @@ func FuzzSets(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkSets gives the products' speed in multiply-adds a second ("MAC/s").
+func BenchmarkSets(b *testing.B) {
+	for _, s := range All() {
+		for _, k := range []int{1, 6} {
+			run := func(what string, n, d int, product func()) {
+				b.Run(fmt.Sprintf("%s/%s/%dx%d/k=%d", s.Name(), what, d, n, k), func(b *testing.B) {
+					for b.Loop() {
+						product()
+					}
+					b.ReportMetric(float64(n)*float64(d)*float64(k)*float64(b.N)/b.Elapsed().Seconds(), "MAC/s")
+				})
+			}
+			f := make([]float32, PackedF32Len(288, 768))
+			x, y := make([]float32, 288*k), make([]float32, 768*k)
+			run("f32", 288, 768, func() { s.MatMulF32(y, f, x, 288, 768, k) })
+			i4, i8 := make([]byte, PackedI4Len(288, 32000)), make([]int8, PackedI8Len(288, 768))
+			q, sums := int8s(rng(1), 288*k, 127), make([]int32, 32000*k)
+			run("i4", 288, 32000, func() { s.MatMulI4(sums, i4, q, 288, 32000, k) })
+			run("i8", 288, 768, func() { s.MatMulI8(sums[:768*k], i8, q, 288, 768, k, 31) })
+		}
+	}
+}

@@ -33,6 +33,10 @@
 // for up to 24 vectors: a block stays in the first-level cache while the vectors go by. The last
 // block is padded with zeros.
 //
+// Modelled for a C906 (serial cycles: 2 a 128-bit register, 1 a scalar instruction), a
+// multiply-add costs in float32 1.18 with six vectors and 1.60 with one, in int4 0.34 and 0.43,
+// in int8 0.44 and 0.50.
+//
 // Slices of a wrong length are a mistake of the caller and panic. A product is made
 // of assembly calls of at most some 0.1 ms on a 1 GHz C906, so that Go's scheduler and
 // collector are not held up, which cannot interrupt assembly.

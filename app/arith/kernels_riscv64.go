@@ -1,9 +1,9 @@
 package arith
 
-// native tries the vector units in a child process: riscv_hwprobe is not answered by user-mode emulators
-// and says of T-Head's unit only what the kernel was told, which QEMU's thead-c906 machine gets wrong
-// (it claims a unit that it cannot execute). An instruction that the processor or the kernel
-// refuses kills the child with SIGILL, and nothing else.
+// native tries the vector units in a child process, which an instruction refused by the
+// processor or the kernel ends, and nothing else. riscv_hwprobe would not do: user-mode emulators do
+// not answer it, older kernels do not know T-Head's unit, and what a kernel says of that unit
+// follows from the vendor's name, not from what the processor executes.
 func native() []*Set {
 	var sets []*Set
 	if trial10() {

@@ -1,7 +1,8 @@
 #include "textflag.h"
 
-// TRIAL forks a child that puts SIGILL back to its default action, runs VECTOR and exits
-// with 0 if that left X6 in X7. Go's runtime never runs in the child. The parent waits for it.
+// TRIAL forks a child that runs VECTOR and exits with 0 if that left X6 in X7. The parent
+// waits for it. In the child SIGILL means trialFailed: Go's own handler must not run in half a
+// process, and with no handler at all the kernel would dump registers on the console.
 #define TRIAL(VECTOR) \
 	MOV	$0x4011, A0	/* CLONE_VFORK | SIGCHLD: a copy, the parent sleeps until it is gone */ \
 	MOV	$0, A1 \
@@ -13,7 +14,8 @@
 	BNEZ	A0, parent \
 	MOV	$4, A0	/* SIGILL */ \
 	MOV	$action-24(SP), A1 \
-	MOV	ZERO, 0(A1) \
+	MOV	$·trialFailed(SB), X6 \
+	MOV	X6, 0(A1) \
 	MOV	ZERO, 8(A1) \
 	MOV	ZERO, 16(A1) \
 	MOV	$0, A2 \
@@ -64,6 +66,11 @@ no: \
 	VSETVLI	X5, E32, M4, TA, MA, X0 \
 	VMVVX	X6, V8 \
 	VMVXS	V8, X7
+
+TEXT ·trialFailed(SB), NOSPLIT|NOFRAME, $0-0
+	MOV	$1, A0
+	MOV	$94, A7	// exit_group
+	ECALL
 
 // func trial071() bool
 TEXT ·trial071(SB), NOSPLIT, $24-1
