@@ -2,6 +2,7 @@
 #
 #   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
 #                          a fip.bin or an official image, MODEL= and TOKENIZER= others
+#   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
 #   make run               boot that image in an emulated machine with 64 MB
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
 #                          MODEL= and TOKENIZER= together name others
@@ -36,7 +37,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image run serve bench test browser clean
+.PHONY: help image flash run serve bench test browser clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -45,7 +46,14 @@ image:
 	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)')
 	@echo
 	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
-	@echo "    sudo dd if=out/storyteller.img of=/dev/sdX bs=4M conv=fsync status=progress"
+	@echo "    make flash DEVICE=/dev/sdX"
+
+# Built by the user, run by root: root's own Go would leave root's files behind.
+flash:
+	@test -n '$(DEVICE)' || { echo "which device? lsblk shows them: make flash DEVICE=/dev/sdX"; exit 2; }
+	@test -e out/storyteller.img || $(MAKE) image
+	go build -o out/imagebuilder ./imagebuilder/cmd/imagebuilder
+	$(SUDO) out/imagebuilder flash '$(DEVICE)'
 
 run:
 	$(call tools,$(RUN_TOOLS))

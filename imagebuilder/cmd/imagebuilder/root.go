@@ -72,6 +72,7 @@ emulated machine with 64 MB.`,
 		inspectCommand(),
 		debianCommand(),
 		runCommand(),
+		flashCommand(),
 		voicesCommand(),
 	)
 	return root

@@ -46,6 +46,11 @@ func TestErrors(t *testing.T) {
 		{"inspect " + noise, 1, "no master boot record"},
 		{"inspect /does/not/exist", 1, "no such file"},
 		{"fetch extra", 2, "extra"},
+		{"flash", 2, "arg"},
+		{"flash /does/not/exist " + noise, 1, "no such file"},
+		{"flash /dev/null " + noise, 1, "no disk"},
+		{"flash " + noise + " " + noise, 1, "--file"},
+		{"flash --file " + noise + " " + noise, 1, "no whole number of sectors"},
 	} {
 		status, _, stderr := command(t, strings.Fields(tt.args)...)
 		if status != tt.status || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
