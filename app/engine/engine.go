@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,15 +36,16 @@ type Counters struct {
 
 // Engine is a [llama.Engine] over a packed checkpoint.
 type Engine struct {
-	model     *packed.Model
-	set       *arith.Set
-	fast      bool
-	state     *state
-	rows      *rowCache // the classifier's
-	embedding *rowCache // the same cache if the classifier is shared
-	classes   *classifier.Classifier
-	loaded    bool
-	counters  Counters
+	model      *packed.Model
+	checkpoint *llama.Checkpoint // what the model was packed from, if the engine owns it
+	set        *arith.Set
+	fast       bool
+	state      *state
+	rows       *rowCache // the classifier's
+	embedding  *rowCache // the same cache if the classifier is shared
+	classes    *classifier.Classifier
+	loaded     bool
+	counters   Counters
 
 	inputs []float32 // (position, dim): the classifier's
 	logits []float32 // (hot): the draft's
@@ -112,7 +114,13 @@ func (e *Engine) Counters() Counters {
 }
 
 // Close frees the model.
-func (e *Engine) Close() error { return e.model.Close() }
+func (e *Engine) Close() error {
+	err := e.model.Close()
+	if e.checkpoint != nil {
+		err = errors.Join(err, e.checkpoint.Close())
+	}
+	return err
+}
 
 // Start begins a new story. Positions are written before they are read, so the
 // KV cache needs no clearing.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
 
 	"github.com/spf13/cobra"
@@ -16,11 +17,13 @@ import (
 type engineFactory func(path string) (llama.Engine, error)
 
 // defaultEngine is what --engine is without being given.
-const defaultEngine = "plain"
+const defaultEngine = "exact"
 
 // engines returns what --engine can name.
 func engines() map[string]engineFactory {
 	return map[string]engineFactory{
+		"exact": func(path string) (llama.Engine, error) { return engine.Open(path, engine.Options{}, nil) },
+		"fast":  func(path string) (llama.Engine, error) { return engine.Open(path, engine.Options{Fast: true}, nil) },
 		"plain": openPlain,
 	}
 }
@@ -31,7 +34,7 @@ type modelFlags struct {
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.model, "model", "", "the checkpoint, in llama2.c's fp32 format (required)")
+	cmd.Flags().StringVar(&f.model, "model", "", "the checkpoint, llama2.c's or packed (required)")
 	cmd.Flags().StringVarP(&f.tokenizer, "tokenizer", "z", "tokenizer.bin", "the model's tokenizer")
 	cmd.Flags().StringVar(&f.engine, "engine", defaultEngine, "how to compute: "+engineNames())
 }

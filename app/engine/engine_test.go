@@ -1,0 +1,250 @@
+package engine_test
+
+import (
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"duostoryteller/app/arith"
+	"duostoryteller/app/engine"
+	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
+	"duostoryteller/tests/golden"
+	"duostoryteller/tests/testmodel"
+)
+
+// tell is the text of a case as run.c prints it, without the last newline.
+func tell(t testing.TB, e llama.Engine, tok *llama.Tokenizer, c golden.Case) string {
+	t.Helper()
+	temperature, topp := max(c.Temperature, 0), c.TopP
+	if topp < 0 || topp > 1 {
+		topp = 0.9
+	}
+	s := llama.NewSampler(e.Config().VocabSize, float32(temperature), float32(topp), uint64(c.Seed))
+	var text []byte
+	_, err := llama.Generate(e, tok, s, tok.Encode(c.Prompt, true, false), c.Steps, func(_ int, piece []byte) error {
+		if llama.Printable(piece) {
+			text = append(text, piece...)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("%s: %v", c, err)
+	}
+	return string(text)
+}
+
+func want(t testing.TB, c golden.Case) string {
+	t.Helper()
+	text, err := hex.DecodeString(c.TextHex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func compare(t *testing.T, e llama.Engine, tok *llama.Tokenizer, c golden.Case) {
+	t.Helper()
+	if got, want := tell(t, e, tok, c), want(t, c); got != want {
+		t.Errorf("%s: the exact engine tells %q; want %q", c, got, want)
+	}
+}
+
+// ownModel is one of the repository's models, packed into a file.
+func ownModel(t testing.TB, m testmodel.Model) (path, tokenizer string) {
+	t.Helper()
+	checkpoint, tokenizer, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := llama.OpenCheckpoint(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	p, err := engine.Pack(c, arith.All()[0], 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	path = filepath.Join(t.TempDir(), "model.packed")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WriteTo(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := packed.Verify(path); err != nil {
+		t.Fatal(err)
+	}
+	return path, tokenizer
+}
+
+func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
+	t.Helper()
+	tok, err := llama.OpenTokenizer(path, vocab)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// TestGolden tells run.c's stories with the repository's own models, with every
+// implementation of the arithmetic and several numbers of positions at a time.
+func TestGolden(t *testing.T) {
+	cases, err := golden.Read("../../tests/testmodel/golden.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range testmodel.Models() {
+		path, tokenizer := ownModel(t, m)
+		tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+		for i, set := range arith.All() {
+			for _, positions := range []int{1, 2, 6, 12} {
+				if (i > 0 || m.Name == "bigvocab") && positions != 6 {
+					continue
+				}
+				t.Run(fmt.Sprint(m.Name, "/", set.Name(), "/", positions), func(t *testing.T) {
+					p, err := packed.Open(path, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					e, err := engine.New(p, set, engine.Options{Positions: positions})
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer e.Close()
+					told := 0
+					for _, c := range cases {
+						if c.Model == m.Name {
+							compare(t, e, tok, c)
+							told++
+						}
+					}
+					if told == 0 {
+						t.Errorf("no golden case for %s", m.Name)
+					}
+				})
+			}
+		}
+	}
+}
+
+var all = flag.Bool("all", false, "tell every golden story of the trained models, not some")
+
+// TestData tells run.c's stories with trained models.
+func TestData(t *testing.T) {
+	for _, name := range []string{"tiny", "stories260K", "standin15M"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cases, err := golden.Read(golden.Data(t, filepath.Join("golden", name+".jsonl")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := engine.Open(golden.Data(t, name+".bin"), engine.Options{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			tok := openTokenizer(t, golden.Data(t, cases[0].Tokenizer), e.Config().VocabSize)
+			for i, c := range cases {
+				if *all || i%8 == 0 {
+					compare(t, e, tok, c)
+				}
+			}
+			t.Logf("of %d cases, %+v", len(cases), e.Counters())
+		})
+	}
+}
+
+// TestPlain compares with the plain engine where there is no golden output.
+func TestPlain(t *testing.T) {
+	m := testmodel.Models()[0]
+	checkpoint, tokenizer, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := llama.OpenCheckpoint(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	plain := llama.NewPlain(c)
+	e, err := engine.Open(checkpoint, engine.Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+	var once sync.Once
+	for seed := range int64(8) {
+		for _, temperature := range []float64{0.1, 0.7, 1, 2} {
+			for _, topp := range []float64{0, 0.1, 0.5, 0.95, 0.999, 1} {
+				c := golden.Case{Model: m.Name, Prompt: "the", Temperature: temperature, TopP: topp, Seed: seed + 1, Steps: 40}
+				if got, want := tell(t, e, tok, c), tell(t, plain, tok, c); got != want {
+					once.Do(func() { t.Errorf("%s: the exact engine tells %q, the plain one %q", c, got, want) })
+				}
+			}
+		}
+	}
+}
+
+// TestFast holds the fast engine to telling something of the right length, the
+// same with any number of positions at a time.
+func TestFast(t *testing.T) {
+	m := testmodel.Models()[1]
+	path, tokenizer := ownModel(t, m)
+	tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+	c := golden.Case{Model: m.Name, Prompt: "the cat", Temperature: 1, TopP: 0.9, Seed: 5, Steps: 60}
+	var first string
+	for i, positions := range []int{1, 6} {
+		e, err := engine.Open(path, engine.Options{Fast: true, Positions: positions}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := tell(t, e, tok, c)
+		if i == 0 {
+			first = text
+		}
+		if text != first || text == "" {
+			t.Errorf("fast, %d positions at a time: %q; want %q", positions, text, first)
+		}
+		e.Close()
+	}
+}
+
+// TestSampler: the caller's generator advances once a token, however many
+// tokens are computed together.
+func TestSampler(t *testing.T) {
+	m := testmodel.Models()[0]
+	path, _ := ownModel(t, m)
+	e, err := engine.Open(path, engine.Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	s := llama.NewSampler(m.Config.VocabSize, 1, 0.9, 77)
+	if err := e.Start([]int{llama.BOS, 300, 299}, s); err != nil {
+		t.Fatal(err)
+	}
+	reference := *s
+	for i := range 20 {
+		if _, err := e.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if i >= 2 { // the prompt's tokens are not sampled
+			reference.Coin()
+		}
+		if s.State != reference.State {
+			t.Fatalf("after token %d the generator is at %d; want %d", i, s.State, reference.State)
+		}
+	}
+}
