@@ -1,0 +1,71 @@
+// Package classifier settles which token run.c's sampler would take from the
+// logits of a hidden state, without computing most of the logits.
+//
+// The classifier of a small model with a large vocabulary is most of the model.
+// Here it is kept with few bits a weight, which bounds every logit; the rows
+// that can matter are scored exactly, and a token is returned only when no value
+// that the others can have within their bounds would lead to another token.
+// Otherwise more rows are scored: those with the largest bounds first, then,
+// with more of them looked at one by one, again; in the end all of them, and
+// run.c's sampler itself decides.
+//
+// # What is bounded
+//
+// Let x be the hidden state, finite as every weight is, and L the logit that
+// run.c computes for a row w: products rounded to float32, added in order. By
+// the standard analysis (N. Higham, "Accuracy and Stability of Numerical
+// Algorithms", section 3.1) |L - w·x| <= γ|w||x| with γ = nu/(1-nu), u = 2^-24,
+// n the width. The row is stored as v = along·direction + scale·q with whole
+// numbers q, and x as y = step·(whole numbers), so that q·y/step is an exact
+// integer. From w·x = v·x + (w-v)·x and Cauchy-Schwarz
+//
+//	|L - along·(direction·x) - scale·q·y| <= |w-v||x| + |scale·q||x-y| + γ|w||x|.
+//
+// |w-v| and |scale·q| are computed when the model is packed, |x| and |x-y| now,
+// in float64; each is rounded up by more than float64's and our own float32's
+// errors. Rows known to be likely (the head) have eight bits and no direction.
+//
+// For sums over many rows that is too much: errors do not conspire. With E the
+// matrix whose rows are all w-v, sum((w-v)·x)² <= |E|²|x|², and the spectral
+// norm |E| (Screen.Limits, bounded from above by a power of EᵀE) is about a
+// fifteenth of what the rows' own norms allow. With d the rows' errors and a
+// what they are around, 1+d <= exp(d) <= 1+d+k·d² gives
+//
+//	|sum(exp(a+d)) - sum(exp(a))| <= |exp(a)||d| + k·max(exp(a))·|d|².
+//
+// # What follows for the sampler
+//
+// Division by the temperature is monotone, also rounded, so bounds of L divided
+// the same way bound z = L/temperature.
+//
+// Greedy: the best exact logit is above every other row's upper bound, or equal
+// rows have all been scored and the first of them is taken.
+//
+// Otherwise run.c takes e = expf(z - max), a running float32 sum S of them in
+// the vocabulary's order, p = e/S, and compares running sums of p with the coin.
+// Multiplying all e by the same number changes nothing, so the largest exact z
+// serves as max. expf and the roundings of z-max, e/S and ours are off by less
+// than slack = 4e-6 relative to a term, or, for the rounding of z-max, which grows
+// with max-z, to the sum, as sum(p·(max-z)) <= log n. A float32
+// addition of e to s is off by at most min(e, u·S), and adds nothing at all if
+// e < s·2^-25. So S lies between the sum of exact terms plus the lower bounds of
+// others, less all roundings, and the upper ones plus all roundings.
+//
+// Top-p: run.c orders the rows with p >= cutoff by p, cuts the list after the
+// row whose running sum exceeds top-p, and draws from it by coin times that
+// sum. Rows whose z is above all upper bounds of rows not scored have their
+// place in the order; equal z keep the vocabulary's order as run.c's do, and a
+// row is refused whose z is so close to another that their p may be equal. The
+// first and the last place where the cut can be follow from the bounds of S. The
+// place that the coin picks grows with the cut's, and does not depend on S but
+// for it: if both ends pick the same row, it is the one. If the
+// cut is not in sight, the sum it holds is still between top-p and top-p plus
+// the next p, and the coin times that must pick one row.
+//
+// Plain sampling: the running sum before the row, with the upper bounds of all
+// rows before that are not scored, is not above the coin; the one with the row,
+// with their lower bounds, is.
+//
+// Every comparison keeps slack and the sums' roundings as a margin. A coin that
+// falls into a margin costs time, never the right token.
+package classifier

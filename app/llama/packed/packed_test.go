@@ -1,0 +1,160 @@
+package packed
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/tests/testmodel"
+)
+
+// packFile returns a model of the repository as a packed file, with the checkpoint.
+func packFile(t testing.TB, m testmodel.Model) (*llama.Checkpoint, []byte) {
+	t.Helper()
+	path, _, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := llama.OpenCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	p, err := Pack(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var b bytes.Buffer
+	if n, err := p.WriteTo(&b); err != nil || n != int64(b.Len()) {
+		t.Fatalf("WriteTo() = %d, %v; want %d bytes", n, err, b.Len())
+	}
+	return c, b.Bytes()
+}
+
+func file(t testing.TB, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.packed")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOpen(t *testing.T) {
+	for _, m := range testmodel.Models() {
+		c, content := packFile(t, m)
+		path := file(t, content)
+		if err := Verify(path); err != nil {
+			t.Error(err)
+		}
+		var last, all int64
+		p, err := Open(path, func(done, total int64) { last, all = done, total })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.WaitAll(); err != nil {
+			t.Fatal(err)
+		}
+		row := make([]float32, c.Dim)
+		for r := range c.VocabSize {
+			if err := p.Classifier.ReadRows(row, r); err != nil || !slices.Equal(row, c.Classifier[r*c.Dim:][:c.Dim]) {
+				t.Fatalf("%s: row %d of the classifier = %v, %v", m.Name, r, row, err)
+			}
+			if err := p.Embedding.ReadRows(row, r); err != nil || !slices.Equal(row, c.TokenEmbedding[r*c.Dim:][:c.Dim]) {
+				t.Fatalf("%s: row %d of the embedding = %v, %v", m.Name, r, row, err)
+			}
+		}
+		if !slices.Equal(p.FinalNorm, c.RMSFinal) || !slices.Equal(p.Layers[1].FFNNorm, c.RMSFFN[c.Dim:2*c.Dim]) {
+			t.Errorf("%s: norms differ from the checkpoint's", m.Name)
+		}
+		// Row r of the output matrix, column j.
+		const r, j = 17, 3
+		if got, want := p.Layers[1].Exact[WO][(r/16*c.Dim+j)*16+r%16], c.WO[c.Dim*c.Dim+r*c.Dim+j]; got != want {
+			t.Errorf("%s: a weight of wo = %v; want %v", m.Name, got, want)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if last > all || last == 0 {
+			t.Errorf("%s: progress ended at %d of %d", m.Name, last, all)
+		}
+		if _, again := packFile(t, m); !bytes.Equal(again, content) {
+			t.Errorf("%s: packed twice, the bytes differ", m.Name)
+		}
+	}
+}
+
+func TestDamage(t *testing.T) {
+	_, content := packFile(t, testmodel.Models()[1])
+	l, err := parseHeader(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flip := func(at int64) []byte {
+		b := slices.Clone(content)
+		b[at] ^= 0x10
+		return b
+	}
+	for _, tt := range []struct {
+		name    string
+		content []byte
+		want    string
+	}{
+		{"empty", nil, "truncated"},
+		{"half a header", content[:100], "truncated"},
+		{"other file", append([]byte("not packed"), make([]byte, pageSize)...), "not a packed checkpoint"},
+		{"version", flip(8), "version"},
+		{"shape", flip(12), "header damaged"},
+		{"checksum of the header", flip(fixedHeader), "header damaged"},
+		{"short", content[:len(content)-1], `section "embed"`},
+		{"a layer", flip(l.sections[l.layer(1)].offset + 100), `section "layer 1"`},
+		{"the screen", flip(l.sections[l.screen()].offset), `section "screen"`},
+		{"a draft", flip(l.sections[l.draft(2)].offset + 7), `section "draft 2"`},
+	} {
+		path := file(t, tt.content)
+		p, err := Open(path, nil)
+		if err == nil {
+			err = p.WaitAll()
+			p.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v; want one line with the path and %q", tt.name, err, tt.want)
+		}
+	}
+	path := file(t, flip(l.sections[l.rows()].offset+5))
+	if err := Verify(path); err == nil || !strings.Contains(err.Error(), `section "rows"`) {
+		t.Errorf("Verify() with a damaged row = %v", err)
+	}
+}
+
+// FuzzHeader: no header makes the reader fail badly or believe in sections that
+// it could not hold.
+func FuzzHeader(f *testing.F) {
+	l, err := newLayout(llama.Config{Dim: 8, HiddenDim: 12, Layers: 2, Heads: 2, KVHeads: 1, VocabSize: 300, SeqLen: 4}, 300)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(l.header())
+	f.Add([]byte(Magic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		l, err := parseHeader(b)
+		if err != nil {
+			return
+		}
+		at := int64(pageSize)
+		for _, s := range l.sections {
+			if s.offset < at || s.length < 0 {
+				t.Fatalf("section %q at %d, %d bytes; the one before ends at %d", s.name, s.offset, s.length, at)
+			}
+			at = s.offset + s.length
+		}
+		if again := l.header(); !bytes.Equal(again[:l.headerLen()], b[:l.headerLen()]) {
+			t.Fatalf("header written again differs")
+		}
+	})
+}
