@@ -10,6 +10,8 @@
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
 #   make test              everything that is tested without a board
+#   make submission        what is handed in: image, checksums, bill of materials, licences,
+#                          test procedures and results, in out/submission/
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -37,7 +39,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser clean
+.PHONY: help image flash run serve bench test browser submission clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -84,6 +86,10 @@ test:
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:
 	$(call tools,chromium chromium-driver)
+
+submission:
+	@test -e out/storyteller.img || $(MAKE) image
+	$(IMAGEBUILDER) submission
 
 clean:
 	rm -rf out

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"duostoryteller/imagebuilder/submission"
+
+	"github.com/spf13/cobra"
+)
+
+func submissionCommand() *cobra.Command {
+	var o submission.Options
+	cmd := &cobra.Command{
+		Use:     "submission",
+		GroupID: groupMake,
+		Short:   "Gather what is handed in: image, bill of materials, tests, results",
+		Long: `Submission makes out/submission/duo-storyteller-VERSION and an archive of it:
+the image compressed, its block map and checksums, the manifest, a software bill
+of materials (SPDX 2.3), the licences, how to write the card and how to run the
+tests, and the test results if there are any.
+
+The version is git's description of the sources, or the manifest's checksum.
+The same image, results and version give the same bytes.`,
+		Example: "  imagebuilder build && imagebuilder submission\n  imagebuilder submission --version 1.0",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			source, err := repository()
+			if err != nil {
+				return err
+			}
+			out := filepath.Join(source, "out")
+			o.Image = cmp.Or(o.Image, filepath.Join(out, "storyteller.img"))
+			o.Manifest = cmp.Or(o.Manifest, filepath.Join(filepath.Dir(o.Image), "manifest.json"))
+			o.Results = cmp.Or(o.Results, filepath.Join(source, "results"))
+			o.Out = cmp.Or(o.Out, filepath.Join(out, "submission"))
+			if o.Version == "" {
+				o.Version = version(cmd.Context(), source, o.Manifest)
+			}
+			if o.Time, err = sourceDate(); err != nil {
+				return err
+			}
+			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
+				o.Progress = progress.report
+				defer progress.finish()
+			}
+			r, err := submission.Write(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			fmt.Fprintf(w, "%s: image %.1f MB compressed, %d files of results\n", r.Folder, float64(r.Image)/1e6, r.Results)
+			fmt.Fprintf(w, "%s: %.1f MB\n", r.Archive, float64(r.Bytes)/1e6)
+			if !r.Firmware {
+				fmt.Fprintln(w, "The image has no fip.bin: it boots no board as it is, and the readme says so.")
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Image, "image", "", "card image (default out/storyteller.img)")
+	f.StringVar(&o.Manifest, "manifest", "", "its manifest (default manifest.json beside it)")
+	f.StringVar(&o.Results, "results", "", "folder of test results (default results/ of the repository)")
+	f.StringVar(&o.Version, "version", "", "names the release (default git's description)")
+	f.StringVarP(&o.Out, "output", "o", "", "folder for it (default out/submission)")
+	return cmd
+}
+
+// version names the state of the sources, or of the manifest without git.
+func version(ctx context.Context, source, manifest string) string {
+	out, err := exec.CommandContext(ctx, "git", "-C", source, "describe", "--tags", "--always", "--dirty").Output()
+	if v := strings.TrimSpace(string(out)); err == nil && v != "" && !strings.Contains(v, "/") {
+		return v
+	}
+	text, _ := os.ReadFile(manifest) // what is wrong with it, Write says
+	return fmt.Sprintf("%x", sha256.Sum256(text))[:12]
+}

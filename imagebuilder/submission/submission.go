@@ -1,0 +1,378 @@
+// Package submission gathers what is handed in: the card's image compressed,
+// with checksums, a block map, the manifest, a software bill of materials, the
+// licences, the test procedures and results, in one folder and one archive.
+//
+// The same inputs give the same bytes.
+package submission
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+	"time"
+
+	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/manifest"
+	"duostoryteller/imagebuilder/rootfs"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Options are the inputs.
+type Options struct {
+	Image    string    // the card's image
+	Manifest string    // its manifest.json
+	Results  string    // a folder with test results; it need not exist
+	Version  string    // names the release, e.g. of `git describe`
+	Out      string    // the folder in which folder and archive are made
+	Time     time.Time // of all files
+	Progress func(what string, done, total int64)
+}
+
+// Result says what was made.
+type Result struct {
+	Folder, Archive string
+	Image           int64 // bytes of the compressed image
+	Bytes           int64 // of the archive
+	Results         int   // files of test results
+	Firmware        bool  // the card boots a board
+}
+
+// Name is the stem of all that belongs to a version.
+func Name(version string) string { return "duo-storyteller-" + version }
+
+// Write makes Out/NAME and Out/NAME.tar.zst, replacing earlier ones. It fails,
+// and leaves these as they were, if the image is not the manifest's.
+func Write(ctx context.Context, o Options) (Result, error) {
+	if o.Version == "" || strings.ContainsAny(o.Version, "/ \n") {
+		return Result{}, fmt.Errorf("%q cannot be a version: it names a folder", o.Version)
+	}
+	if o.Progress == nil {
+		o.Progress = func(string, int64, int64) {}
+	}
+	text, err := os.ReadFile(o.Manifest)
+	if err != nil {
+		return Result{}, fmt.Errorf("no manifest (`imagebuilder build` makes it with the image): %w", err)
+	}
+	var m manifest.Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", o.Manifest, err)
+	}
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+		return Result{}, err
+	}
+	tmp, err := os.MkdirTemp(o.Out, ".unfinished-")
+	if err != nil {
+		return Result{}, err
+	}
+	defer os.RemoveAll(tmp)
+
+	name := Name(o.Version)
+	s := &submission{Options: o, ctx: ctx, manifest: m, dir: filepath.Join(tmp, name)}
+	if err := s.gather(text); err != nil {
+		return Result{}, err
+	}
+	archive := filepath.Join(tmp, name+".tar.zst")
+	if err := s.pack(archive); err != nil {
+		return Result{}, err
+	}
+	r := s.result
+	r.Folder, r.Archive = filepath.Join(o.Out, name), filepath.Join(o.Out, name+".tar.zst")
+	info, err := os.Stat(archive)
+	if err != nil {
+		return Result{}, err
+	}
+	r.Bytes = info.Size()
+	if err := os.RemoveAll(r.Folder); err != nil {
+		return Result{}, err
+	}
+	return r, errors.Join(os.Rename(s.dir, r.Folder), os.Rename(archive, r.Archive))
+}
+
+// submission is one while it is made.
+type submission struct {
+	Options
+	ctx      context.Context
+	manifest manifest.Manifest
+	dir      string
+	result   Result
+}
+
+//go:embed readme.md
+var readme string
+
+// gather makes the folder.
+func (s *submission) gather(manifestText []byte) error {
+	f, err := os.Open(s.Image)
+	if err != nil {
+		return fmt.Errorf("no card image (`imagebuilder build` makes one): %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	im, err := card.Open(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Image, err)
+	}
+	image := path.Base(s.manifest.Image.File)
+	if err := os.Mkdir(s.dir, 0o755); err != nil {
+		return err
+	}
+	sum, err := s.compress(f, info.Size(), image+".zst")
+	if err != nil {
+		return err
+	}
+	if want := s.manifest.Image.SHA256; sum != want {
+		return fmt.Errorf("%s is not the image of %s: SHA-256 %.12s…, not %.12s…: build again", s.Image, s.Manifest, sum, want)
+	}
+	bmap, err := blockMap(f, info.Size(), im.Used())
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Image, err)
+	}
+	bill, err := spdx(s.manifest, manifestText, s.Version, s.Time)
+	if err != nil {
+		return err
+	}
+	files, err := im.Files()
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Image, err)
+	}
+	s.result.Firmware = slices.ContainsFunc(files, func(f card.FileInfo) bool { return f.Name == "fip.bin" })
+	if err := s.licences(im); err != nil {
+		return fmt.Errorf("%s: licences: %w", s.Image, err)
+	}
+	if err := s.results(); err != nil {
+		return fmt.Errorf("results: %w", err)
+	}
+	var page bytes.Buffer
+	if err := template.Must(template.New("readme").Parse(readme)).Execute(&page, s.page()); err != nil {
+		return err
+	}
+	for name, data := range map[string][]byte{
+		image + ".bmap":   bmap,
+		image + ".sha256": []byte(sum + "  " + image + "\n"),
+		"manifest.json":   manifestText,
+		"sbom.spdx.json":  bill,
+		"readme.md":       page.Bytes(),
+	} {
+		if err := s.put(name, data); err != nil {
+			return err
+		}
+	}
+	return s.sums()
+}
+
+// page is what the readme speaks of.
+func (s *submission) page() any {
+	var checkpoint manifest.Component
+	for _, c := range s.manifest.Components {
+		if c.Kind == "checkpoint" {
+			checkpoint = c
+		}
+	}
+	return struct {
+		Version, Image string
+		Manifest       manifest.Manifest
+		Checkpoint     manifest.Component
+		MB             int64
+		Firmware       bool
+		Results        int
+	}{s.Version, path.Base(s.manifest.Image.File), s.manifest, checkpoint, s.manifest.Image.Size / 1e6, s.result.Firmware, s.result.Results}
+}
+
+// put writes a file of the folder.
+func (s *submission) put(name string, data []byte) error {
+	file := filepath.Join(s.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o644)
+}
+
+// compress writes the image as a Zstandard file and returns its SHA-256.
+func (s *submission) compress(image io.ReaderAt, size int64, name string) (sum string, err error) {
+	h := sha256.New()
+	var done int64
+	r := io.TeeReader(io.NewSectionReader(image, 0, size), h)
+	s.result.Image, err = s.zstd(filepath.Join(s.dir, name), func(w io.Writer) error {
+		for done < size {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			n, err := io.CopyN(w, r, min(4<<20, size-done))
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.Image, err)
+			}
+			done += n
+			s.Progress("compressing", done, size)
+		}
+		return nil
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// zstd writes a Zstandard file and returns its size. One goroutine alone, so
+// that the number of processors cannot change the bytes.
+func (s *submission) zstd(file string, content func(io.Writer) error) (int64, error) {
+	out, err := os.Create(file)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close()
+	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return 0, err
+	}
+	if err := errors.Join(content(z), z.Close()); err != nil {
+		return 0, err
+	}
+	size, err := out.Seek(0, io.SeekCurrent)
+	return size, errors.Join(err, out.Close())
+}
+
+// licences copies the licences that the card carries.
+func (s *submission) licences(im *card.Image) error {
+	part, err := im.Partition(2)
+	if err != nil {
+		return err
+	}
+	root, err := rootfs.Open(part)
+	if err != nil {
+		return err
+	}
+	for from, to := range map[string]string{"usr/share/licences": "licences", "usr/share/doc": "licences/debian"} {
+		err := fs.WalkDir(root, from, func(name string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) && name == from {
+				return fs.SkipDir
+			}
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := fs.ReadFile(root, name)
+			if err != nil {
+				return err
+			}
+			return s.put(to+strings.TrimPrefix(name, from), data)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// results copies the folder of test results, if there is one.
+func (s *submission) results() error {
+	if s.Results == "" {
+		return nil
+	}
+	return filepath.WalkDir(s.Results, func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && name == s.Results {
+			return filepath.SkipAll
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		under, err := filepath.Rel(s.Results, name)
+		if err != nil {
+			return err
+		}
+		s.result.Results++
+		return s.put("results/"+filepath.ToSlash(under), data)
+	})
+}
+
+// files lists the folder's files in order, by their names with slashes.
+func (s *submission) files() (names []string, err error) {
+	err = fs.WalkDir(os.DirFS(s.dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, name)
+		}
+		return err
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// sums writes SHA256SUMS, as sha256sum(1) checks them.
+func (s *submission) sums() error {
+	names, err := s.files()
+	if err != nil {
+		return err
+	}
+	var list strings.Builder
+	for _, name := range names {
+		f, err := os.Open(filepath.Join(s.dir, name))
+		if err != nil {
+			return err
+		}
+		h := sha256.New()
+		_, err = io.Copy(h, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		fmt.Fprintf(&list, "%x  %s\n", h.Sum(nil), name)
+	}
+	return s.put("SHA256SUMS", []byte(list.String()))
+}
+
+// pack writes the folder as one archive and gives its files their time.
+func (s *submission) pack(archive string) error {
+	names, err := s.files()
+	if err != nil {
+		return err
+	}
+	_, err = s.zstd(archive, func(w io.Writer) error {
+		t := tar.NewWriter(w)
+		for i, name := range names {
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			if err := s.packFile(t, name); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			s.Progress("packing", int64(i+1), int64(len(names)))
+		}
+		return t.Close()
+	})
+	return err
+}
+
+func (s *submission) packFile(t *tar.Writer, name string) error {
+	f, err := os.Open(filepath.Join(s.dir, name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	err = t.WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: Name(s.Version) + "/" + name, Size: info.Size(), Mode: 0o644, ModTime: s.Time, Format: tar.FormatPAX,
+	})
+	if err == nil {
+		_, err = io.Copy(t, f)
+	}
+	return errors.Join(err, os.Chtimes(f.Name(), s.Time, s.Time))
+}
