@@ -107,9 +107,10 @@ func WriteSources(dir string) error {
 	return nil
 }
 
-// BuildNative compiles the program for this machine with the compiler cc and
-// the libraries of the machine's own packages, and returns the program's path
-// in dir. It fails, naming the packages, when they are not installed.
+// BuildNative compiles the program with the compiler cc, whose options may
+// follow its name as in make's CC, and the libraries where that compiler finds
+// them: for this machine those of its own packages. It returns the program's
+// path in dir. It fails, naming the packages, when they are not installed.
 func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error) {
 	work, err := os.MkdirTemp(dir, ".voice-")
 	if err != nil {
@@ -119,11 +120,15 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 	if err := WriteSources(work); err != nil {
 		return "", err
 	}
-	args := CompilerFlags()
+	compiler := strings.Fields(cc)
+	if len(compiler) == 0 {
+		return "", fmt.Errorf("%s: no C compiler is named", p.File())
+	}
+	args := append(compiler[1:], CompilerFlags()...)
 	for _, d := range p.Defines {
 		args = append(args, "-D"+d)
 	}
-	if machine, err := exec.CommandContext(ctx, cc, "-print-multiarch").Output(); err == nil {
+	if machine, err := exec.CommandContext(ctx, compiler[0], "-print-multiarch").Output(); err == nil {
 		for _, dir := range p.Includes {
 			args = append(args, "-I"+filepath.Join("/usr/include", dir), "-I"+filepath.Join("/usr/include", string(bytes.TrimSpace(machine)), dir))
 		}
@@ -132,7 +137,7 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 	for _, l := range p.Libraries {
 		args = append(args, "-l"+l)
 	}
-	cmd := exec.CommandContext(ctx, cc, args...)
+	cmd := exec.CommandContext(ctx, compiler[0], args...)
 	cmd.Dir = work
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %s; it needs a C compiler and apt-get install %s",

@@ -50,6 +50,6 @@ whose package is missing is left out, with a line that says so.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&cc, "cc", "cc", "the C compiler")
+	cmd.Flags().StringVar(&cc, "cc", "cc", "the C compiler, options may follow")
 	return cmd
 }
