@@ -74,6 +74,7 @@ emulated machine with 64 MB.`,
 		runCommand(),
 		flashCommand(),
 		voicesCommand(),
+		modelCommand(),
 		submissionCommand(),
 	)
 	return root

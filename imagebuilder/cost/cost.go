@@ -1,0 +1,175 @@
+// Package cost turns counted work into modelled time.
+//
+// Nothing here measures. Counts come from emulation, where they repeat exactly;
+// the board's parameters from board.toml, each with its source. The model is as
+// simple as it can be:
+//
+//	time = max(cycles/clock + DRAM bytes/DRAM bandwidth, card bytes/card bandwidth)
+//
+// The core issues one instruction after the other and waits for every fill of its
+// cache: it has no second-level cache, and its prefetcher is off. The card is
+// read ahead by DMA while the core computes, so the slower of both decides.
+package cost
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"duostoryteller/imagebuilder/board"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Modelled labels every figure of this package.
+const Modelled = "modelled"
+
+// Count is the work for one token, counted or averaged over many.
+type Count struct {
+	Name         string  `json:"name" toml:"name"`
+	Instructions float64 `json:"instructions" toml:"instructions"`
+	// Cycles are serial. 0 takes Instructions times PerInstruction.
+	Cycles         float64 `json:"cycles,omitempty" toml:"cycles"`
+	PerInstruction float64 `json:"cycles_per_instruction,omitempty" toml:"cycles_per_instruction"`
+	DRAM           float64 `json:"dram_bytes" toml:"dram_bytes"`
+	Card           float64 `json:"card_bytes,omitempty" toml:"card_bytes"`
+	// Tokens, if not 0, is how many tokens all of the above are for.
+	Tokens float64 `json:"tokens,omitempty" toml:"tokens"`
+}
+
+// Official is a program whose speed on the board is known.
+type Official struct {
+	Count
+	Speed  float64 `toml:"official"` // tokens a second
+	Fitted string  `toml:"fitted"`   // the parameter that was chosen to meet Speed
+}
+
+// Parameters of the board.
+type Parameters struct {
+	Clock float64 `json:"clock_hz"`
+	DRAM  float64 `json:"dram_bytes_per_s"`
+	Card  float64 `json:"card_bytes_per_s"`
+}
+
+// Of returns the parameters of a board.
+func Of(c board.Cost) Parameters {
+	return Parameters{c.Clock.Value, c.DRAM.Value, c.Card.Value}
+}
+
+// Figure is a modelled speed.
+type Figure struct {
+	Kind    string  `json:"kind"` // Modelled
+	Name    string  `json:"name"`
+	Cycles  float64 `json:"ms_cycles"` // milliseconds a token
+	DRAM    float64 `json:"ms_dram"`
+	Card    float64 `json:"ms_card"`
+	Total   float64 `json:"ms_token"`
+	Speed   float64 `json:"tokens_per_second"`
+	Against float64 `json:"official,omitempty"` // tokens a second, measured by the jury
+	Fitted  string  `json:"fitted,omitempty"`
+}
+
+// Off is how far the model is from the official result, as a share of it.
+func (f Figure) Off() float64 { return f.Speed/f.Against - 1 }
+
+// check says what is wrong with a count.
+func (c Count) check() error {
+	for _, v := range []float64{c.Instructions, c.Cycles, c.PerInstruction, c.DRAM, c.Card, c.Tokens} {
+		if v < 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+			return fmt.Errorf("%s: %v is no count", c.Name, v)
+		}
+	}
+	if c.Name == "" {
+		return errors.New("a count has no name")
+	}
+	if c.Cycles == 0 && c.Instructions*c.PerInstruction == 0 {
+		return fmt.Errorf("%s: cycles, or instructions and cycles_per_instruction, are wanted", c.Name)
+	}
+	return nil
+}
+
+// Model returns the time that a count takes by the parameters.
+func Model(c Count, p Parameters) Figure {
+	tokens := c.Tokens
+	if tokens == 0 {
+		tokens = 1
+	}
+	cycles := c.Cycles
+	if cycles == 0 {
+		cycles = c.Instructions * c.PerInstruction
+	}
+	ms := func(amount, rate float64) float64 { return 1000 * amount / tokens / rate }
+	f := Figure{Kind: Modelled, Name: c.Name, Cycles: ms(cycles, p.Clock), DRAM: ms(c.DRAM, p.DRAM), Card: ms(c.Card, p.Card)}
+	f.Total = max(f.Cycles+f.DRAM, f.Card)
+	f.Speed = 1000 / f.Total
+	return f
+}
+
+// ReadCounts reads a file with one JSON object or several, one after the other.
+func ReadCounts(file string) ([]Count, error) {
+	r, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	counts, err := parseCounts(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return counts, nil
+}
+
+func parseCounts(r io.Reader) (counts []Count, err error) {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	for {
+		var c Count
+		if err := d.Decode(&c); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, err
+		}
+		if err := c.check(); err != nil {
+			return nil, err
+		}
+		counts = append(counts, c)
+	}
+	if len(counts) == 0 {
+		return nil, errors.New("no counts in it")
+	}
+	return counts, nil
+}
+
+// ReadOfficial reads the programs with known speeds, a board's official.toml.
+func ReadOfficial(file string) ([]Official, error) {
+	var list struct{ Program []Official }
+	meta, err := toml.DecodeFile(file, &list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, key := range meta.Undecoded() {
+		return nil, fmt.Errorf("%s: unknown key %s", file, key)
+	}
+	for _, o := range list.Program {
+		if err := o.check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if o.Speed <= 0 {
+			return nil, fmt.Errorf("%s: %s: its official speed is wanted", file, o.Name)
+		}
+	}
+	return list.Program, nil
+}
+
+// Check models the programs whose speed is known.
+func Check(known []Official, p Parameters) (figures []Figure) {
+	for _, o := range known {
+		f := Model(o.Count, p)
+		f.Against, f.Fitted = o.Speed, o.Fitted
+		figures = append(figures, f)
+	}
+	return figures
+}
