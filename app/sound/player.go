@@ -46,6 +46,9 @@ const (
 	settle = 6 // periods
 	// ramp is the length of the fades where sound is cut, in samples: 4 ms.
 	ramp = Rate / 250
+	// replug is how long a card that was there is waited for at least: somebody
+	// has it in his hand.
+	replug = time.Minute
 	// pollEvery is how often a missing card is looked for.
 	pollEvery = 500 * time.Millisecond
 )
@@ -54,7 +57,8 @@ const (
 // ring; a goroutine of its own feeds the card.
 //
 // A card that is not there is waited for, and what was written is kept until it
-// comes, but no longer than the patience given: then it is dropped, and so is
+// comes, but no longer than the patience given (a minute at least for one that
+// was there before): then it is dropped, and so is
 // what is written as long as no card is there.
 type Player struct {
 	open     func() (Card, error)
@@ -240,8 +244,9 @@ func (p *Player) drop() {
 func (p *Player) run() {
 	defer close(p.done)
 	told := false // that there is no card
+	patience := p.patience
 	for p.awaitSound() {
-		card := p.awaitCard(&told)
+		card := p.awaitCard(patience, &told)
 		if card == nil {
 			return
 		}
@@ -253,6 +258,7 @@ func (p *Player) run() {
 			p.log(fmt.Sprintf("sound: %s is gone (%v); the story goes on, its sound when a card is plugged in", card.Name(), err))
 			told = true
 		}
+		patience = max(p.patience, replug)
 		card.Close()
 	}
 }
@@ -268,7 +274,7 @@ func (p *Player) awaitSound() bool {
 }
 
 // awaitCard opens a card, however long that takes; nil: closed.
-func (p *Player) awaitCard(told *bool) Card {
+func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 	since := time.Now()
 	for {
 		card, err := p.open()
@@ -282,7 +288,7 @@ func (p *Player) awaitCard(told *bool) Card {
 			*told = true
 			p.log(fmt.Sprintf("sound: %v; the story goes on, its sound when a card is plugged in", err))
 		}
-		if time.Since(since) >= p.patience {
+		if time.Since(since) >= patience {
 			p.mu.Lock()
 			p.failed = true
 			p.drop()

@@ -292,11 +292,11 @@ func TestPlayerLateCard(t *testing.T) {
 // than the card held.
 func TestPlayerUnplugged(t *testing.T) {
 	card, other := &fakeCard{hz: Rate}, &fakeCard{hz: Rate}
-	bubble(t, card, time.Hour, func(t *testing.T, p *Player, s *slot, l *lines) {
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, s *slot, l *lines) {
 		go func() {
 			time.Sleep(2 * time.Second)
 			card.unplug()
-			time.Sleep(3 * time.Second)
+			time.Sleep(30 * time.Second)
 			s.plug(other)
 		}()
 		want := sine(Rate, 1, 30000)

@@ -148,9 +148,9 @@ func TestSound(t *testing.T) {
 		m.send("%s", tell)
 		time.Sleep(8 * time.Second)
 		m.monitor("device_del sound")
-		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\) is gone \(unplugged\); the story goes on`)
 		time.Sleep(3 * time.Second)
 		m.monitor("device_add " + soundCard)
+		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\) is gone \(unplugged\); the story goes on`)
 		m.waitFor(`storyteller: sound: speaking on sound card`)
 		if again, _ := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0]); again != seconds {
 			t.Errorf("%.1f s of speech; want %.1f s as without a break", again, seconds)
