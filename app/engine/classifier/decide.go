@@ -82,7 +82,7 @@ const (
 const (
 	depth    = 10  // rows within depth·temperature of the largest logit are candidates
 	binWidth = 0.5 // in temperatures
-	bins     = 32
+	bins     = 18  // the last ones vanish beside the largest row
 )
 
 // decision is the state of one decision: candidates in the order of the

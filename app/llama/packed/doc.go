@@ -28,7 +28,7 @@
 //	screen  a classifier.Screen: direction, limits; along, scale and error
 //	        of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
-//	draft   one a layer: the four matrices again, eight bits a weight: scales of
+//	draft   one a layer: the four matrices again, seven bits a weight: scales of
 //	        the rows, then the rows by arith.PackI8
 //	rows    the classifier as it is (vocab, dim)
 //	embed   the token embedding as it is, if the classifier is not the same

@@ -52,15 +52,16 @@ const (
 	W2         // (dim, hidden)
 )
 
-// Quantized is a matrix of eight-bit weights, -DraftLimit to DraftLimit, packed
+// Quantized is a matrix of whole weights, -DraftLimit to DraftLimit, packed
 // by arith.PackI8, with a scale for each row.
 type Quantized struct {
 	Scale   []float32
 	Weights []int8
 }
 
-// DraftLimit is the largest eight-bit weight.
-const DraftLimit = 127
+// DraftLimit is the largest weight of a draft: with one bit less than there is
+// room for, twice as many products fit in a 16-bit sum.
+const DraftLimit = 63
 
 // Hot is how many rows of a classifier the board keeps in memory.
 const Hot = 2048

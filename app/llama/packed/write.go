@@ -88,7 +88,7 @@ func (m *Model) packLayers(c *llama.Checkpoint) {
 	}
 }
 
-// quantize packs w (d, n) with eight bits a weight.
+// quantize packs w (d, n) for a draft.
 func quantize(q Quantized, w []float32, n, d int) {
 	weights, row := make([]int8, n*d), make([]float64, n)
 	for r := range d {
