@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -40,13 +41,21 @@ type device struct {
 
 // players lists the playback devices in the order they are tried.
 func players(cards []alsa.SoundCard, usb func(card int) bool) []device {
+	return devices(cards, usb, "", func(d alsa.SoundCardDevice) bool { return d.IsPlayback })
+}
+
+// devices lists the devices that fit, those of USB cards first, without
+// loopbacks, which play to a recorder on the same machine. With a name it lists
+// those of the card of that name, or its one device in "name,number".
+func devices(cards []alsa.SoundCard, usb func(card int) bool, name string, fit func(alsa.SoundCardDevice) bool) []device {
+	want, number, numbered := strings.Cut(name, ",")
 	var first, then []device
 	for _, c := range cards {
-		if strings.HasPrefix(c.Description, "Loopback") {
-			continue // plays to a recorder on the same machine
+		if name == "" && strings.HasPrefix(c.Description, "Loopback") || name != "" && !strings.EqualFold(c.Name, want) {
+			continue
 		}
 		for _, d := range c.Devices {
-			if !d.IsPlayback {
+			if !fit(d) || numbered && number != strconv.Itoa(d.ID) {
 				continue
 			}
 			dev := device{c.ID, d.ID, fmt.Sprintf("sound card %d (%s)", c.ID, c.Name)}

@@ -1,0 +1,118 @@
+package sound
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/gen2brain/alsa"
+)
+
+// ErrNoMicrophone is what OpenMicrophone reports when no sound card records.
+var ErrNoMicrophone = errors.New("no microphone")
+
+// A Microphone is a sound card that is open for recording.
+type Microphone struct {
+	device
+	pcm      *alsa.PCM
+	channels int
+	raw      []int16
+	mono     []int16
+	convert  *Resampler // nil: the card has the rate that is wanted
+}
+
+// captureRates are tried in this order: most cards record at 48 kHz, and our
+// filter is better than a card's.
+var captureRates = []uint32{48000, 16000, 44100, 32000}
+
+// OpenMicrophone opens a sound card for recording at hz, whatever the card's own
+// rate and channels are: USB ones first, then the others in the kernel's order,
+// loopbacks never. With a name it is the card of that name ("Loopback"), or its
+// device of a number ("Loopback,1"). It reports ErrNoMicrophone when there is
+// none, or why none would open.
+func OpenMicrophone(name string, hz int) (*Microphone, error) {
+	cards, err := alsa.EnumerateCards()
+	if err != nil {
+		return nil, ErrNoMicrophone
+	}
+	var errs []error
+	for _, d := range recorders(cards, isUSB, name) {
+		m, err := openMicrophone(d, hz)
+		if err == nil {
+			return m, nil
+		}
+		errs = append(errs, err)
+	}
+	switch {
+	case len(errs) > 0:
+		return nil, errs[0]
+	case name != "":
+		return nil, fmt.Errorf("%w %q", ErrNoMicrophone, name)
+	}
+	return nil, ErrNoMicrophone
+}
+
+// recorders lists the capture devices in the order they are tried.
+func recorders(cards []alsa.SoundCard, usb func(card int) bool, name string) []device {
+	return devices(cards, usb, name, func(d alsa.SoundCardDevice) bool { return !d.IsPlayback })
+}
+
+func openMicrophone(d device, hz int) (*Microphone, error) {
+	var err error
+	for _, rate := range captureRates {
+		for _, channels := range []uint32{1, 2} {
+			var pcm *alsa.PCM
+			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_IN, &alsa.Config{
+				Channels: channels, Rate: rate, PeriodSize: rate / 20, PeriodCount: 8, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
+			})
+			if errors.Is(err, syscall.EBUSY) {
+				return nil, fmt.Errorf("%s is in use by another program", d.name)
+			}
+			if err != nil {
+				continue
+			}
+			m := &Microphone{device: d, pcm: pcm, channels: int(pcm.Channels())}
+			m.raw = make([]int16, int(pcm.PeriodSize())*m.channels)
+			if from := int(pcm.Rate()); from != hz {
+				m.convert = NewResampler(from, hz)
+			}
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("%s does not record: %w", d.name, err)
+}
+
+// Name says which card it is and how it records.
+func (m *Microphone) Name() string {
+	return fmt.Sprintf("%s, %d Hz, %d channels", m.name, m.pcm.Rate(), m.channels)
+}
+
+// Read waits for a twentieth of a second of sound and returns it, mono; the
+// samples are valid until the next call. What came while nobody read and did not
+// fit the card's buffer is lost.
+func (m *Microphone) Read() ([]int16, error) {
+	n, err := m.pcm.Read(m.raw)
+	if err != nil && !errors.Is(err, syscall.EINTR) {
+		return nil, reason(err)
+	}
+	m.mono = mix(m.mono[:0], m.raw[:n*m.channels], m.channels)
+	if m.convert == nil {
+		return m.mono, nil
+	}
+	return m.convert.Process(nil, m.mono), nil
+}
+
+// Close lets the card go.
+func (m *Microphone) Close() error { return m.pcm.Close() }
+
+// mix appends the mean of the channels to dst.
+func mix(dst, raw []int16, channels int) []int16 {
+	for ; len(raw) >= channels; raw = raw[channels:] {
+		sum := 0
+		for _, s := range raw[:channels] {
+			sum += int(s)
+		}
+		dst = append(dst, int16(sum/channels))
+	}
+	return dst
+}
