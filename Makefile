@@ -10,6 +10,8 @@
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
 #   make test              everything that is tested without a board
+#   make board-test BOARD=192.168.42.1   run the suites on a board and keep the results in
+#                          results/; SERIAL=/dev/ttyUSB0 goes over its serial console
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/
 #   make clean             remove out/ (the cache with the kernel stays)
@@ -23,7 +25,7 @@ TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-comp
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
-RACE := $(wildcard app/story app/voice app/speech app/sound app/web imagebuilder/fetch)
+RACE := $(wildcard app/story app/voice app/speech app/sound app/web imagebuilder/fetch imagebuilder/boardtest)
 
 # $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
 # no network when nothing is. apt's answer decides between alternatives, so the
@@ -39,7 +41,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser submission clean
+.PHONY: help image flash run serve bench test browser board-test submission clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -86,6 +88,10 @@ test:
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:
 	$(call tools,chromium chromium-driver)
+
+board-test:
+	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }
+	$(IMAGEBUILDER) test $(if $(SERIAL),--serial '$(SERIAL)',--network '$(BOARD)')
 
 submission:
 	@test -e out/storyteller.img || $(MAKE) image
