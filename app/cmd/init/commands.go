@@ -33,6 +33,13 @@ func commands() []command {
 	path := func(a string) bool { return strings.HasPrefix(a, "/") }
 	pathOrNone := func(a string) bool { return none(a) || path(a) }
 	number := func(a string) bool { n, err := strconv.Atoi(a); return err == nil && n > 1 }
+	flags := func(a string) bool { return none(a) || strings.HasPrefix(a, "-") }
+	verb := func(name string) func(*robot, string) power {
+		return func(r *robot, a string) power {
+			r.tell(request{verb: name, options: strings.Fields(a)})
+			return stayOn
+		}
+	}
 	show := func(f func(out io.Writer, argument string) error) func(*robot, string) power {
 		return func(r *robot, argument string) power {
 			r.show(func(out io.Writer) error { return f(out, argument) })
@@ -44,6 +51,8 @@ func commands() []command {
 		{"tell", "[OPTIONS] PROMPT", "tell a story; options of run.c: -s seed -t temperature -p topp -n steps", func(a string) bool { return a != "" },
 			func(r *robot, a string) power { r.tell(r.parseTell(a)); return stayOn }},
 		{"stop", "", "end the story (so does Ctrl-C)", none, func(r *robot, _ string) power { r.stop(); return stayOn }},
+		{"bench", "[OPTIONS]", "measure how fast stories are told; `bench --help` knows the options", flags, verb("bench")},
+		{"verify", "[OPTIONS]", "compare stories with llama2.c's; `verify --help` likewise", flags, verb("verify")},
 		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
 		{"memory", "", "what each process holds", none, show(memory)},
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},

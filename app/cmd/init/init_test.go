@@ -136,6 +136,10 @@ storyteller> $`)
 	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 9 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -t 0.5 -n -i -i help\n") {
 		t.Errorf("after tell: %q; want its options", got)
 	}
+	b.lines <- "bench --runs 3"
+	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "\nbench --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --runs 3\n") || !strings.Contains(got, "bench ends") {
+		t.Errorf("after bench: %q; want it begun", got)
+	}
 }
 
 func TestStoryEnds(t *testing.T) {
@@ -223,6 +227,9 @@ func TestCommands(t *testing.T) {
 		{"  reboot  ", "", reboot},
 		{"poweroff the ship, said the captain", "story starts", stayOn}, // a prompt
 		{"cat and dog", "story starts", stayOn},
+		{"bench --runs 3", "bench starts", stayOn},
+		{"verify", "verify starts", stayOn},
+		{"bench by the river", "story starts", stayOn},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -59,7 +60,7 @@ func (r *robot) tell(q request) {
 		return
 	}
 	r.again, r.last = nil, q
-	stage(r.out, fmt.Sprintf("story starts, seed %d", q.seed))
+	stage(r.out, q.String())
 	t, err := startTelling(r.children, arguments(r.program, r.settings, q), r.out)
 	if err != nil {
 		fmt.Fprintf(r.out, "init: no story: %v; write the card anew\n", err)
@@ -137,7 +138,7 @@ func (r *robot) ended(status unix.WaitStatus) power {
 		stageAt(r.out, "first word", first)
 	}
 	end := now()
-	stageAt(r.out, "story ends", end)
+	stageAt(r.out, cmp.Or(r.last.verb, "story")+" ends", end)
 	stageAt(r.out, "memory at its lowest", moment{end.time, min(t.lowest, end.available)})
 	next := r.next
 	r.next = nil
@@ -157,9 +158,11 @@ func (r *robot) ended(status unix.WaitStatus) power {
 			q := r.another()
 			next = &q
 		}
-	case status.Exited() && status.ExitStatus() == 1:
+	case status.Exited() && (status.ExitStatus() == 1 || r.last.verb != ""):
 		// It has said why; it would say the same again.
-		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
+		if r.last.verb == "" {
+			fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
+		}
 	default:
 		r.deaths++
 		wait := r.delay(r.deaths)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,22 +22,34 @@ const (
 	share   = "/usr/share/storyteller/"
 )
 
-// A request is a story to tell.
+// A request is a story to tell, or something else that the storyteller does.
 type request struct {
+	verb    string // of the storyteller; "" to tell a story
 	prompt  string
 	seed    uint32   // never 0
 	options []string // of storyteller tell, after those of the configuration
 }
 
+// String names what is begun.
+func (q request) String() string {
+	if q.verb != "" {
+		return q.verb + " starts"
+	}
+	return fmt.Sprintf("story starts, seed %d", q.seed)
+}
+
 // newSeed returns a seed that is easy to type again.
 func newSeed() uint32 { return 1 + rand.Uint32N(999999) }
 
-// arguments returns the command line that tells the story q.
+// arguments returns the command line that does what q asks for.
 func arguments(program string, c config.Config, q request) []string {
 	number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
-	args := []string{program, "tell",
-		"--model", firstFile(share+"model.packed", share+"model.bin"), "--tokenizer", share + "tokenizer.bin",
-		"-t", number(c.Temperature), "-p", number(c.TopP), "-n", strconv.Itoa(c.Steps), "-s", strconv.FormatUint(uint64(q.seed), 10)}
+	args := []string{program, cmp.Or(q.verb, "tell"),
+		"--model", firstFile(share+"model.packed", share+"model.bin"), "--tokenizer", share + "tokenizer.bin"}
+	if q.verb != "" {
+		return append(args, q.options...)
+	}
+	args = append(args, "-t", number(c.Temperature), "-p", number(c.TopP), "-n", strconv.Itoa(c.Steps), "-s", strconv.FormatUint(uint64(q.seed), 10))
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}
