@@ -12,6 +12,7 @@
 #   make test              everything that is tested without a board
 #   make board-test BOARD=192.168.42.1   run the suites on a board and keep the results in
 #                          results/; SERIAL=/dev/ttyUSB0 goes over its serial console
+#   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/
 #   make clean             remove out/ (the cache with the kernel stays)
@@ -21,7 +22,7 @@ IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 # Debian and Ubuntu packages by purpose. "a|b" is whichever this release has.
 IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
-TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg qemu-user-static|qemu-user
+TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg shellcheck qemu-user-static|qemu-user
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
@@ -41,7 +42,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test submission clean
+.PHONY: help image flash run serve bench test browser board-test buildroot-check submission clean
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -88,6 +89,10 @@ test:
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:
 	$(call tools,chromium chromium-driver)
+
+buildroot-check:
+	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic file cpio unzip wget))
+	BUILDROOT='$(if $(BUILDROOT),$(abspath $(BUILDROOT)))' BUILDROOT_ARGS='$(BUILDROOT_ARGS)' go test -count=1 -timeout 120m ./tests/buildroot
 
 board-test:
 	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }

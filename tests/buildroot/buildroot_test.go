@@ -1,0 +1,355 @@
+// Package buildroot checks buildroot-external/ with and without a Buildroot.
+//
+// Without one, what the folder names is held against the repository and against
+// upstream.txt, the list of what it uses of Buildroot. The environment's
+// BUILDROOT, a Buildroot tree, has TestTree try the real thing; BUILDROOT_ARGS
+// are variables for its make.
+package buildroot
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"duostoryteller/imagebuilder/board"
+)
+
+const (
+	external   = "../../buildroot-external"
+	repository = "../.."
+)
+
+func read(t *testing.T, elem ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(external, pattern))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s matches nothing, %v", pattern, err)
+	}
+	return names
+}
+
+// upstream returns the values of a key of upstream.txt.
+func upstream(t *testing.T, key string) (values []string) {
+	t.Helper()
+	for line := range strings.Lines(read(t, "upstream.txt")) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == key {
+			values = append(values, f[1])
+		}
+	}
+	if values == nil {
+		t.Fatalf("upstream.txt has no %s", key)
+	}
+	return values
+}
+
+// defconfig reads a configuration: symbol -> value without quotes, "n" for one
+// that is not set.
+func defconfig(t *testing.T, name string) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for line := range strings.Lines(read(t, external, "configs", name)) {
+		line = strings.TrimSpace(line)
+		symbol, value, ok := strings.Cut(line, "=")
+		if !ok {
+			symbol, ok = strings.CutSuffix(strings.TrimPrefix(line, "# "), " is not set")
+			value = "n"
+		}
+		if _, again := values[symbol]; !ok || again || !strings.HasPrefix(symbol, "BR2_") {
+			t.Errorf("%s: %q is no line of a configuration, or its second", name, line)
+		}
+		values[symbol] = strings.Trim(value, `"`)
+	}
+	return values
+}
+
+const (
+	duo  = "milkv_duo_storyteller_defconfig"
+	qemu = "qemu_virt_storyteller_defconfig"
+)
+
+func TestSymbols(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"configs/*_defconfig", "Config.in", "package/*/Config.in*", "package/*/*.mk", "external.mk"} {
+		files = append(files, glob(t, pattern)...)
+	}
+	symbol := regexp.MustCompile(`BR2_\w+`)
+	definition := regexp.MustCompile(`(?m)^config (BR2_\w+)$`)
+	used, own := map[string]string{}, map[string]bool{"BR2_EXTERNAL_STORYTELLER_PATH": true}
+	for _, name := range files {
+		text := read(t, name)
+		for _, s := range symbol.FindAllString(text, -1) {
+			used[s] = name
+		}
+		for _, m := range definition.FindAllStringSubmatch(text, -1) {
+			if own[m[1]] {
+				t.Errorf("%s defines %s a second time", name, m[1])
+			}
+			own[m[1]] = true
+		}
+	}
+	theirs := upstream(t, "symbol")
+	for s, name := range used {
+		if !own[s] && !slices.Contains(theirs, s) {
+			t.Errorf("%s uses %s, which neither a Config.in here nor upstream.txt has", name, s)
+		}
+	}
+	for _, s := range theirs {
+		if used[s] == "" {
+			t.Errorf("upstream.txt has %s, which nothing uses", s)
+		}
+	}
+}
+
+// TestPaths looks for whatever is named relative to the external tree.
+func TestPaths(t *testing.T) {
+	path := regexp.MustCompile(`\$[({]?BR2_EXTERNAL_STORYTELLER_PATH[)}]?(/[\w./-]+)`)
+	inRepository := regexp.MustCompile(`\$\(STORYTELLER_REPOSITORY\)(/[\w./-]+)`)
+	found := 0
+	for _, pattern := range []string{"configs/*", "Config.in", "external.mk", "package/*/*", "board/*/*.sh"} {
+		for _, name := range glob(t, pattern) {
+			text := read(t, name)
+			check := func(root string, m []string) {
+				found++
+				if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+					t.Errorf("%s names %s: %v", name, m[0], err)
+				}
+			}
+			for _, m := range path.FindAllStringSubmatch(text, -1) {
+				check(external, m)
+			}
+			for _, m := range inRepository.FindAllStringSubmatch(text, -1) {
+				check(repository, m)
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d paths found; want some 15: do they look otherwise now?", found)
+	}
+}
+
+// TestBoard holds the configurations against the board's description.
+func TestBoard(t *testing.T) {
+	b, err := board.Load(filepath.Join(repository, "board"), "milkv-duo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{duo, qemu} {
+		c := defconfig(t, name)
+		var got []string
+		for _, f := range strings.Fields(c["BR2_LINUX_KERNEL_CUSTOM_CONFIG_FILE"] + " " + c["BR2_LINUX_KERNEL_CONFIG_FRAGMENT_FILES"]) {
+			got = append(got, filepath.Join(external, strings.TrimPrefix(f, "$(BR2_EXTERNAL_STORYTELLER_PATH)")))
+		}
+		if !slices.Equal(got, b.Kernel.Fragments) {
+			t.Errorf("%s: kernel fragments = %v; want %v", name, got, b.Kernel.Fragments)
+		}
+		var trees []string
+		for _, f := range strings.Fields(c["BR2_LINUX_KERNEL_INTREE_DTS_NAME"]) {
+			trees = append(trees, filepath.Join(b.Dir, filepath.Base(f)+".dts"))
+		}
+		if !slices.Equal(trees, b.Kernel.DeviceTrees) {
+			t.Errorf("%s: device trees = %v; want %v", name, trees, b.Kernel.DeviceTrees)
+		}
+		version := c["BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"]
+		hash := regexp.MustCompile(`(?m)^sha256  [0-9a-f]{64}  linux-` + regexp.QuoteMeta(version) + `\.tar\.xz$`)
+		for _, pkg := range []string{"linux", "linux-headers"} {
+			if file := filepath.Join(external, "board/storyteller/patches", pkg, pkg+".hash"); !hash.MatchString(read(t, file)) {
+				t.Errorf("%s has no SHA-256 of linux-%s.tar.xz, which %s wants", file, version, name)
+			}
+		}
+		minor := strings.Join(strings.Split(version, ".")[:2], "_")
+		if s := "BR2_PACKAGE_HOST_LINUX_HEADERS_CUSTOM_" + minor; c[s] != "y" {
+			t.Errorf("%s: %s = %q; want y for Linux %s", name, s, c[s], version)
+		}
+	}
+}
+
+// TestQEMU: the emulated machine boots the board's card, so all of the board's
+// configuration is in the emulator's.
+func TestQEMU(t *testing.T) {
+	emulated := defconfig(t, qemu)
+	for symbol, want := range defconfig(t, duo) {
+		if got := emulated[symbol]; got != want {
+			t.Errorf("%s: %s = %q; want %q as in %s", qemu, symbol, got, want, duo)
+		}
+	}
+}
+
+func TestPackages(t *testing.T) {
+	mod := struct{ module, version string }{}
+	for line := range strings.Lines(read(t, repository, "go.mod")) {
+		switch f := strings.Fields(line); {
+		case len(f) == 2 && f[0] == "module":
+			mod.module = f[1]
+		case len(f) == 2 && f[0] == "go":
+			mod.version = f[1]
+		}
+	}
+	// Buildroot's Go does not fetch a newer one.
+	release := regexp.MustCompile(`^\d+\.\d+`).FindString(upstream(t, "go")[0])
+	if mod.version != release && mod.version != release+".0" {
+		t.Errorf("go.mod asks for Go %s; want %s, for Buildroot has some patch release of it", mod.version, release)
+	}
+
+	variable := regexp.MustCompile(`(?m)^(?:define )?(\w+)(?: [:+?]?= ?(.*))?$`)
+	for _, dir := range glob(t, "package/*") {
+		name := filepath.Base(dir)
+		prefix := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		text := read(t, dir, name+".mk")
+		if !strings.Contains(text, "$(eval $(") {
+			t.Errorf("%s.mk evaluates no package", name)
+		}
+		for _, m := range variable.FindAllStringSubmatch(text, -1) {
+			switch plain := strings.TrimPrefix(m[1], "HOST_"); {
+			case m[1] == "endif" || m[1] == "endef":
+			case !strings.HasPrefix(plain, prefix+"_"):
+				t.Errorf("%s.mk sets %s, which lacks the prefix %s_", name, m[1], prefix)
+			case plain == prefix+"_GOMOD" && m[2] != mod.module:
+				t.Errorf("%s.mk: %s = %s; want %s as in go.mod", name, m[1], m[2], mod.module)
+			case plain == prefix+"_BUILD_TARGETS":
+				if _, err := os.Stat(filepath.Join(repository, m[2], "main.go")); err != nil {
+					t.Errorf("%s.mk: %s: %v", name, m[1], err)
+				}
+			}
+		}
+		config := filepath.Join(dir, "Config.in")
+		symbol := "config BR2_PACKAGE_" + prefix + "\n"
+		if _, err := os.Stat(config); err != nil {
+			config, symbol = config+".host", "config BR2_PACKAGE_HOST_"+prefix+"\n"
+		}
+		if !strings.HasPrefix(read(t, config), symbol) {
+			t.Errorf("%s does not begin with %q", config, symbol)
+		}
+		if line := "source \"$BR2_EXTERNAL_STORYTELLER_PATH/package/" + name + "/" + filepath.Base(config) + "\""; !strings.Contains(read(t, external, "Config.in"), line) {
+			t.Errorf("Config.in lacks the line %s", line)
+		}
+	}
+}
+
+func TestScripts(t *testing.T) {
+	scripts := glob(t, "board/*/*.sh")
+	for _, name := range scripts {
+		if info, err := os.Stat(name); err != nil || info.Mode()&0o111 == 0 {
+			t.Errorf("%s cannot be executed: %v", name, err)
+		}
+	}
+	shellcheck, err := exec.LookPath("shellcheck")
+	if err != nil {
+		t.Skip("shellcheck is missing: apt-get install shellcheck")
+	}
+	if text, err := exec.Command(shellcheck, scripts...).CombinedOutput(); err != nil {
+		t.Errorf("shellcheck: %v\n%s", err, text)
+	}
+}
+
+// TestTree tries a real Buildroot. Building the packages needs the network, or
+// BUILDROOT_ARGS that say where else to get things.
+func TestTree(t *testing.T) {
+	tree := os.Getenv("BUILDROOT")
+	if tree == "" {
+		t.Skip("no Buildroot to try: BUILDROOT=DIR names one")
+	}
+	path, err := filepath.Abs(external)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	run := func(name string, args ...string) []byte {
+		t.Helper()
+		cmd := exec.Command(name, args...)
+		cmd.Dir = tree
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, last(stdout.String()+stderr.String(), 20))
+		}
+		return stdout.Bytes()
+	}
+	brmake := func(args ...string) []byte {
+		t.Helper()
+		args = append(append([]string{"-s", "O=" + out, "BR2_EXTERNAL=" + path}, strings.Fields(os.Getenv("BUILDROOT_ARGS"))...), args...)
+		return run("make", args...)
+	}
+
+	if version := strings.TrimSpace(string(brmake("print-version"))); version != upstream(t, "version")[0] {
+		t.Logf("this is Buildroot %s, upstream.txt is of %s", version, upstream(t, "version")[0])
+	}
+	if goes := regexp.MustCompile(`(?m)^GO_VERSION = (.*)$`).FindStringSubmatch(read(t, tree, "package/go/go.mk")); goes == nil || goes[1] != upstream(t, "go")[0] {
+		t.Errorf("this Buildroot's Go is %v; upstream.txt says %s", goes, upstream(t, "go")[0])
+	}
+	for _, name := range []string{qemu, duo} { // the board's stays for what follows
+		brmake(name)
+		saved := filepath.Join(out, "saved")
+		brmake("BR2_DEFCONFIG="+saved, "savedefconfig")
+		if got, want := read(t, saved), read(t, external, "configs", name); got != want {
+			t.Errorf("%s: savedefconfig = \n%s\nwant\n%s", name, got, want)
+		}
+		config := "\n" + read(t, out, ".config")
+		for symbol, value := range defconfig(t, name) {
+			if value != "n" && !strings.Contains(config, "\n"+symbol+"=") {
+				t.Errorf("%s: %s got lost", name, symbol)
+			}
+		}
+	}
+
+	var files []string
+	for _, pattern := range []string{"*", "configs/*", "package/*/*", "board/*/*", "board/*/patches/*/*"} {
+		for _, name := range glob(t, pattern) {
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				rel, _ := filepath.Rel(external, name)
+				files = append(files, filepath.Join(path, rel))
+			}
+		}
+	}
+	t.Logf("check-package: %s", run("utils/check-package", append([]string{"-b"}, files...)...))
+
+	var info map[string]struct{ Dependencies []string }
+	if err := json.Unmarshal(brmake("show-info"), &info); err != nil {
+		t.Fatal("show-info: ", err)
+	}
+	for _, name := range []string{"linux", "storyteller", "storyteller-voices", "host-imagebuilder", "flite", "host-go-bin"} {
+		if _, ok := info[name]; !ok {
+			t.Errorf("show-info lacks %s", name)
+		}
+	}
+	for _, name := range []string{"busybox", "uclibc", "glibc"} {
+		if _, ok := info[name]; ok {
+			t.Errorf("show-info has %s", name)
+		}
+	}
+	vars := string(brmake("printvars", "VARS=LINUX_KCONFIG_DEFCONFIG LINUX_POST_PATCH_HOOKS LINUX_PRE_BUILD_HOOKS"))
+	for _, want := range []string{"allnoconfig", "STORYTELLER_LINUX_JOIN_FRAGMENTS", "STORYTELLER_LINUX_DTS"} {
+		if !strings.Contains(vars, want) {
+			t.Errorf("the kernel is built without %s:\n%s", want, vars)
+		}
+	}
+
+	// What was built must make a card, with a stand-in for the kernel, whose
+	// compiler takes an hour to build.
+	brmake("storyteller", "host-imagebuilder")
+	addKernel(t, out)
+	if stderr, err := postImage(t, out); err != nil {
+		t.Fatalf("post-image.sh: %v: %s", err, stderr)
+	}
+	checkCard(t, out)
+}
+
+// last returns the last n lines of a text.
+func last(text string, n int) string {
+	lines := slices.Collect(strings.Lines(text))
+	return strings.Join(lines[max(0, len(lines)-n):], "")
+}
