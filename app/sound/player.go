@@ -255,7 +255,7 @@ func (p *Player) run() {
 			told = false
 		}
 		if err := p.feed(card); err != nil {
-			p.log(fmt.Sprintf("sound: %s is gone (%v); the story goes on, its sound when a card is plugged in", card.Name(), err))
+			p.log(fmt.Sprintf("sound: %s: %v; the story goes on, its sound when a card is there again", card.Name(), err))
 			told = true
 		}
 		patience = max(p.patience, replug)

@@ -316,7 +316,7 @@ func TestPlayerUnplugged(t *testing.T) {
 		if lost := len(want) - len(first) - len(second); lost < 0 || lost > 2*period {
 			t.Errorf("%d samples were lost or heard twice; want at most what the card held", lost)
 		}
-		if got := l.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "gone (unplugged)") {
+		if got := l.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, ": unplugged;") {
 			t.Errorf("lines: %s; want that it went and that it came", got)
 		}
 	})

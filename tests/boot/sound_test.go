@@ -75,18 +75,20 @@ func (m *machine) spoken(console string) (seconds float64, sentences int) {
 	return seconds, sentences
 }
 
-// checkSound wants the speech whole: as long as it was made, not clipped, with
-// no more long silences than there are sentences.
+// checkSound wants the speech whole: as much sound as was made, not clipped, with
+// no more long silences than there are sentences. How long the silences between
+// the sentences are depends on the emulator's speed, so that is not asked.
 func checkSound(t *testing.T, r *listen.Recording, seconds float64, sentences int) {
 	t.Helper()
 	spans := r.Sounds(400 * time.Millisecond)
-	if len(spans) == 0 {
-		t.Fatalf("%v of silence", r.Duration())
+	sounding := 0
+	for _, s := range spans {
+		sounding += s.End - s.Begin
 	}
-	length := r.At(spans[len(spans)-1].End - spans[0].Begin).Seconds()
-	t.Logf("%.1f s from the first sound to the last in %d parts, peak %d", length, len(spans), r.Peak())
-	if length < seconds-1.5 || length > 1.2*seconds+3 {
-		t.Errorf("%.1f s from the first sound to the last; want the speech's %.1f", length, seconds)
+	length := r.At(sounding).Seconds()
+	t.Logf("%.1f s of sound in %d parts, peak %d", length, len(spans), r.Peak())
+	if length < 0.7*seconds || length > 1.2*seconds {
+		t.Errorf("%.1f s of sound; want the speech's %.1f", length, seconds)
 	}
 	if len(spans) > sentences {
 		t.Errorf("%d parts with 400 ms of silence between them; want at most the %d sentences", len(spans), sentences)
@@ -143,14 +145,14 @@ func TestSound(t *testing.T) {
 		m.waitFor(`storyteller: voice: it ended \(signal: killed\); started again\n`)
 		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
 		m.waitFor(prompt)
-		checkSound(t, played(), seconds, sentences)
+		checkSound(t, played(), seconds, sentences+1) // the first word of all was one
 
 		m.send("%s", tell)
 		time.Sleep(8 * time.Second)
 		m.monitor("device_del sound")
 		time.Sleep(3 * time.Second)
 		m.monitor("device_add " + soundCard)
-		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\) is gone \(unplugged\); the story goes on`)
+		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\): unplugged; the story goes on`)
 		m.waitFor(`storyteller: sound: speaking on sound card`)
 		if again, _ := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0]); again != seconds {
 			t.Errorf("%.1f s of speech; want %.1f s as without a break", again, seconds)
