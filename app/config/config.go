@@ -37,6 +37,12 @@ const (
 // Silent is the voice that says nothing.
 const Silent = "off"
 
+// What the machine does when it has started.
+const (
+	RunStory  = "story"  // tell a story
+	RunSuites = "suites" // test and measure itself, and keep the results on the card
+)
+
 // What the board's USB port is for.
 const (
 	USBDevice = "device" // a PC, which gets the page over the cable
@@ -52,6 +58,7 @@ type Config struct {
 	TopP        float64 // nucleus, 0 to 1
 	Steps       int     // tokens to tell at most; 0: as many as the model can
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
+	Run         string  // RunStory or RunSuites
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 	USB         string  // USBDevice or USBHost
 	Voice       string  // that reads the story aloud: "kal16", "rms", "espeak" or Silent
@@ -62,7 +69,7 @@ type Config struct {
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, After: AfterWait, USB: USBDevice,
+	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice,
 		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1}
 }
 
@@ -231,6 +238,9 @@ var settings = []setting{
 	factor("rate", 0.5, func(c *Config) *float64 { return &c.Rate }),
 	factor("pitch", 0.5, func(c *Config) *float64 { return &c.Pitch }),
 	factor("volume", 0, func(c *Config) *float64 { return &c.Volume }),
+	{"run", `"story" or "suites"`,
+		func(c *Config, v any) bool { return oneOf(&c.Run, v, RunStory, RunSuites) },
+		func(c Config) any { return c.Run }},
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
 		func(c Config) any { return c.After }},

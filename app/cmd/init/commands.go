@@ -53,6 +53,11 @@ func commands() []command {
 		{"stop", "", "end the story (so does Ctrl-C)", none, func(r *robot, _ string) power { r.stop(); return stayOn }},
 		{"bench", "[OPTIONS]", "measure how fast stories are told; `bench --help` knows the options", flags, verb("bench")},
 		{"verify", "[OPTIONS]", "compare stories with llama2.c's; `verify --help` likewise", flags, verb("verify")},
+		{"suites", "[OPTIONS]", "run all test suites and keep the results on the card", flags,
+			func(r *robot, a string) power {
+				r.tell(request{verb: "suites", options: append([]string{"--results", cardDir}, strings.Fields(a)...)})
+				return stayOn
+			}},
 		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
 		{"memory", "", "what each process holds", none, show(memory)},
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},

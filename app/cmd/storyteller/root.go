@@ -64,6 +64,7 @@ func rootCommand() *cobra.Command {
 		serveCommand(),
 		benchCommand(),
 		verifyCommand(),
+		suitesCommand(),
 	)
 	return root
 }

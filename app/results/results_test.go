@@ -1,0 +1,74 @@
+package results
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []string{"first", "second, longer", "3"} {
+		if err := Write(dir, "results.txt", []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != want || err != nil {
+			t.Errorf("results.txt = %q, %v; want %q", got, err, want)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v; want the file alone", entries, err)
+	}
+	// What a power cut left behind is in nobody's way.
+	if err := os.WriteFile(filepath.Join(dir, "results.txt.new"), []byte("half, but long enough to show"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, "results.txt", []byte("4")); err != nil {
+		t.Error(err)
+	}
+	if got, _ := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != "4" {
+		t.Errorf("results.txt = %q; want 4", got)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	if err := Write(filepath.Join(t.TempDir(), "none"), "x", nil); err == nil || !strings.Contains(err.Error(), "x") {
+		t.Errorf("Write = %v; want an error that names the file", err)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, "taken", []byte("x")); err == nil {
+		t.Error("Write over a folder succeeded")
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
+
+// TestReadOnly writes into a file system that is mounted read-only.
+func TestReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-o", "ro,sync,noexec,size=1m", "-t", "tmpfs", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("only root can mount: %v: %s", err, out)
+	}
+	defer exec.Command("umount", dir).Run()
+	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o644); err == nil {
+		t.Fatal("the file system is not read-only")
+	}
+	if err := Write(dir, "results.txt", []byte("results")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != "results" || err != nil {
+		t.Errorf("results.txt = %q, %v", got, err)
+	}
+	mounts, _ := os.ReadFile("/proc/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); f[1] == dir && !(strings.HasPrefix(f[3], "ro,") && strings.Contains(f[3], "sync") && strings.Contains(f[3], "noexec")) {
+			t.Errorf("afterwards: %s; want ro, sync, noexec as before", line)
+		}
+	}
+}
