@@ -101,6 +101,7 @@ func (s *state) run(ctx context.Context) (err error) {
 		{"board description", s.readBoard},
 		{"checkpoint and tokenizer", s.findModel},
 		{"vendor's firmware", s.loadFirmware},
+		{"packed checkpoint", s.packModel},
 		{"programs for riscv64", s.buildPrograms},
 		{"voices", s.buildVoices},
 		{"kernel", s.buildKernel},

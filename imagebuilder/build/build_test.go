@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fetch"
@@ -161,7 +162,7 @@ func TestBuild(t *testing.T) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"sbin/init": 0o755, "bin/storyteller": 0o755, "proc": 0o555,
-		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.bin": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
+		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
 		if err != nil {
@@ -170,12 +171,12 @@ func TestBuild(t *testing.T) {
 			t.Errorf("mode of /%s = %o; want %o", name, got, mode)
 		}
 	}
-	want, err := os.ReadFile(s.Model)
+	model, err := fs.ReadFile(root, "usr/share/storyteller/model.packed")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := fs.ReadFile(root, "usr/share/storyteller/model.bin"); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("the card's model has %d bytes, %v; want the %d given", len(got), err, len(want))
+	if err := packed.Verify(put(t, filepath.Join(t.TempDir(), "model.packed"), model)); err != nil {
+		t.Errorf("the card's model: %v", err)
 	}
 
 	var m manifest.Manifest
@@ -193,12 +194,12 @@ func TestBuild(t *testing.T) {
 	for _, c := range m.Components {
 		kinds[c.Kind]++
 	}
-	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "tokenizer"} {
+	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "packed checkpoint", "tokenizer"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}
 	}
-	for _, want := range []string{" 1/10 ", "10/10 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+	for _, want := range []string{" 1/11 ", "11/11 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the build did not print %q:\n%s", want, &log)
 		}

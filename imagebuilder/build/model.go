@@ -25,6 +25,7 @@ type file struct {
 
 type modelFiles struct {
 	checkpoint, tokenizer file
+	packed                file // what the board reads: only path, sha256 and size
 	config                llama.Config
 }
 

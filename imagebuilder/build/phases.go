@@ -14,8 +14,10 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
+	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fetch"
@@ -242,7 +244,7 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		mode         fs.FileMode
 	}
 	files := []hostFile{
-		{share + "/model.bin", s.model.checkpoint.path, 0o644},
+		{share + "/model.packed", s.model.packed.path, 0o644},
 		{share + "/tokenizer.bin", s.model.tokenizer.path, 0o644},
 		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
 	}
@@ -426,6 +428,8 @@ func (s *state) writeManifest(context.Context) (string, error) {
 	} {
 		add(manifest.Component{Name: f.name, Kind: f.kind, Source: f.source, Hash: "sha256:" + f.sha256, Licence: f.licence, Note: strings.TrimPrefix(f.note, "; ")})
 	}
+	add(manifest.Component{Name: "model.packed", Kind: "packed checkpoint", Version: strconv.Itoa(packed.Version), Source: s.model.checkpoint.name,
+		Hash: "sha256:" + s.model.packed.sha256, Licence: s.licence(s.model.checkpoint, s.board.Model, "MIT")})
 	for _, f := range s.layout.files {
 		sum := sha256.Sum256(f.Data)
 		c := manifest.Component{Name: f.Name, Kind: "file in the FAT partition", Hash: "sha256:" + hex.EncodeToString(sum[:]), Licence: projectLicence(s.Source)}

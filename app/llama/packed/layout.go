@@ -14,7 +14,9 @@ import (
 const Magic = "DUOSTORY"
 
 const (
-	version  = 1
+	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
+	// changes either raises it.
+	Version  = 1
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -111,7 +113,7 @@ func (l *layout) header() []byte {
 	b := make([]byte, 0, pageSize)
 	le := binary.LittleEndian
 	b = append(b, Magic...)
-	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, Version)
 	c := l.config
 	vocab := c.VocabSize
 	if !c.SharedClassifier {
@@ -134,8 +136,8 @@ func parseHeader(b []byte) (*layout, error) {
 	if len(b) < fixedHeader || string(b[:8]) != Magic {
 		return nil, fmt.Errorf("not a packed checkpoint")
 	}
-	if v := le.Uint32(b[8:]); v != version {
-		return nil, fmt.Errorf("packed checkpoint of version %d, this program reads version %d: build the card again", v, version)
+	if v := le.Uint32(b[8:]); v != Version {
+		return nil, fmt.Errorf("packed checkpoint of version %d, this program reads version %d: build the card again", v, Version)
 	}
 	config, err := llama.ParseConfig(b[12:])
 	if err != nil {
