@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -11,7 +12,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	e := r.Environment
-	line("machine", "%s, %s, Linux %s: times are %s", e.Machine, e.CPU, e.Kernel, e.Kind)
+	line("machine", "%s (%s), Linux %s: times are %s", cmp.Or(e.Machine, "without a name"), e.CPU, e.Kernel, e.Kind)
 	line("arithmetic", "%s, %s, %d processor(s)", e.Arithmetic, e.Go, e.Processors)
 	q := r.Request
 	line("request", "-t %v -p %v -s %d -n %d -i %q", q.Temperature, q.TopP, q.Seed, q.Steps, q.Prompt)

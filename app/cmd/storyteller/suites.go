@@ -14,6 +14,7 @@ import (
 
 	"duostoryteller/app/bench"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/report"
 	"duostoryteller/app/results"
 	"duostoryteller/app/speech"
 	"duostoryteller/app/verify"
@@ -31,8 +32,8 @@ func suitesCommand() *cobra.Command {
 		Short: "Run all test suites and keep their results",
 		Long: `Suites runs the regression suite, the performance suite with the exact and with
 the fast engine, and the voice's, and prints their tables. With --results they
-are kept in a folder, each as soon as it is there: results.txt for people and
-one JSON file a suite for programs. A folder on a file system that is mounted
+are kept in a folder, each as soon as it is there: report.html and results.txt
+for people and one JSON file a suite for programs. A folder on a file system that is mounted
 read-only, as the card's FAT partition is, is made writable for that moment.
 
 What a suite finds wrong does not keep the next one from running. Exit status 1
@@ -68,6 +69,7 @@ type suiteRun struct {
 	most     int // regression cases; 0 for all
 	official bench.Options
 	text     bytes.Buffer // of results.txt
+	page     report.Results
 }
 
 // table is what every suite's report is for people.
@@ -77,14 +79,14 @@ func (s *suiteRun) all(ctx context.Context) error {
 	var failed []string
 	for _, suite := range []struct {
 		name, title string
-		run         func(context.Context) (report table, passed bool, err error)
+		run         func(context.Context) (result table, passed bool, err error)
 	}{
 		{"regression", "Regression: the exact engine's text against the reference", s.regression},
 		{"performance", "Performance: the challenge's run, exact engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "exact") }},
 		{"performance-fast", "Performance: the same, fast engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "fast") }},
 		{"speech", "Speech: the voice alone", s.speech},
 	} {
-		report, passed, err := suite.run(ctx)
+		result, passed, err := suite.run(ctx)
 		if ctx.Err() != nil {
 			return context.Canceled
 		}
@@ -94,7 +96,7 @@ func (s *suiteRun) all(ctx context.Context) error {
 		var text strings.Builder
 		fmt.Fprintf(&text, "%s\n\n", suite.title)
 		if err == nil {
-			err = report.WriteTable(&text)
+			err = result.WriteTable(&text)
 		}
 		if err != nil {
 			fmt.Fprintf(&text, "FAILED: %v\n", err)
@@ -105,7 +107,7 @@ func (s *suiteRun) all(ctx context.Context) error {
 		fmt.Fprintln(&text)
 		io.WriteString(s.cmd.OutOrStdout(), text.String())
 		s.text.WriteString(text.String())
-		if err := s.keep(suite.name, report, err); err != nil {
+		if err := s.keep(suite.name, result, err); err != nil {
 			return err
 		}
 	}
@@ -116,11 +118,11 @@ func (s *suiteRun) all(ctx context.Context) error {
 }
 
 // keep writes what is there so far.
-func (s *suiteRun) keep(name string, report table, failure error) error {
+func (s *suiteRun) keep(name string, result table, failure error) error {
 	if s.dir == "" {
 		return nil
 	}
-	var data any = report
+	var data any = result
 	if failure != nil {
 		data = map[string]string{"error": failure.Error()}
 	}
@@ -128,8 +130,12 @@ func (s *suiteRun) keep(name string, report table, failure error) error {
 	if err != nil {
 		return err
 	}
+	var page bytes.Buffer
+	if err := report.Write(&page, s.page); err != nil {
+		return err
+	}
 	// Windows' editor wants carriage returns in what people read.
-	return errors.Join(results.Write(s.dir, name+".json", append(text, '\n')),
+	return errors.Join(results.Write(s.dir, name+".json", append(text, '\n')), results.Write(s.dir, "report.html", page.Bytes()),
 		results.Write(s.dir, "results.txt", bytes.ReplaceAll(s.text.Bytes(), []byte("\n"), []byte("\r\n"))))
 }
 
@@ -145,12 +151,13 @@ func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
 		return nil, false, err
 	}
 	defer engine.Close()
-	report, err := verify.Run(ctx, engine, tokenizer, cases, counter(s.cmd.ErrOrStderr(), "case"))
+	r, err := verify.Run(ctx, engine, tokenizer, cases, counter(s.cmd.ErrOrStderr(), "case"))
 	if err != nil {
 		return nil, false, err
 	}
-	report.Engine = model.engine
-	return report, report.Right == report.Total, nil
+	r.Engine = model.engine
+	s.page.Regression = r
+	return r, r.Right == r.Total, nil
 }
 
 func (s *suiteRun) performance(ctx context.Context, engine string) (table, bool, error) {
@@ -158,8 +165,13 @@ func (s *suiteRun) performance(ctx context.Context, engine string) (table, bool,
 	model.engine = engine
 	o.Open = func() (llama.Engine, *llama.Tokenizer, error) { return model.open(s.cmd) }
 	o.Progress = counter(s.cmd.ErrOrStderr(), "run")
-	report, err := bench.Measure(ctx, o)
-	return report, err == nil, err
+	r, err := bench.Measure(ctx, o)
+	if engine == "fast" {
+		s.page.Fast = r
+	} else {
+		s.page.Exact = r
+	}
+	return r, err == nil, err
 }
 
 func (s *suiteRun) speech(ctx context.Context) (table, bool, error) {
@@ -168,8 +180,9 @@ func (s *suiteRun) speech(ctx context.Context) (table, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	report := speaker.Text(ctx, strings.NewReader(benchText))
-	return speechTable{report}, report.Complete, flags.close(speaker, report)
+	r := speaker.Text(ctx, strings.NewReader(benchText))
+	s.page.Speech = r
+	return speechTable{r}, r.Complete, flags.close(speaker, r)
 }
 
 // speechTable is the voice's report as a table of one line.

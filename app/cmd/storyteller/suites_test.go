@@ -53,6 +53,9 @@ func TestSuites(t *testing.T) {
 	if want := strings.ReplaceAll(stdout, "\n", "\r\n"); string(text) != want || err != nil {
 		t.Errorf("results.txt = %q, %v; want what was printed, with carriage returns", text, err)
 	}
+	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "2 of 2 right") || strings.Count(string(page), "<svg") != 8 {
+		t.Errorf("report.html = %.300q…, %v; want both engines' four plots", page, err)
+	}
 	for _, want := range []string{"2 of 2 right", "tokens/s", "FAILED: "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("printed %q; want %q in it", stdout, want)
