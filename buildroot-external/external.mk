@@ -19,14 +19,13 @@ include $(sort $(wildcard $(BR2_EXTERNAL_STORYTELLER_PATH)/package/*/*.mk))
 # whatever no fragment mentions is off, as it is in the imagebuilder's kernel.
 # Buildroot by itself would leave Linux's defaults on.
 ifeq ($(LINUX_KCONFIG_FILE),$(STORYTELLER_REPOSITORY)/board/common/kernel.fragment)
-STORYTELLER_LINUX_FRAGMENTS = $(LINUX_DIR)/.storyteller.fragment
+STORYTELLER_LINUX_FRAGMENTS = $(BUILD_DIR)/storyteller.fragment
 LINUX_KCONFIG_DEFCONFIG = \
 	KCONFIG_ALLCONFIG=$(STORYTELLER_LINUX_FRAGMENTS) allnoconfig
 
-define STORYTELLER_LINUX_JOIN_FRAGMENTS
-	cat $(LINUX_KCONFIG_FILE) $(LINUX_KCONFIG_FRAGMENT_FILES) >$(STORYTELLER_LINUX_FRAGMENTS)
-endef
-LINUX_POST_PATCH_HOOKS += STORYTELLER_LINUX_JOIN_FRAGMENTS
+$(STORYTELLER_LINUX_FRAGMENTS): $(LINUX_KCONFIG_FILE) $(LINUX_KCONFIG_FRAGMENT_FILES) | prepare
+	cat $^ >$@
+$(LINUX_DIR)/$(LINUX_KCONFIG_STAMP_DOTCONFIG): $(STORYTELLER_LINUX_FRAGMENTS)
 
 # The board's device tree includes mainline's, and is compiled beside it.
 define STORYTELLER_LINUX_DTS
