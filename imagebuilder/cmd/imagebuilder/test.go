@@ -99,21 +99,13 @@ func (t *boardTest) overConsole(ctx context.Context, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		var m *emulator.Machine
-		console = boardtest.NewConsole(writer(func(p []byte) (int, error) { return m.Write(p) }))
-		o.Console = console
-		if t.console != nil {
-			o.Console = io.MultiWriter(console, t.console)
-		}
-		if m, err = emulator.Start(ctx, o); err != nil {
+		o.Console = t.console
+		machine, err := boardtest.Emulate(ctx, o)
+		if err != nil {
 			return err
 		}
-		defer m.Close()
-		go func() {
-			if m.Wait(ctx); ctx.Err() == nil {
-				console.Close(errors.New("the machine has ended"))
-			}
-		}()
+		defer machine.Close()
+		console = machine.Console
 	} else {
 		b, err := board.Load(t.boards, t.board)
 		if err != nil {
@@ -164,8 +156,3 @@ func (t *boardTest) overNetwork(ctx context.Context, out io.Writer) error {
 	fmt.Fprintln(out, "results:", name)
 	return nil
 }
-
-// writer is an io.Writer made of a function.
-type writer func(p []byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
