@@ -61,6 +61,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		tellCommand(),
 		speakCommand(),
+		listenCommand(),
 		serveCommand(),
 		benchCommand(),
 		verifyCommand(),

@@ -1,0 +1,149 @@
+package hearing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"duostoryteller/app/sound"
+)
+
+// A Source is a microphone or a recording.
+type Source interface {
+	// Name says which it is.
+	Name() string
+	// Read waits for samples at Rate; io.EOF ends a recording.
+	Read() ([]int16, error)
+	Close() error
+}
+
+const (
+	pollEvery = 5 * time.Second        // for a microphone that is not there
+	echo      = 400 * time.Millisecond // that a room and a card's buffer keep a word
+	linger    = 5 * time.Second        // for which the recogniser waits for more
+)
+
+// A Listener hears what is said near a microphone, whenever there is one.
+type Listener struct {
+	Open func() (Source, error) // sound.ErrNoMicrophone: there is none
+	Ear  *Ear
+	// Deaf is asked whether the storyteller is speaking itself, or has no memory
+	// to listen: what comes meanwhile is not heard. Nil: never.
+	Deaf func() bool
+	// Level, unless nil, is told the levels of each Read, in dB below full scale.
+	Level func(level, floor float64, open bool)
+	Log   func(string)
+}
+
+// Listen calls heard for each utterance, understood or not, until ctx or a
+// recording ends. It is normal that there is no microphone: Log is told once, and
+// the listener waits for one to be plugged in.
+func (l *Listener) Listen(ctx context.Context, heard func(Heard)) error {
+	defer l.Ear.Rest()
+	told := ""
+	for ctx.Err() == nil {
+		source, err := l.Open()
+		if err == nil {
+			if _, recording := source.(*Recording); !recording {
+				l.Log("listening on " + source.Name())
+			}
+			told = ""
+			err = l.follow(ctx, source, heard)
+			source.Close()
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && err.Error() != told && ctx.Err() == nil:
+			told = err.Error()
+			line := told + "; everything else works"
+			if !errors.Is(err, sound.ErrNoMicrophone) {
+				line = "cannot listen: " + line
+			}
+			l.Log(line)
+		}
+		l.Ear.Rest()
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
+	}
+	return ctx.Err()
+}
+
+// follow listens to one source.
+func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard)) error {
+	var gate Gate
+	var failed error
+	deaf, last := time.Time{}, time.Now()
+	utterance := func(samples []int16) {
+		h, err := l.Ear.Hear(ctx, samples)
+		last = time.Now()
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			failed = err
+		default:
+			heard(h)
+		}
+	}
+	for ctx.Err() == nil && failed == nil {
+		samples, err := source.Read()
+		if errors.Is(err, io.EOF) {
+			gate.Flush(utterance)
+			return errors.Join(failed, io.EOF)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", source.Name(), err)
+		}
+		now := time.Now()
+		if l.Deaf != nil && l.Deaf() {
+			deaf = now
+			l.Ear.Rest()
+		}
+		if now.Sub(deaf) < echo {
+			gate.Forget()
+			continue
+		}
+		gate.Listen(samples, utterance)
+		if l.Level != nil {
+			level, floor := gate.Level()
+			l.Level(level, floor, gate.Open())
+		}
+		if !gate.Open() && now.Sub(last) > linger {
+			l.Ear.Rest()
+		}
+	}
+	return failed
+}
+
+// A Recording is a Source out of memory, at Rate.
+type Recording struct{ samples []int16 }
+
+// NewRecording returns a source of samples of hz a second.
+func NewRecording(hz int, samples []int16) *Recording {
+	if hz != Rate {
+		c := sound.NewResampler(hz, Rate)
+		samples = c.Flush(c.Process(nil, samples))
+	}
+	return &Recording{samples}
+}
+
+// Name implements Source.
+func (r *Recording) Name() string { return "the recording" }
+
+// Read implements Source: a twentieth of a second.
+func (r *Recording) Read() ([]int16, error) {
+	n := min(len(r.samples), Rate/20)
+	if n == 0 {
+		return nil, io.EOF
+	}
+	s := r.samples[:n]
+	r.samples = r.samples[n:]
+	return s, nil
+}
+
+// Close implements Source.
+func (r *Recording) Close() error { return nil }
