@@ -31,6 +31,7 @@ type Options struct {
 
 	Model     string // checkpoint to use; "" for the board's
 	Tokenizer string // tokenizer to use; "" for the board's
+	Golden    string // cases for the card's regression suite; "" for those in Data, or made here
 
 	FIP          string // fip.bin or an image that has one; "" for none
 	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
@@ -64,6 +65,7 @@ type state struct {
 
 	board    *board.Board
 	model    modelFiles
+	suite    []byte // the regression suite's file
 	fip      []byte // nil for none
 	fipInfo  *firmware.Image
 	programs []program
@@ -102,6 +104,7 @@ func (s *state) run(ctx context.Context) (err error) {
 		{"checkpoint and tokenizer", s.findModel},
 		{"vendor's firmware", s.loadFirmware},
 		{"packed checkpoint", s.packModel},
+		{"regression suite", s.findSuite},
 		{"programs for riscv64", s.buildPrograms},
 		{"voices", s.buildVoices},
 		{"kernel", s.buildKernel},

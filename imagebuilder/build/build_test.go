@@ -162,7 +162,7 @@ func TestBuild(t *testing.T) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"sbin/init": 0o755, "bin/storyteller": 0o755, "proc": 0o555,
-		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/board.toml": 0o644,
+		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/suites/regression.jsonl": 0o644, "usr/share/storyteller/board.toml": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
 		if err != nil {
@@ -199,7 +199,7 @@ func TestBuild(t *testing.T) {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}
 	}
-	for _, want := range []string{" 1/11 ", "11/11 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+	for _, want := range []string{" 1/12 ", "12/12 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the build did not print %q:\n%s", want, &log)
 		}

@@ -266,6 +266,9 @@ func (s *state) writeRoot(context.Context) (string, error) {
 			return "", err
 		}
 	}
+	if err := tree.Add(rootfs.Bytes(share+"/suites/regression.jsonl", 0o644, s.suite)); err != nil {
+		return "", err
+	}
 	if err := tree.Add(s.voices.Files...); err != nil {
 		return "", err
 	}

@@ -81,6 +81,7 @@ the vendor's firmware.`,
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
+	f.StringVar(&o.Golden, "golden", "", "run.c's outputs for the regression suite, JSON lines (default those of the checkpoint in DUO_DATA/golden, else made by the plain engine)")
 	f.BoolVar(&o.NoVoice, "no-voice", false, "leave the programs out that read the story aloud")
 	f.StringVar(&o.Buildroot, "from-buildroot", "", "Buildroot's output folder to take kernel and programs from")
 	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")

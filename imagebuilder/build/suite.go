@@ -1,0 +1,116 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/app/verify"
+)
+
+// findSuite finds the card's regression suite: the cases in the file that the
+// user named, else those that the folder Data has for the checkpoint, else cases
+// told here and now by the plain engine, which computes as run.c does.
+func (s *state) findSuite(ctx context.Context) (string, error) {
+	model := s.model.checkpoint.name
+	files := []string{s.Golden}
+	if s.Golden == "" {
+		dir := filepath.Join(s.Data, "golden")
+		files = []string{filepath.Join(dir, "official.jsonl"), filepath.Join(dir, strings.TrimSuffix(model, filepath.Ext(model))+".jsonl")}
+	}
+	var cases []verify.Case
+	for _, file := range files {
+		all, err := verify.Open(file)
+		if err != nil && (s.Golden != "" || !errors.Is(err, fs.ErrNotExist)) {
+			return "", err
+		}
+		cases = append(cases, verify.Of(model, all)...)
+	}
+	source := "run.c's"
+	switch {
+	case len(cases) > 0:
+	case s.Golden != "":
+		return "", fmt.Errorf("%s has no case of %s", s.Golden, model)
+	default:
+		var err error
+		if cases, err = s.recordSuite(ctx); err != nil {
+			return "", err
+		}
+		source = "the plain engine's, for want of run.c's (--golden)"
+	}
+	var err error
+	if s.suite, err = encode(cases); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d texts of %s, %s", len(cases), model, source), nil
+}
+
+// recordSuite tells the usual cases, once for a checkpoint: the cache keeps them.
+func (s *state) recordSuite(ctx context.Context) ([]verify.Case, error) {
+	name := s.model.checkpoint.name
+	kept := filepath.Join(s.Cache, "suites", s.model.checkpoint.sha256[:16]+"-"+s.model.tokenizer.sha256[:16]+".jsonl")
+	if cases, err := verify.Open(kept); err == nil {
+		for i := range cases {
+			cases[i].Model = name
+		}
+		return cases, nil
+	}
+	checkpoint, err := llama.OpenCheckpoint(s.model.checkpoint.path)
+	if err != nil {
+		return nil, err
+	}
+	defer checkpoint.Close()
+	tokenizer, err := llama.OpenTokenizer(s.model.tokenizer.path, checkpoint.VocabSize)
+	if err != nil {
+		return nil, err
+	}
+	var progress func(done, total int)
+	if s.Progress != nil {
+		progress = func(done, total int) { s.Progress("regression suite", int64(done), int64(total)) }
+	}
+	cases, err := verify.Record(ctx, llama.NewPlain(checkpoint), tokenizer, verify.Usual(name), "the plain engine on the PC that built the card", progress)
+	if err != nil {
+		return nil, err
+	}
+	text, err := encode(cases)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
+		return nil, err
+	}
+	return cases, writeWhole(kept, text)
+}
+
+// encode makes a suite's file of cases.
+func encode(cases []verify.Case) ([]byte, error) {
+	var text bytes.Buffer
+	for _, c := range cases {
+		c.Tokens = nil // nothing on the card looks at them
+		if err := json.NewEncoder(&text).Encode(c); err != nil {
+			return nil, err
+		}
+	}
+	return text.Bytes(), nil
+}
+
+// writeWhole writes a file of the cache, whole or not at all.
+func writeWhole(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
