@@ -4,6 +4,7 @@
 package boardtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"duostoryteller/app/bench"
+	"duostoryteller/app/report"
 	"duostoryteller/app/verify"
 )
 
@@ -40,11 +42,13 @@ func suites(short bool) []Suite {
 		return []Suite{
 			{Name: "regression", Command: "verify --json - --cases 2"},
 			{Name: "performance", Command: "bench --json - --runs 1 -n 32"},
+			{Name: "performance-fast", Command: "bench --engine fast --json - --runs 1 -n 32"},
 		}
 	}
 	return []Suite{
 		{Name: "regression", Command: "verify --json -"},
 		{Name: "performance", Command: "bench --json -"},
+		{Name: "performance-fast", Command: "bench --engine fast --json -"},
 	}
 }
 
@@ -73,15 +77,15 @@ func Run(ctx context.Context, c *Console, short bool, progress func(what string)
 		if err != nil {
 			return list[:i], fmt.Errorf("the %s suite does not end: %w", s.Name, err)
 		}
-		if s.Report, err = report(said); err != nil {
+		if s.Report, err = findReport(said); err != nil {
 			s.Error = err.Error()
 		}
 	}
 	return list, nil
 }
 
-// report finds the JSON in what the console said.
-func report(said string) (json.RawMessage, error) {
+// findReport finds the JSON in what the console said.
+func findReport(said string) (json.RawMessage, error) {
 	begin := strings.Index("\n"+said, "\n{")
 	if begin < 0 {
 		if strings.Contains(said, "story starts") {
@@ -108,7 +112,7 @@ func (s Suite) Summary() (line string, passed bool) {
 			return s.Name + ": the report has no cases", false
 		}
 		return fmt.Sprintf("%s, %s: %d of %d texts right (%.1f %%), compared with %s", s.Name, r.Environment.Kind, r.Right, r.Total, 100*r.PassRate, r.Reference), r.Right == r.Total
-	case "performance":
+	case "performance", "performance-fast":
 		var r bench.Report
 		if err := json.Unmarshal(s.Report, &r); err != nil || len(r.Runs) == 0 {
 			return s.Name + ": the report has no runs", false
@@ -128,24 +132,61 @@ func (r Results) Passed() bool {
 	return len(r.Suites) > 0
 }
 
-// Save writes the results into dir, as BOARD-DATE.json, and returns the file.
+// Save writes the results into dir, as BOARD-DATE.json and a page for people,
+// BOARD-DATE.html, and returns the first file.
 func (r Results) Save(dir string) (string, error) {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return "", err
 	}
+	var page bytes.Buffer
+	if err := report.Write(&page, r.page()); err != nil {
+		return "", err
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	name := filepath.Join(dir, r.Board+"-"+r.Time.UTC().Format("2006-01-02-150405")+".json")
-	f, err := os.CreateTemp(dir, ".unfinished-")
+	stem := filepath.Join(dir, r.Board+"-"+r.Time.UTC().Format("2006-01-02-150405"))
+	return stem + ".json", errors.Join(write(stem+".json", append(text, '\n')), write(stem+".html", page.Bytes()))
+}
+
+// page is what the report is made of.
+func (r Results) page() (page report.Results) {
+	for _, s := range r.Suites {
+		if _, passed := s.Summary(); !passed && s.Name != "regression" {
+			continue
+		}
+		switch s.Name {
+		case "regression":
+			page.Regression = decode[verify.Report](s)
+		case "performance":
+			page.Exact = decode[bench.Report](s)
+		case "performance-fast":
+			page.Fast = decode[bench.Report](s)
+		}
+	}
+	return page
+}
+
+// decode reads a suite's report; one that cannot be read is left out.
+func decode[T any](s Suite) *T {
+	r := new(T)
+	if err := json.Unmarshal(s.Report, r); err != nil {
+		return nil
+	}
+	return r
+}
+
+// write writes a file, whole or not at all.
+func write(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".unfinished-")
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(append(text, '\n'))
+	_, err = f.Write(data)
 	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return "", err
+		return err
 	}
-	return name, os.Rename(f.Name(), name)
+	return os.Rename(f.Name(), name)
 }

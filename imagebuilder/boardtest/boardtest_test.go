@@ -102,13 +102,13 @@ func connect(t *testing.T, b *board) *Serial {
 
 func TestSerial(t *testing.T) {
 	for _, boots := range []bool{true, false} {
-		b := &board{boots: boots, answers: map[string]string{"verify --json -": goodVerify, "bench --json -": goodBench}}
+		b := &board{boots: boots, answers: map[string]string{"verify --json -": goodVerify, "bench --json -": goodBench, "bench --engine fast --json -": goodBench}}
 		s := connect(t, b)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		list, err := Run(ctx, s.Console, false, nil)
-		if err != nil || len(list) != 2 {
-			t.Fatalf("Run() = %v, %v; want two suites", list, err)
+		if err != nil || len(list) != 3 {
+			t.Fatalf("Run() = %v, %v; want three suites", list, err)
 		}
 		for i, want := range []string{
 			"regression, measured: 2 of 2 texts right (100.0 %), compared with llama2.c's run.c",
@@ -138,8 +138,12 @@ func TestSerial(t *testing.T) {
 		if err := json.Unmarshal(text, &again); err != nil || !again.Passed() {
 			t.Errorf("what was saved reads as %+v, %v", again, err)
 		}
-		if left, _ := os.ReadDir(dir); len(left) != 1 {
-			t.Errorf("%v in the folder; want one file", left)
+		if left, _ := os.ReadDir(dir); len(left) != 2 {
+			t.Errorf("%v in the folder; want two files", left)
+		}
+		page, err := os.ReadFile(strings.TrimSuffix(name, ".json") + ".html")
+		if err != nil || !strings.Contains(string(page), "measured") {
+			t.Errorf("the report says %q, %v; want it to name what was measured", page, err)
 		}
 	}
 }
@@ -152,7 +156,7 @@ func TestBroken(t *testing.T) {
 		{"out of memory", "storyteller: cannot allocate memory\n", "cannot allocate memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := connect(t, &board{answers: map[string]string{"verify --json -": tt.verify, "bench --json -": goodBench}})
+			s := connect(t, &board{answers: map[string]string{"verify --json -": tt.verify, "bench --json -": goodBench, "bench --engine fast --json -": goodBench}})
 			list, err := Run(t.Context(), s.Console, false, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -22,9 +22,9 @@ func testCommand() *cobra.Command {
 		Use:     "test (--serial PORT | --network ADDRESS | --emulated)",
 		GroupID: groupUse,
 		Short:   "Run the suites that are on a board's card, and keep the results",
-		Long: `Test waits for a board, has it run the regression and the performance suite
+		Long: `Test waits for a board, has it run the regression and the performance suites
 that are on its card, and writes what they say into results/BOARD-DATE.json, fit
-for a pull request. Switch the board on before or after.
+for a pull request, and a page for people beside it. Switch the board on before or after.
 
 The serial console is all that is needed (--serial; -v shows it). --network asks
 the board's page; its report is plain text. --emulated boots the image in QEMU:
