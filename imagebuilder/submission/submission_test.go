@@ -154,7 +154,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("SHA256SUMS has %d files; want all %d others", sums, len(want)-1)
 	}
 	text := string(read(t, r.Folder, "readme.md"))
-	for _, phrase := range []string{"no `fip.bin`", "`results/`", "a.bin (a stand-in)", "gcc 1, go1", "storyteller verify", "macOS", "Windows"} {
+	for _, phrase := range []string{"no `fip.bin`", "`results/`", "a.bin (a stand-in)", "gcc 1, go1", "`suites --short`", "macOS", "Windows"} {
 		if !strings.Contains(text, phrase) {
 			t.Errorf("readme.md lacks %q", phrase)
 		}
