@@ -18,6 +18,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"duostoryteller/app/panel"
+
 	"github.com/BurntSushi/toml"
 )
 
@@ -43,6 +45,9 @@ const (
 	RunSuites = "suites" // test and measure itself, and keep the results on the card
 )
 
+// Automatic is the microphone that is the first one found.
+const Automatic = "auto"
+
 // What the board's USB port is for.
 const (
 	USBDevice = "device" // a PC, which gets the page over the cable
@@ -65,12 +70,14 @@ type Config struct {
 	Rate        float64 // of the voice; 1 is its own, as for the next two
 	Pitch       float64
 	Volume      float64
+	Microphone  string // name of the sound card to listen on; Automatic for the first one, or Silent
+	Button      string // GPIO line of a push-button, as in "gpiochip0/15"; empty: none
 }
 
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice,
-		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1}
+		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic}
 }
 
 // A Problem is something in the file that was not used.
@@ -241,6 +248,20 @@ var settings = []setting{
 	{"run", `"story" or "suites"`,
 		func(c *Config, v any) bool { return oneOf(&c.Run, v, RunStory, RunSuites) },
 		func(c Config) any { return c.Run }},
+	{"microphone", `"auto", "off" or a sound card's name in quotes`,
+		func(c *Config, v any) bool {
+			s, ok := v.(string)
+			return ok && s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0 && store(&c.Microphone, s)
+		}, func(c Config) any { return c.Microphone }},
+	{"button", `a GPIO line in quotes, as "gpiochip0/15", or ""`,
+		func(c *Config, v any) bool {
+			s, ok := v.(string)
+			if ok && s != "" {
+				_, _, err := panel.ParseLine(s)
+				ok = err == nil
+			}
+			return ok && store(&c.Button, s)
+		}, func(c Config) any { return c.Button }},
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
 		func(c Config) any { return c.After }},
