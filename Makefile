@@ -1,7 +1,8 @@
 # Duo Storyteller. The verbs have their long form in: go run ./imagebuilder/cmd/imagebuilder help
 #
 #   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
-#                          a fip.bin or an official image, MODEL= and TOKENIZER= others
+#                          a fip.bin or an official image, MODEL= and TOKENIZER= others;
+#                          DEBIAN_MIRROR= where the machine is not Debian's
 #   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
 #   make run               boot that image in an emulated machine with 64 MB
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
@@ -48,7 +49,7 @@ help:
 
 image:
 	$(call tools,$(IMAGE_TOOLS))
-	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)')
+	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 	@echo
 	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
 	@echo "    make flash DEVICE=/dev/sdX"
