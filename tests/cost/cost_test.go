@@ -78,7 +78,7 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	for _, m := range testmodel.Models() {
-		if m.Name != "separate" && m.Name != "bigvocab" {
+		if m.Name != "shared" && m.Name != "separate" {
 			continue
 		}
 		t.Run(m.Name, func(t *testing.T) {
