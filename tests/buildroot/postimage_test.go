@@ -168,10 +168,13 @@ func checkCard(t *testing.T, out string) fs.FS {
 			t.Errorf("the card's /%s has %d bytes, %v; want Buildroot's with %d", name, len(got), err, len(want))
 		}
 	}
-	for _, name := range []string{"usr/share/storyteller/model.bin", "usr/share/storyteller/tokenizer.bin", "usr/share/storyteller/board.toml", "proc", "sys", "boot", "dev"} {
+	for _, name := range []string{"usr/share/storyteller/tokenizer.bin", "usr/share/storyteller/board.toml", "proc", "sys", "boot", "dev"} {
 		if _, err := fs.Stat(root, name); err != nil {
 			t.Error(err)
 		}
+	}
+	if models, err := fs.Glob(root, "usr/share/storyteller/model.*"); len(models) != 1 {
+		t.Errorf("the card's models are %v, %v; want one, packed or not", models, err)
 	}
 	if _, err := fs.Stat(root, "THIS_IS_NOT_YOUR_ROOT_FILESYSTEM"); err == nil {
 		t.Error("Buildroot's warning is on the card")
