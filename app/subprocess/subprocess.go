@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"sync/atomic"
 	"syscall"
@@ -69,6 +70,8 @@ func Start(path string, niceness int, args ...string) (*Process, error) {
 	}
 	// A program that cannot be made nicer works all the same.
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
+	// Where memory runs out, the story goes on without it.
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid), []byte("500"), 0)
 	p := &Process{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout)}
 	p.watch = time.AfterFunc(time.Hour, func() {
 		p.hung.Store(true)

@@ -135,7 +135,7 @@ const prompt = `storyteller> $`
 // story waits for a whole story and returns it as run.c's standard output.
 func (m *machine) story() []byte {
 	m.t.Helper()
-	got := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)(?:achieved tok/s: ([\d.]+)\n)?(?:(?:storyteller|speech): [^\n]*\n)*init: (\d+) ms  (?:first word|story ends)  MemAvailable (\d+) kB\n`)
+	got := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(?:storyteller: [^\n]*\n)*(.*?)(?:achieved tok/s: ([\d.]+)\n)?(?:(?:storyteller|speech): [^\n]*\n)*init: (\d+) ms  (?:first word|story ends)  MemAvailable (\d+) kB\n`)
 	m.t.Logf("%d bytes told at %s tok/s (emulated), first word %s ms after the kernel's start, %s kB available then", len(got[1]), got[2], got[3], got[4])
 	lowest := m.waitFor(`memory at its lowest  MemAvailable (\d+) kB\n`)
 	m.t.Logf("memory at its lowest: %s kB available", lowest[1])
@@ -261,7 +261,7 @@ func TestCard(t *testing.T) {
 	t.Run("rescues a card without model", func(t *testing.T) {
 		m := boot(t, changed(t, image, withoutModel))
 		m.waitFor(`storyteller: .*model\.bin.*\n`)
-		m.waitFor("init: the storyteller cannot tell this story")
+		m.waitFor("init: the storyteller cannot tell stories")
 		m.waitFor(prompt)
 		m.send("help")
 		m.waitFor(`tell \[OPTIONS\]`)

@@ -42,6 +42,7 @@ func boot() {
 	} else {
 		stage(os.Stdout, "card mounted")
 	}
+	report("network", loopback())
 	settings, problems := config.Load(configFile)
 	for _, p := range problems {
 		fmt.Printf("init: %s: %v\n", configFile, p)
@@ -62,14 +63,21 @@ func boot() {
 	lines := make(chan string)
 	go guard(func() { readLines(terminal, lines) })
 
+	dog, err := openWatchdog(watchdogDevice)
+	report("watchdog", err)
 	r := newRobot(os.Stdout, settings, children)
+	r.feed = dog.feed
 	if crashCount() < maxCrashes {
 		r.tell(r.first())
 	} else {
 		fmt.Println("init: started anew too often, so no story by itself")
 		r.prompt()
 	}
-	shutDown(r.run(lines, signals))
+	asked := r.run(lines, signals)
+	if asked == powerOff {
+		dog.stop() // it would start the machine again
+	}
+	shutDown(asked)
 }
 
 // maxCrashes is how often init may start itself anew and still begin a story.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,25 +50,35 @@ func commands() []command {
 	return []command{
 		{"help", "", "show this", none, show(help)},
 		{"tell", "[OPTIONS] PROMPT", "tell a story; options of run.c: -s seed -t temperature -p topp -n steps", func(a string) bool { return a != "" },
-			func(r *robot, a string) power { r.tell(r.parseTell(a)); return stayOn }},
+			func(r *robot, a string) power {
+				q, err := r.parseTell(a)
+				if err != nil {
+					r.show(func(io.Writer) error { return err })
+					return stayOn
+				}
+				r.tell(q)
+				return stayOn
+			}},
 		{"stop", "", "end the story (so does Ctrl-C)", none, func(r *robot, _ string) power { r.stop(); return stayOn }},
 		{"bench", "[OPTIONS]", "measure how fast stories are told; `bench --help` knows the options", flags, verb("bench")},
 		{"verify", "[OPTIONS]", "compare stories with llama2.c's; `verify --help` likewise", flags, verb("verify")},
 		{"suites", "[OPTIONS]", "run all test suites and keep the results on the card", flags,
-			func(r *robot, a string) power {
-				r.tell(request{verb: "suites", options: append([]string{"--results", cardDir}, strings.Fields(a)...)})
-				return stayOn
-			}},
+			func(r *robot, a string) power { r.tell(suites(a)); return stayOn }},
 		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
 		{"memory", "", "what each process holds", none, show(memory)},
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},
 		{"dmesg", "", "the kernel's last messages", none, show(dmesg)},
 		{"ls", "[/PATH]", "list a directory", pathOrNone, show(ls)},
 		{"cat", "/PATH", "show the beginning of a file", path, show(cat)},
-		{"kill", "PID", "kill a process", number, show(kill)},
+		{"kill", "[-STOP] PID", "kill a process, or have it hang", func(a string) bool { return number(strings.TrimPrefix(a, "-STOP ")) }, show(kill)},
 		{"reboot", "", "start the machine again", none, func(*robot, string) power { return reboot }},
 		{"poweroff", "", "switch the machine off", none, func(*robot, string) power { return powerOff }},
 	}
+}
+
+// suites returns how to run the test suites.
+func suites(options string) request {
+	return request{verb: "suites", options: append([]string{"--results", cardDir}, strings.Fields(options)...)}
 }
 
 // line does what was typed: nothing asks for another story, a command is
@@ -95,7 +106,7 @@ func (r *robot) line(line string) power {
 }
 
 // parseTell reads the argument of the command tell.
-func (r *robot) parseTell(argument string) request {
+func (r *robot) parseTell(argument string) (request, error) {
 	q := r.asked("")
 	for {
 		option, rest, found := strings.Cut(argument, " ")
@@ -104,14 +115,25 @@ func (r *robot) parseTell(argument string) request {
 		}
 		value, prompt, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
 		argument = strings.TrimLeft(prompt, " ")
-		if seed, err := strconv.ParseInt(value, 10, 32); option == "-s" && err == nil && seed > 0 {
-			q.seed = uint32(seed)
-			continue
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil || math.IsNaN(number) || math.IsInf(number, 0) {
+			return q, fmt.Errorf("tell %s %s: give a number", option, value)
 		}
-		q.options = append(q.options, option, value)
+		switch option {
+		case "-s":
+			if number >= 1 && number <= math.MaxInt32 {
+				q.Seed = uint64(number)
+			}
+		case "-t":
+			q.Temperature = number
+		case "-p":
+			q.TopP = number
+		case "-n":
+			q.Steps = int(min(max(number, 0), math.MaxInt32))
+		}
 	}
-	q.prompt = argument
-	return q
+	q.Prompt = argument
+	return q, nil
 }
 
 // patience is how long a command may keep the console waiting: a bad card or a
@@ -262,10 +284,15 @@ func cat(out io.Writer, path string) error {
 	return nil
 }
 
-func kill(_ io.Writer, pid string) error {
+func kill(_ io.Writer, argument string) error {
+	signal := unix.SIGKILL
+	pid, stop := strings.CutPrefix(argument, "-STOP ")
+	if stop {
+		signal = unix.SIGSTOP
+	}
 	n, err := strconv.Atoi(pid)
 	if err == nil {
-		err = unix.Kill(n, unix.SIGKILL)
+		err = unix.Kill(n, signal)
 	}
 	if errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("no process %s; `memory` lists them", pid)

@@ -46,13 +46,14 @@ func consolePath(active string) string {
 }
 
 // sane sets what `stty sane` sets: whole lines, with echo and editing, Ctrl-C
-// as a signal. The speed stays what the boot loader made it.
+// as a signal. The speed stays what the boot loader made it. Ctrl-S does not stop
+// the output, with which init would stop.
 func sane(fd int) error {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return err
 	}
-	t.Iflag = unix.BRKINT | unix.ICRNL | unix.IXON | unix.IUTF8
+	t.Iflag = unix.BRKINT | unix.ICRNL | unix.IUTF8
 	t.Oflag = unix.OPOST | unix.ONLCR
 	t.Cflag |= unix.CS8 | unix.CREAD | unix.CLOCAL
 	t.Lflag = unix.ISIG | unix.ICANON | unix.IEXTEN | unix.ECHO | unix.ECHOE | unix.ECHOK | unix.ECHOCTL | unix.ECHOKE

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,21 +56,46 @@ type bench struct {
 	signals chan os.Signal
 	power   chan power
 	dir     string
+	fed     atomic.Int32 // the watchdog, so often
 }
 
-// script is a storyteller that does what its prompt, the last argument, says.
+// script is a storyteller that does what its prompt says.
 const script = `#!/bin/sh
-for prompt; do :; done
 cd "$(dirname "$0")"
-case "$prompt" in
-wait) echo waiting; exec sleep 100;;
-broken) echo "storyteller: model.bin: truncated"; exit 1;;
-dying) echo x >> deaths
-	if [ $(wc -l < deaths) -lt 3 ]; then printf 'half a sto'; kill -9 $$; fi
-	echo whole story;;
-orphan) (sleep 0.2 & ) ; echo gone;;
-*) echo "$*";;
-esac
+if [ "$1" != serve ]; then
+	echo "$*"
+	case "$*" in *--long*) exec sleep 100;; esac
+	exit
+fi
+echo "$*"
+text() { printf '{"event":"text","text":"%s"}\n' "$(printf %s "$1" | base64 -w 0)"; }
+told() { text "$1"; echo '{"event":"told","speed":2.5}'; echo '{"event":"ended"}'; }
+while read -r line; do
+	[ "$line" ] || continue
+	prompt=$(echo "$line" | sed 's/.*"prompt":"\([^"]*\)".*/\1/')
+	seed=$(echo "$line" | sed 's/.*"seed":\([0-9]*\).*/\1/')
+	echo '{"event":"begun","seed":'$seed'}'
+	case "$prompt" in
+	wait)
+		text waiting
+		read -r line
+		echo '{"event":"told","stopped":true}'
+		echo '{"event":"ended"}'
+		told "page" > /dev/null;;
+	deaf) text waiting; exec sleep 100;;
+	hanging)
+		if [ -e hung ]; then told "whole story"; else touch hung; text "half a sto"; exec sleep 100; fi;;
+	broken) echo "storyteller: model.bin: truncated"; exit 1;;
+	unable) echo '{"event":"told","error":"row 7 is damaged"}'; echo '{"event":"ended"}';;
+	dying) echo x >> deaths
+		if [ $(wc -l < deaths) -lt 3 ]; then text 'half a sto'; kill -9 $$; fi
+		told "whole story";;
+	orphan) (sleep 0.2 & ) ; told gone;;
+	page) told one; echo '{"event":"begun","seed":99}'; told two;;
+	rival) echo '{"event":"begun","seed":99}'; echo '{"event":"refused","error":"busy"}'; echo rival > rivalled; told other;;
+	*) told "$line";;
+	esac
+done
 `
 
 func newBench(t *testing.T, settings config.Config) *bench {
@@ -86,6 +112,10 @@ func newBench(t *testing.T, settings config.Config) *bench {
 	}()
 	r := newRobot(&b.console, settings, children)
 	r.program = filepath.Join(b.dir, "storyteller")
+	r.feed = func() { b.fed.Add(1) }
+	if settings.Prompt == "hanging" {
+		r.silence = time.Second
+	}
 	r.delay = func(deaths int) time.Duration { return time.Duration(deaths) * time.Millisecond }
 	if err := os.WriteFile(r.program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
@@ -102,8 +132,8 @@ func newBench(t *testing.T, settings config.Config) *bench {
 		case <-done:
 		}
 		<-done
-		if r.now != nil {
-			unix.Kill(-r.now.pid, unix.SIGKILL)
+		if r.teller != nil {
+			r.teller.kill()
 		}
 	})
 	return b
@@ -115,7 +145,9 @@ func TestStory(t *testing.T) {
 	b := newBench(t, settings)
 	got := b.waitFor(t, "storyteller> ")
 	want := regexp.MustCompile(`^init: \d+ ms  story starts, seed 7  MemAvailable \d+ kB
-tell --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin -t 0 -p 0.9 -n 256 -s 7 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -i A cat
+serve --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --console --events --usb device --results /boot --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1
+\{"prompt":"A cat","seed":7,"temperature":0,"topp":0.9,"steps":256\}
+achieved tok/s: 2.500000
 init: \d+ ms  first word  MemAvailable \d+ kB
 init: \d+ ms  story ends  MemAvailable \d+ kB
 init: \d+ ms  memory at its lowest  MemAvailable \d+ kB
@@ -123,23 +155,33 @@ storyteller> $`)
 	if !want.MatchString(got) {
 		t.Errorf("console = %q; want %s", got, want)
 	}
-
-	b.lines <- ""
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-i A cat\n") || strings.Contains(got, "seed 7 ") {
-		t.Errorf("after Enter: %q; want another story", got)
+	for _, tt := range []struct{ line, want string }{
+		{"", `{"prompt":"A cat","seed":`},
+		{"cat and dog", `{"prompt":"cat and dog","seed":7,"temperature":0,"topp":0.9,"steps":256}` + "\n"},
+		{"tell -s 9 -t 0.5 -n -i help", "init: tell -n -i: give a number\n"},
+		{"tell -s 9 -t 0.5 -p 1 -n 20 -i help", `{"prompt":"-i help","seed":9,"temperature":0.5,"topp":1,"steps":20}` + "\n"},
+		{"bench --runs 3", "\nbench --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --runs 3\n"},
+		{"A bear", `{"prompt":"A bear"`},
+	} {
+		b.lines <- tt.line
+		b.waitFor(t, tt.want)
+		if got := b.waitFor(t, "storyteller> "); tt.line == "" && strings.HasPrefix(got, "7,") {
+			t.Errorf("after Enter: %q; want another story", got)
+		}
 	}
-	b.lines <- "cat and dog"
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 7 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -i cat and dog\n") {
-		t.Errorf("after a prompt: %q; want its story", got)
+	b.lines <- "bench --long"
+	b.waitFor(t, "bench starts")
+	b.waitFor(t, "--long\n")
+	b.signals <- unix.SIGINT
+	b.waitFor(t, "bench ends")
+	b.waitFor(t, "storyteller> ")
+	for range 1000 {
+		if b.fed.Load() > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
-	b.lines <- "tell -s 9 -t 0.5 -n -i help"
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "-s 9 --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 -t 0.5 -n -i -i help\n") {
-		t.Errorf("after tell: %q; want its options", got)
-	}
-	b.lines <- "bench --runs 3"
-	if got := b.waitFor(t, "storyteller> "); !strings.Contains(got, "\nbench --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --runs 3\n") || !strings.Contains(got, "bench ends") {
-		t.Errorf("after bench: %q; want it begun", got)
-	}
+	t.Error("the watchdog is not fed")
 }
 
 func TestStoryEnds(t *testing.T) {
@@ -150,7 +192,11 @@ func TestStoryEnds(t *testing.T) {
 	}{
 		{"powers off", "A cat", config.AfterPowerOff, []string{"story ends"}, powerOff},
 		{"again", "A cat", config.AfterAgain, []string{"story ends", "story ends", "story ends"}, stayOn},
-		{"broken model", "broken", config.AfterPowerOff, []string{"model.bin: truncated", "cannot tell this story", "storyteller> "}, stayOn},
+		{"broken model", "broken", config.AfterPowerOff, []string{"model.bin: truncated", "cannot tell stories", "storyteller> "}, stayOn},
+		{"damaged model", "unable", config.AfterPowerOff, []string{"row 7 is damaged\n", "cannot tell this story", "storyteller> "}, stayOn},
+		{"hangs and is killed", "hanging", config.AfterWait, []string{"half a sto", "hangs (not a word for 1s)", "died (SIGKILL)", "whole story", "storyteller> "}, stayOn},
+		{"page's stories too", "page", config.AfterWait, []string{"one\n", "storyteller> \ninit:", "story starts, seed 99", "two\n", "storyteller> "}, stayOn},
+		{"the page was faster", "rival", config.AfterWait, []string{"story starts, seed 99", "comes next", "other"}, stayOn},
 		{"dies and recovers", "dying", config.AfterWait, []string{"half a sto\ninit:", "died (SIGKILL); starting it again in 1ms",
 			"died (SIGKILL); starting it again in 2ms", "whole story", "storyteller> "}, stayOn},
 		{"leaves an orphan", "orphan", config.AfterWait, []string{"gone", "storyteller> "}, stayOn},
@@ -295,5 +341,49 @@ func TestBackOff(t *testing.T) {
 	}
 	if want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60}; !slices.Equal(got, want) {
 		t.Errorf("backOff() = %v s; want %v", got, want)
+	}
+}
+
+func TestWatchdog(t *testing.T) {
+	dir := t.TempDir()
+	if w, err := openWatchdog(filepath.Join(dir, "none")); w != nil || err != nil {
+		t.Errorf("openWatchdog() of none = %v, %v; want nothing", w, err)
+	}
+	path := filepath.Join(dir, "watchdog0")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := openWatchdog(path)
+	if w == nil || err == nil {
+		t.Fatalf("openWatchdog() of a file = %v, %v; want it, and the time-out's failure", w, err)
+	}
+	w.feed()
+	w.feed() // too soon to be worth it
+	w.stop()
+	if got, err := os.ReadFile(path); string(got) != "\x00V" || err != nil {
+		t.Errorf("the watchdog got %q, %v; want one feed and the V that stops it", got, err)
+	}
+}
+
+// A machine whose storyteller cannot even be killed is left to the watchdog.
+func TestStarve(t *testing.T) {
+	fed := 0
+	r := newRobot(new(console), config.Default(), newReaper())
+	r.feed = func() { fed++ }
+	r.watch()
+	r.teller = &teller{pid: 1 << 30, heard: time.Now()}
+	r.watch()
+	if fed != 2 {
+		t.Errorf("fed %d times without and with a storyteller; want 2", fed)
+	}
+	r.silence = 0
+	r.watch()
+	if r.teller.killed.IsZero() || fed != 3 {
+		t.Errorf("a storyteller that hangs: killed %v, fed %d times; want it killed, the machine given a chance", r.teller.killed, fed)
+	}
+	r.teller.killed = time.Now().Add(-dies)
+	r.watch()
+	if fed != 3 {
+		t.Error("the watchdog was fed although the storyteller cannot be killed")
 	}
 }

@@ -8,9 +8,10 @@
 //
 //	The kernel starts init when it has mounted the root file system. Init
 //	mounts the other file systems and the card's FAT partition, reads
-//	/boot/storyteller.toml, tells the story and starts the storyteller again
-//	when it dies; it buries orphaned processes and keeps a small console with
-//	which a person can ask for stories, look around and switch off.
+//	/boot/storyteller.toml, starts the storyteller with its page, voice and
+//	network, has it tell the story, and starts it again when it dies or hangs;
+//	it buries orphaned processes and keeps a small console with which a person
+//	can ask for stories, look around and switch off.
 //
 //	The console belongs to init and not to the storyteller so that it still
 //	answers when the storyteller or its files are broken: the prompt for stories
@@ -19,7 +20,9 @@
 //
 //	Process 1 must not end, or the kernel panics. A panic of init is caught and
 //	init executes itself anew; what cannot be caught (the Go runtime giving up)
-//	makes the kernel restart the machine after CONFIG_PANIC_TIMEOUT.
+//	makes the kernel restart the machine after CONFIG_PANIC_TIMEOUT. Init feeds
+//	the hardware's watchdog, which restarts the machine when init hangs, or when
+//	a storyteller that hangs cannot be killed.
 //
 // Signals:
 //

@@ -5,31 +5,64 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"duostoryteller/app/config"
+	"duostoryteller/app/dialog"
 
 	"golang.org/x/sys/unix"
 )
 
-// A robot tells stories: the configured one first, then what it is asked for.
-// All its state belongs to the goroutine that calls run.
+// A robot tells stories: the configured one first, then what it is asked for on
+// the console or, without init's doing, on the page. All its state belongs to
+// the goroutine that calls run.
 type robot struct {
 	out      io.Writer // the console
 	settings config.Config
 	children *reaper
 	program  string
 	delay    func(deaths int) time.Duration // before the storyteller is started again
+	silence  time.Duration                  // of a storyteller that hangs
+	feed     func()                         // the watchdog, while all is well
 
-	now    *telling         // nil when no story is being told
-	next   *request         // to be told after this one
-	last   request          // the last one begun
-	deaths int              // of the storyteller since a story went well
-	again  <-chan time.Time // when a storyteller that died is started again
+	teller   *teller          // nil when no storyteller runs
+	now      *telling         // nil when nothing is being told
+	next     *request         // to be told after this one
+	pending  *request         // to be told when the storyteller is started again
+	deaths   int              // of the storyteller since a story went well
+	again    <-chan time.Time // when a storyteller that died is started again
+	prompted bool             // the console's last line is a prompt
 }
 
+// A telling is a story that is being told, or was asked for, or what else the
+// storyteller does.
+type telling struct {
+	request *request // nil when init did not ask for it
+	begun   bool
+	told    bool // there is no more text
+	failed  bool
+	stopped bool      // by request
+	stopBy  time.Time // when it was
+	midLine bool
+	first   moment // of the first word
+	lowest  int    // MemAvailable, kB
+}
+
+const (
+	// hangs is how long a storyteller may say nothing. The longest silence of one
+	// that is well is the reading of a long prompt by a large model.
+	hangs = 2 * time.Minute
+	// stops is how long a story may take to stop.
+	stops = 10 * time.Second
+	// dies is how long a killed process may take to die, before the machine is
+	// held for broken.
+	dies = 10 * time.Second
+)
+
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
-	return &robot{out: out, settings: settings, children: children, program: program, delay: backOff}
+	return &robot{out: out, settings: settings, children: children, program: program,
+		delay: backOff, silence: hangs, feed: func() {}}
 }
 
 // backOff doubles the delay at each death: 1 s to 1 minute.
@@ -37,42 +70,91 @@ func backOff(deaths int) time.Duration {
 	return min(time.Second<<min(deaths-1, 6), time.Minute)
 }
 
-// first returns the story of the configuration.
-func (r *robot) first() request { return r.asked(r.settings.Prompt) }
+// first returns what the configuration asks for.
+func (r *robot) first() request {
+	if r.settings.Run == config.RunSuites {
+		return suites("")
+	}
+	return r.asked(r.settings.Prompt)
+}
 
 // asked returns the story for a prompt that somebody typed.
 func (r *robot) asked(prompt string) request {
-	q := request{prompt: prompt, seed: r.settings.Seed}
-	if q.seed == 0 {
-		q.seed = newSeed()
+	c := r.settings
+	q := request{Request: dialog.Request{Prompt: prompt, Seed: uint64(c.Seed), Temperature: c.Temperature, TopP: c.TopP, Steps: c.Steps}}
+	if q.Seed == 0 {
+		q.Seed = newSeed()
 	}
 	return q
 }
 
 // another returns a story like the configured one, but another.
-func (r *robot) another() request { return request{prompt: r.settings.Prompt, seed: newSeed()} }
+func (r *robot) another() request {
+	q := r.asked(r.settings.Prompt)
+	q.Seed = newSeed()
+	return q
+}
 
-// tell begins the story q, or, if one is being told, keeps it for later.
+// tell begins what q asks for, or, if a story is being told, keeps it for later.
 func (r *robot) tell(q request) {
 	if r.now != nil {
 		r.next = &q
 		fmt.Fprintln(r.out, "init: that story comes next")
 		return
 	}
-	r.again, r.last = nil, q
+	r.now = &telling{request: &q, lowest: now().available}
+	if q.verb != "" && r.teller != nil {
+		r.teller.end() // two models do not fit into the memory; once it has, this is begun
+		return
+	}
+	r.begin()
+}
+
+// begin begins what is to be told now.
+func (r *robot) begin() {
+	q := *r.now.request
 	stage(r.out, q.String())
-	t, err := startTelling(r.children, arguments(r.program, r.settings, q), r.out)
-	if err != nil {
-		fmt.Fprintf(r.out, "init: no story: %v; write the card anew\n", err)
+	if !r.start(q.verb, q.options...) {
+		r.now = nil
 		r.prompt()
 		return
 	}
-	t.lowest = now().available
-	r.now = t
+	if q.verb != "" {
+		return
+	}
+	if err := r.teller.say(dialog.Line(q.Request)); err != nil {
+		fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err) // it will be found dead, or hanging
+	}
+}
+
+// start starts the storyteller unless it runs, to do what verb says.
+func (r *robot) start(verb string, options ...string) bool {
+	if r.teller != nil {
+		return true
+	}
+	r.again, r.pending = nil, nil
+	t, err := startTeller(r.children, append(arguments(r.program, r.settings, verb), options...))
+	if err != nil {
+		fmt.Fprintf(r.out, "init: no story: %v; write the card anew\n", err)
+		return false
+	}
+	r.teller = t
+	return true
 }
 
 // prompt shows that the console waits for a line.
-func (r *robot) prompt() { fmt.Fprint(r.out, "storyteller> ") }
+func (r *robot) prompt() {
+	fmt.Fprint(r.out, "storyteller> ")
+	r.prompted = true
+}
+
+// interrupt begins a new line where the console showed a prompt.
+func (r *robot) interrupt() {
+	if r.prompted {
+		fmt.Fprintln(r.out)
+	}
+	r.prompted = false
+}
 
 // run serves the console, the signals and the storyteller until somebody asks
 // for the machine to be switched off or started again.
@@ -81,28 +163,65 @@ func (r *robot) run(lines <-chan string, signals <-chan os.Signal) power {
 	defer tick.Stop()
 	for {
 		var exited <-chan unix.WaitStatus
-		if r.now != nil {
-			exited = r.now.exited
+		var said <-chan []byte
+		if r.teller != nil {
+			exited = r.teller.exited
+			if !r.teller.mute {
+				said = r.teller.said
+			}
 		}
 		var asked power
 		select {
 		case line := <-lines:
+			r.prompted = false
 			asked = r.line(line)
 		case s := <-signals:
 			asked = r.signal(s)
-		case status := <-exited:
-			asked = r.ended(status)
-		case <-r.again:
-			r.tell(r.last)
-		case <-tick.C:
-			if r.now != nil {
-				r.now.lowest = min(r.now.lowest, now().available)
+		case line, ok := <-said:
+			if r.teller.mute = !ok; ok {
+				asked = r.heard(line)
 			}
+		case status := <-exited:
+			asked = r.exited(status)
+		case <-r.again:
+			if q := r.pending; q != nil {
+				r.tell(*q)
+			} else {
+				r.start("")
+			}
+		case <-tick.C:
+			r.watch()
 		}
 		if asked != stayOn {
 			return asked
 		}
 	}
+}
+
+// watch looks whether the storyteller still makes progress.
+func (r *robot) watch() {
+	if r.now != nil {
+		r.now.lowest = min(r.now.lowest, now().available)
+	}
+	t := r.teller
+	switch {
+	case t == nil:
+	case !t.killed.IsZero():
+		if time.Since(t.killed) > dies {
+			return // the kernel cannot end it: let the watchdog start the machine again
+		}
+	case !t.leaves.IsZero():
+		if time.Since(t.leaves) > stops {
+			t.kill()
+		}
+	case time.Since(t.heard) > r.silence && (r.now == nil || r.now.verb() == ""):
+		r.interrupt()
+		fmt.Fprintf(r.out, "init: the storyteller hangs (not a word for %v)\n", r.silence)
+		t.kill()
+	case r.now != nil && r.now.stopped && time.Since(r.now.stopBy) > 0:
+		t.kill() // the story does not stop, so the storyteller has to
+	}
+	r.feed()
 }
 
 // signal does what process 1 is asked for by a signal.
@@ -113,6 +232,7 @@ func (r *robot) signal(s os.Signal) power {
 	case unix.SIGUSR2:
 		return powerOff
 	case unix.SIGINT:
+		r.prompted = false
 		fmt.Fprintln(r.out)
 		r.stop()
 	}
@@ -121,63 +241,192 @@ func (r *robot) signal(s os.Signal) power {
 
 // stop ends the story and forgets those that would follow.
 func (r *robot) stop() {
-	r.next, r.again = nil, nil
-	if r.now != nil {
-		r.now.stop()
+	r.next, r.pending = nil, nil
+	if r.now == nil {
+		r.prompt()
 		return
 	}
-	r.prompt()
+	r.now.stopped, r.now.stopBy = true, time.Now().Add(stops)
+	if r.now.verb() != "" {
+		r.teller.end()
+		return
+	}
+	if err := r.teller.say([]byte("\n")); err != nil {
+		r.now.stopBy = time.Now()
+	}
 }
 
-// ended does what comes after the storyteller's end.
-func (r *robot) ended(status unix.WaitStatus) power {
+// heard does what follows from a line that the storyteller has said.
+func (r *robot) heard(line []byte) power {
+	r.teller.heard = time.Now()
+	e, ok := dialog.ParseEvent(line)
+	if !ok {
+		r.note(line)
+		return stayOn
+	}
+	switch e.Kind {
+	case dialog.Begun:
+		r.begun(e.Seed)
+	case dialog.Refused:
+		if r.now == nil || r.now.begun {
+			break // it is queued
+		}
+		r.now = nil
+		fmt.Fprintf(r.out, "init: not now: %s\n", e.Error)
+		r.prompt()
+	}
+	t := r.now
+	if t == nil {
+		return stayOn
+	}
+	switch e.Kind {
+	case dialog.Text:
+		if t.first.time == 0 && strings.TrimSpace(string(e.Text)) != "" {
+			t.first = now()
+		}
+		if len(e.Text) > 0 {
+			t.midLine = e.Text[len(e.Text)-1] != '\n'
+			r.out.Write(e.Text) // a console that fails must not stop the story
+		}
+	case dialog.Told:
+		t.told, t.midLine, t.failed = true, false, e.Error != ""
+		fmt.Fprintln(r.out)
+		if e.Speed > 0 {
+			fmt.Fprintf(r.out, "achieved tok/s: %f\n", e.Speed)
+		}
+		if t.failed {
+			fmt.Fprintf(r.out, "storyteller: %s\n", e.Error)
+		}
+		if e.Stopped {
+			t.stopped, t.stopBy = true, time.Now().Add(stops)
+		}
+	case dialog.Ended:
+		return r.ended()
+	}
+	return stayOn
+}
+
+// note prints what the storyteller says to people.
+func (r *robot) note(line []byte) {
+	idle := r.prompted
+	r.interrupt()
+	if r.now != nil && r.now.midLine {
+		fmt.Fprintln(r.out)
+		r.now.midLine = false
+	}
+	fmt.Fprintf(r.out, "%s\n", line)
+	if idle {
+		r.prompt()
+	}
+}
+
+// verb is what else than telling a story the storyteller does.
+func (t *telling) verb() string {
+	if t.request == nil {
+		return ""
+	}
+	return t.request.verb
+}
+
+// begun notes that a story begins. If it is not the one that init asked for,
+// somebody else was faster, and init's is refused.
+func (r *robot) begun(seed uint64) {
+	if r.now != nil && r.now.request != nil && r.now.request.Seed == seed {
+		r.now.begun = true
+		return
+	}
+	r.interrupt()
+	if r.now != nil && r.now.request != nil && r.next == nil {
+		r.next = r.now.request
+		fmt.Fprintln(r.out, "init: that story comes next")
+	}
+	stage(r.out, request{Request: dialog.Request{Seed: seed}}.String())
+	r.now = &telling{begun: true, lowest: now().available}
+}
+
+// ended does what comes after a story.
+func (r *robot) ended() power {
+	t := r.sumUp()
+	r.deaths = 0
+	switch {
+	case r.next != nil, t.stopped:
+	case t.failed:
+		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
+	case r.settings.After == config.AfterPowerOff:
+		return powerOff
+	case r.settings.After == config.AfterAgain:
+		r.tell(r.another())
+		return stayOn
+	}
+	r.follow()
+	return stayOn
+}
+
+// sumUp prints the stages of a story that is over.
+func (r *robot) sumUp() *telling {
 	t := r.now
 	r.now = nil
-	first := t.output.finish()
-	if first.time != 0 {
-		stageAt(r.out, "first word", first)
+	if t.midLine {
+		fmt.Fprintln(r.out)
+	}
+	if t.first.time != 0 {
+		stageAt(r.out, "first word", t.first)
 	}
 	end := now()
-	stageAt(r.out, cmp.Or(r.last.verb, "story")+" ends", end)
+	stageAt(r.out, cmp.Or(t.verb(), "story")+" ends", end)
 	stageAt(r.out, "memory at its lowest", moment{end.time, min(t.lowest, end.available)})
-	next := r.next
-	r.next = nil
+	return t
+}
 
+// exited does what comes after the storyteller's end.
+func (r *robot) exited(status unix.WaitStatus) power {
+	for line := range r.teller.rest() {
+		r.heard(line)
+	}
+	left := !r.teller.leaves.IsZero()
+	r.teller = nil
+	if left && r.now != nil && r.now.verb() != "" && !r.now.stopped {
+		r.begin() // what it had to leave for
+		return stayOn
+	}
+	var t telling
+	if r.now != nil {
+		t = *r.sumUp()
+	}
+	r.interrupt()
 	switch {
-	case t.stopped:
-		r.deaths = 0
-	case status.Exited() && status.ExitStatus() == 0:
-		r.deaths = 0
-		if next != nil {
-			break
-		}
-		switch r.settings.After {
-		case config.AfterPowerOff:
-			return powerOff
-		case config.AfterAgain:
-			q := r.another()
-			next = &q
-		}
-	case status.Exited() && (status.ExitStatus() == 1 || r.last.verb != ""):
+	case t.verb() != "" && !t.stopped && r.settings.Run == config.RunSuites && r.settings.After == config.AfterPowerOff:
+		return powerOff
+	case left || t.stopped || t.verb() != "":
+		r.start("")
+		r.follow()
+	case status.Exited() && (status.ExitStatus() == 1 || status.ExitStatus() == 2):
 		// It has said why; it would say the same again.
-		if r.last.verb == "" {
-			fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
-		}
+		r.next = nil
+		fmt.Fprintln(r.out, "init: the storyteller cannot tell stories, see above; `help` works here")
+		r.prompt()
 	default:
 		r.deaths++
 		wait := r.delay(r.deaths)
 		fmt.Fprintf(r.out, "init: the storyteller died (%s); starting it again in %v\n", cause(status), wait)
-		if next == nil {
-			r.again = time.After(wait)
-			return stayOn
+		r.again, r.pending = time.After(wait), cmp.Or(r.next, t.request)
+		r.next = nil
+		if r.pending == nil {
+			r.prompt()
 		}
 	}
-	if next != nil {
-		r.tell(*next)
-		return stayOn
-	}
-	r.prompt()
 	return stayOn
+}
+
+// follow tells what was asked for meanwhile, or waits.
+func (r *robot) follow() {
+	next := r.next
+	r.next = nil
+	if next == nil {
+		r.prompt()
+		return
+	}
+	r.tell(*next)
 }
 
 // cause says in words how a process ended.

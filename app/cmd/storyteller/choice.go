@@ -15,8 +15,18 @@ type slot struct {
 	name   string
 	engine llama.Engine
 
-	mu     sync.Mutex
-	newest *story.Story
+	mu       sync.Mutex
+	newest   *story.Story
+	reserved bool // for something else than a story
+}
+
+// busy tells whether a story is told or none may be. The caller holds mu.
+func (s *slot) busy() bool {
+	if s.newest == nil {
+		return s.reserved
+	}
+	_, ended := s.newest.End()
+	return !ended || s.reserved
 }
 
 func (s *slot) close() error {
@@ -67,10 +77,8 @@ type turn struct {
 func (t turn) Tell(ctx context.Context, r story.Request) (*story.Story, error) {
 	t.slot.mu.Lock()
 	defer t.slot.mu.Unlock()
-	if t.slot.newest != nil {
-		if _, ended := t.slot.newest.End(); !ended {
-			return nil, story.ErrBusy
-		}
+	if t.slot.busy() {
+		return nil, story.ErrBusy
 	}
 	s, err := t.Teller.Tell(ctx, r)
 	if err == nil {

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"duostoryteller/app/dialog"
 	"duostoryteller/app/story"
 	"duostoryteller/app/web"
 )
@@ -16,11 +18,28 @@ import (
 type console struct {
 	engines []web.Engine // the first one tells what is typed
 	request story.Request
-	out     io.Writer
+	out     printer
 	note    func(string)
+	// hold keeps notes back while a story is told, and release lets them go.
+	hold, release func()
 	// listen reads a story aloud until ctx ends and returns what waits for it.
 	listen func(context.Context, *story.Story) (wait func())
+	hush   chan struct{} // stops the reading aloud
 }
+
+// A printer shows stories. A story that is begun is told and then ended before
+// another begins.
+type printer interface {
+	begun(r story.Request)
+	text(piece []byte)
+	told(end story.End)
+	ended()        // the reading aloud too
+	refused(error) // a story that was asked for
+	alive()        // between stories, every now and then
+}
+
+// aliveEvery is how often a console without a story says that it is there.
+const aliveEvery = 5 * time.Second
 
 // prompts begins a story for each line of in until its end.
 func (c *console) prompts(ctx context.Context, in io.Reader) {
@@ -31,23 +50,28 @@ func (c *console) prompts(ctx context.Context, in io.Reader) {
 			for _, e := range c.engines {
 				e.Stop()
 			}
+			select {
+			case c.hush <- struct{}{}:
+			case <-ctx.Done():
+			}
 			continue
 		}
-		c.tell(ctx, lines.Text())
+		r := c.request
+		r.Prompt = lines.Text()
+		if asked, ok := dialog.ParseRequest(lines.Bytes()); ok {
+			r = story.Request{Prompt: asked.Prompt, Seed: asked.Seed, Steps: asked.Steps,
+				Temperature: float32(asked.Temperature), TopP: float32(asked.TopP)}
+		}
+		c.tell(ctx, r)
 	}
 	if err := lines.Err(); err != nil {
 		c.note(fmt.Sprintf("no more prompts from standard input: %v", err))
 	}
 }
 
-func (c *console) tell(ctx context.Context, prompt string) {
-	r := c.request
-	r.Prompt = prompt
-	_, err := c.engines[0].Tell(ctx, r)
-	if errors.Is(err, story.ErrBusy) {
-		c.note(err.Error() + "; an empty line stops it")
-	} else if err != nil {
-		c.note(err.Error())
+func (c *console) tell(ctx context.Context, r story.Request) {
+	if _, err := c.engines[0].Tell(ctx, r); err != nil {
+		c.out.refused(err)
 	}
 }
 
@@ -68,26 +92,46 @@ func (c *console) print(ctx context.Context) {
 			}
 		}()
 	}
-	quiet := func() {}
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	quiet := func() {}       // ends the reading aloud
+	var read <-chan struct{} // closed when all is read aloud
 	defer func() { quiet() }()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-tick.C:
+			c.out.alive()
+		case <-c.hush:
+			quiet()
+		case <-read:
+			read, quiet = nil, func() {}
+			c.out.ended()
 		case s := <-stories:
 			quiet() // the voice is still busy with the story before
-			aloud, cancel := context.WithCancel(ctx)
-			wait := c.listen(aloud, s)
-			quiet = func() {
-				cancel()
-				wait()
+			if read != nil {
+				c.out.ended()
 			}
+			aloud, cancel := context.WithCancel(ctx)
+			c.hold()
+			wait := c.listen(aloud, s)
 			end, err := c.follow(ctx, s)
+			if end.Err != nil || err != nil {
+				cancel()
+			}
+			done := make(chan struct{})
+			go func() {
+				c.release()
+				wait()
+				close(done)
+			}()
+			read, quiet = done, func() {
+				cancel()
+				<-done
+			}
 			if err != nil {
 				return
-			}
-			if end.Err != nil {
-				quiet()
 			}
 		}
 	}
@@ -95,6 +139,7 @@ func (c *console) print(ctx context.Context) {
 
 // follow prints one story.
 func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error) {
+	c.out.begun(s.Request)
 	reader := s.Reader()
 	for {
 		event, err := reader.Next(ctx)
@@ -103,18 +148,60 @@ func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error)
 		}
 		switch e := event.(type) {
 		case story.Piece:
-			c.out.Write(e.Text) // a console that fails must not end the page
+			c.out.text(e.Text)
 		case story.End:
-			fmt.Fprintln(c.out)
-			switch {
-			case errors.Is(e.Err, context.Canceled):
-				c.note("the story was stopped")
-			case e.Err != nil:
-				c.note(fmt.Sprintf("the story broke off: %v", e.Err))
-			case e.Stats.Tokens > 1:
-				c.note(fmt.Sprintf("achieved tok/s: %f", e.Stats.TokensPerSecond()))
-			}
+			c.out.told(e)
 			return e, nil
 		}
 	}
+}
+
+// forPeople prints stories as text.
+type forPeople struct {
+	out  io.Writer
+	note func(string)
+}
+
+func (p forPeople) begun(story.Request) {}
+func (p forPeople) text(piece []byte)   { p.out.Write(piece) } // a console that fails must not end the page
+func (p forPeople) told(end story.End) {
+	fmt.Fprintln(p.out)
+	switch {
+	case errors.Is(end.Err, context.Canceled):
+		p.note("the story was stopped")
+	case end.Err != nil:
+		p.note(fmt.Sprintf("the story broke off: %v", end.Err))
+	case end.Stats.Tokens > 1:
+		p.note(fmt.Sprintf("achieved tok/s: %f", end.Stats.TokensPerSecond()))
+	}
+}
+func (p forPeople) refused(err error) {
+	if errors.Is(err, story.ErrBusy) {
+		err = fmt.Errorf("%w; an empty line stops it", err)
+	}
+	p.note(err.Error())
+}
+func (p forPeople) ended() {}
+func (p forPeople) alive() {}
+
+// forInit prints stories as the events of package dialog.
+type forInit struct{ out io.Writer }
+
+func (p forInit) event(e dialog.Event)  { p.out.Write(dialog.Line(e)) }
+func (p forInit) begun(r story.Request) { p.event(dialog.Event{Kind: dialog.Begun, Seed: r.Seed}) }
+func (p forInit) text(piece []byte)     { p.event(dialog.Event{Kind: dialog.Text, Text: piece}) }
+func (p forInit) ended()                { p.event(dialog.Event{Kind: dialog.Ended}) }
+func (p forInit) refused(err error)     { p.event(dialog.Event{Kind: dialog.Refused, Error: err.Error()}) }
+func (p forInit) alive()                { p.event(dialog.Event{Kind: dialog.Alive}) }
+func (p forInit) told(end story.End) {
+	e := dialog.Event{Kind: dialog.Told}
+	switch {
+	case errors.Is(end.Err, context.Canceled):
+		e.Stopped = true
+	case end.Err != nil:
+		e.Error = end.Err.Error()
+	case end.Stats.Tokens > 1:
+		e.Speed = end.Stats.TokensPerSecond()
+	}
+	p.event(e)
 }

@@ -32,6 +32,8 @@ func serveCommand() *cobra.Command {
 		listen      string
 		usb         string
 		onConsole   bool
+		events      bool
+		results     string
 		hosts       []string
 	)
 	cmd := &cobra.Command{
@@ -44,7 +46,8 @@ silent.
 
 With --console every story is printed, too, and each line of standard input
 begins one; an empty line stops it. The options of 'tell' apply to these. With
---speak stories are read aloud by this machine.
+--speak stories are read aloud by this machine. With --events the lines are for
+a program, as the board's init: events and requests in JSON.
 
 On the board, --usb device makes the USB port a network card for the PC at the
 other end of the cable, which finds the page at http://192.168.42.1/ or
@@ -58,12 +61,7 @@ is no network then, and no page.`,
 			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			var printing sync.Mutex
-			note := func(line string) {
-				printing.Lock()
-				defer printing.Unlock()
-				fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line)
-			}
+			note := func(line string) { voices.notes.add(cmd.ErrOrStderr(), "storyteller: "+line) }
 			if usb != "" && usb != usbnet.Device && usb != usbnet.Host {
 				return usageErrorf(cmd, "--usb %q: it is %s or %s", usb, usbnet.Device, usbnet.Host)
 			}
@@ -76,7 +74,11 @@ is no network then, and no page.`,
 			}
 			inMemory := &slot{model: model.model, name: model.engine, engine: engine}
 			defer inMemory.close()
-			options := web.Options{Hosts: hosts, System: os.DirFS("/")}
+			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer}}
+			if results != "" {
+				button.options = append(button.options, "--results", results)
+			}
+			options := web.Options{Hosts: hosts, System: os.DirFS("/"), Suites: button}
 			for _, name := range offered(model.engine) {
 				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
 				defer teller.Stop() // nothing may use the model once this returns
@@ -92,7 +94,12 @@ is no network then, and no page.`,
 
 			// Whatever the network does, the console tells stories.
 			if onConsole {
-				c := &console{engines: options.Engines, request: request, out: cmd.OutOrStdout(), note: note}
+				c := &console{engines: options.Engines, request: request, note: note, hush: make(chan struct{}),
+					hold: voices.notes.holdBack, release: func() { voices.notes.release(cmd.ErrOrStderr()) },
+					out: forPeople{cmd.OutOrStdout(), note}}
+				if events {
+					c.out = forInit{cmd.OutOrStdout()}
+				}
 				c.listen = func(ctx context.Context, s *story.Story) func() {
 					if !voices.wanted() {
 						return func() {}
@@ -104,12 +111,12 @@ is no network then, and no page.`,
 					}
 					return voices.follow(ctx, cmd, speaker, s)
 				}
-				var printer sync.WaitGroup
-				defer printer.Wait()
+				var printing sync.WaitGroup
+				defer printing.Wait()
 				defer stop()
-				printer.Go(func() { c.print(ctx) })
+				printing.Go(func() { c.print(ctx) })
 				if cmd.Flags().Changed("prompt") {
-					c.tell(ctx, request.Prompt)
+					c.tell(ctx, request)
 				}
 				go c.prompts(ctx, cmd.InOrStdin())
 			}
@@ -134,6 +141,8 @@ is no network then, and no page.`,
 	flags.StringVar(&usb, "usb", "", "what the board's USB port is, device or host; unasked it is left alone")
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
+	flags.StringVar(&results, "results", "", "keep the results of the page's test suites in this folder")
+	flags.BoolVar(&events, "events", false, "with --console: print events for a program, and take its requests; see package dialog")
 	flags.BoolVar(&voices.speak, "speak", false, "read the stories aloud on this machine, with --console")
 	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "of the console's stories")
 	flags.Float64VarP(&topp, "topp", "p", 0.9, "of the console's stories")

@@ -173,7 +173,7 @@ func TestServeConsole(t *testing.T) {
 // blocked is an engine that tells one word again and again, when it may.
 type blocked struct{ may chan struct{} }
 
-func (blocked) Config() llama.Config              { return llama.Config{VocabSize: 300, SeqLen: 1000} }
+func (blocked) Config() llama.Config              { return llama.Config{VocabSize: 300, SeqLen: 1 << 30} }
 func (blocked) Start([]int, *llama.Sampler) error { return nil }
 func (b blocked) Next() (int, error) {
 	<-b.may
@@ -197,7 +197,8 @@ func TestConsoleTurns(t *testing.T) {
 	var notes []string
 	c := &console{
 		engines: []web.Engine{{Name: "one", Teller: one}, {Name: "other", Teller: other}},
-		note:    func(line string) { notes = append(notes, line) },
+		hush:    make(chan struct{}, 2),
+		out:     forPeople{note: func(line string) { notes = append(notes, line) }},
 	}
 	first, err := other.Tell(t.Context(), story.Request{})
 	if err != nil {
@@ -231,5 +232,42 @@ func TestOffered(t *testing.T) {
 	}
 	if got := offered("other"); slices.Contains(got, "plain") || got[0] != "other" {
 		t.Errorf("offered(other) = %v; want it first and no plain", got)
+	}
+}
+
+// The page's button takes the memory's place, and no story is told meanwhile.
+func TestSlotReserved(t *testing.T) {
+	checkpoint, path, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := modelFlags{model: checkpoint, tokenizer: path, engine: defaultEngine}
+	engine, tokenizer, err := open.open(serveCommand())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inMemory := &slot{model: checkpoint, name: defaultEngine, engine: engine}
+	defer inMemory.close()
+	one := turn{story.NewTeller(&choice{name: defaultEngine, shape: engine.Config(), slot: inMemory}, tokenizer), inMemory}
+	tell := func() error {
+		s, err := one.Tell(t.Context(), story.Request{Seed: 1, Steps: 5})
+		if err != nil {
+			return err
+		}
+		end, err := s.Wait(t.Context())
+		return errors.Join(err, end.Err)
+	}
+	if err := tell(); err != nil {
+		t.Fatal(err)
+	}
+	if err := inMemory.reserve(); err != nil || inMemory.engine != nil {
+		t.Errorf("reserve() = %v, engine %v; want the memory free", err, inMemory.engine)
+	}
+	if err := tell(); !errors.Is(err, story.ErrBusy) {
+		t.Errorf("a story while the slot is reserved = %v; want ErrBusy", err)
+	}
+	inMemory.release()
+	if err := tell(); err != nil {
+		t.Errorf("a story afterwards = %v", err)
 	}
 }

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"duostoryteller/app/config"
+	"duostoryteller/app/dialog"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	program = "/bin/storyteller"
+	share   = "/usr/share/storyteller/"
+)
+
+// A request is a story to tell, or something else that the storyteller does. A
+// story's seed is never 0.
+type request struct {
+	verb    string // of the storyteller; "" to tell a story
+	options []string
+	dialog.Request
+}
+
+// String names what is begun.
+func (q request) String() string {
+	if q.verb != "" {
+		return q.verb + " starts"
+	}
+	return fmt.Sprintf("story starts, seed %d", q.Seed)
+}
+
+// newSeed returns a seed that is easy to type again.
+func newSeed() uint64 { return 1 + rand.Uint64N(999999) }
+
+// arguments returns the storyteller's command line.
+func arguments(program string, c config.Config, verb string) []string {
+	number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+	args := []string{program, cmp.Or(verb, "serve"),
+		"--model", firstFile(share+"model.packed", share+"model.bin"), "--tokenizer", share + "tokenizer.bin"}
+	if verb != "" {
+		return args
+	}
+	args = append(args, "--console", "--events", "--usb", c.USB, "--results", cardDir)
+	if c.Engine != "" {
+		args = append(args, "--engine", c.Engine)
+	}
+	if c.Voice != config.Silent {
+		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume))
+	}
+	return args
+}
+
+// firstFile returns the first of paths that exists, else the last one.
+func firstFile(paths ...string) string {
+	i := slices.IndexFunc(paths, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+	if i < 0 {
+		i = len(paths) - 1
+	}
+	return paths[i]
+}
+
+// environment is what programs on the machine find in their environment.
+var environment = []string{"PATH=/bin:/sbin", "HOME=/tmp", "TERM=vt100"}
+
+// A teller is a storyteller that runs. It says and hears what package dialog
+// describes.
+type teller struct {
+	pid    int
+	exited <-chan unix.WaitStatus
+	input  *os.File
+	said   chan []byte   // its lines; closed at the end of its output
+	mute   bool          // said is closed
+	gone   chan struct{} // closed when nobody reads said any more
+	heard  time.Time     // of the last line, or the start
+	leaves time.Time     // when it was asked to; zero: not
+	killed time.Time     // zero: not
+}
+
+// startTeller starts the storyteller. Its words go through init, which thus
+// knows when they come.
+func startTeller(children *reaper, argv []string) (*teller, error) {
+	// Our ends never block; the storyteller's do.
+	in, input, err := pipe(1)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	output, out, err := pipe(0)
+	if err != nil {
+		input.Close()
+		return nil, err
+	}
+	defer out.Close()
+	pid, exited, err := children.start(argv, environment, [3]*os.File{in, out, out})
+	if err != nil {
+		input.Close()
+		output.Close()
+		return nil, err
+	}
+	// A child inherits init's protection against out-of-memory kills: give it
+	// back. What the storyteller starts in turn (a voice) offers itself first.
+	write(fmt.Sprintf("/proc/%d/oom_score_adj", pid), "0")
+	t := &teller{pid: pid, exited: exited, input: input, said: make(chan []byte), gone: make(chan struct{}), heard: time.Now()}
+	go guard(func() { t.listen(output) })
+	return t, nil
+}
+
+// pipe returns the ends of a pipe of which one does not block.
+func pipe(nonblocking int) (r, w *os.File, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("pipe: %w", err)
+	}
+	if err := unix.SetNonblock(p[nonblocking], true); err != nil {
+		return nil, nil, fmt.Errorf("pipe: %w", err)
+	}
+	return os.NewFile(uintptr(p[0]), "pipe"), os.NewFile(uintptr(p[1]), "pipe"), nil
+}
+
+// listen sends the lines of output to said.
+func (t *teller) listen(output io.ReadCloser) {
+	defer close(t.said)
+	defer output.Close()
+	// Long enough for any token and report; what is longer comes in parts.
+	for lines := bufio.NewReaderSize(output, 16<<10); ; {
+		line, _, err := lines.ReadLine()
+		if err != nil {
+			return
+		}
+		select {
+		case t.said <- slices.Clone(line):
+		case <-t.gone:
+			return
+		}
+	}
+}
+
+// say writes to the storyteller, which must not make init wait.
+func (t *teller) say(line []byte) error {
+	t.input.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+	_, err := t.input.Write(line)
+	return err
+}
+
+// end asks the storyteller to leave.
+func (t *teller) end() {
+	t.leaves = time.Now()
+	unix.Kill(-t.pid, unix.SIGTERM)
+}
+
+// kill ends the storyteller and all it has started.
+func (t *teller) kill() {
+	t.killed = time.Now()
+	unix.Kill(-t.pid, unix.SIGKILL)
+}
+
+// rest returns the lines that are left of a storyteller that has exited, and
+// ends what it has started.
+func (t *teller) rest() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		unix.Kill(-t.pid, unix.SIGKILL)
+		t.input.Close()
+		defer close(t.gone)
+		for late := time.After(time.Second); ; { // something else may hold the pipe
+			select {
+			case line, ok := <-t.said:
+				if !ok || !yield(line) {
+					return
+				}
+			case <-late:
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+// Package dialog is what init, which owns the machine's console, and the
+// storyteller, which it has started, say to each other: one JSON object a line
+// in either direction.
+//
+// Init writes requests to the storyteller's standard input; an empty line stops
+// the story and its reading aloud. The storyteller writes events to its standard
+// output. What it writes to standard error goes the same way and is for people:
+// a line that is no event.
+//
+// A story is a Begun, Texts, a Told and, once it was read aloud too, an Ended.
+// Between stories an Alive comes every few seconds, so that silence always means
+// a storyteller that hangs.
+package dialog
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// Request asks for a story.
+type Request struct {
+	Prompt      string  `json:"prompt"`
+	Seed        uint64  `json:"seed"`        // 0 for the clock
+	Temperature float64 `json:"temperature"` // these mean what run.c's options mean
+	TopP        float64 `json:"topp"`
+	Steps       int     `json:"steps"`
+}
+
+// Kinds of events.
+const (
+	Begun   = "begun"   // a story, whoever asked for it: Seed
+	Text    = "text"    // some of it: Text
+	Told    = "told"    // it has no more text: Speed, Stopped, Error
+	Ended   = "ended"   // it was read aloud
+	Refused = "refused" // a request: Error
+	Alive   = "alive"
+)
+
+// Event is something that happened.
+type Event struct {
+	Kind    string  `json:"event"`
+	Seed    uint64  `json:"seed,omitempty"`
+	Text    []byte  `json:"text,omitempty"`    // any bytes, thus in base64
+	Speed   float64 `json:"speed,omitempty"`   // tokens a second; 0 if unknown
+	Stopped bool    `json:"stopped,omitempty"` // by somebody
+	Error   string  `json:"error,omitempty"`   // why a story broke off or was refused
+}
+
+// Line returns a request or an event as a line.
+func Line[T Request | Event](v T) []byte {
+	line, err := json.Marshal(v)
+	if err != nil { // a temperature that is no number
+		return []byte("\n")
+	}
+	return append(line, '\n')
+}
+
+// ParseRequest reads a line, which may be any.
+func ParseRequest(line []byte) (Request, bool) {
+	var r Request
+	return r, bytes.HasPrefix(line, []byte("{")) && json.Unmarshal(line, &r) == nil
+}
+
+// ParseEvent reads a line, which may be any.
+func ParseEvent(line []byte) (Event, bool) {
+	var e Event
+	return e, bytes.HasPrefix(line, []byte(`{"event":`)) && json.Unmarshal(line, &e) == nil && e.Kind != ""
+}
