@@ -13,6 +13,7 @@ import (
 
 	"duostoryteller/app/llama"
 	"duostoryteller/app/story"
+	"duostoryteller/tests/browser"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -38,40 +39,40 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 	server := newTestServer(t, Options{Voice: hum{}, Engines: one(teller)})
-	b := newBrowser(t, 1000, 800, false)
-	b.open(server.URL)
+	b := browser.New(t, 1000, 800, false)
+	b.Open(server.URL)
 
 	// With the keyboard alone: the second Tab stop is the prompt.
-	b.keys("\ue004", "\ue004") // Tab
-	b.keys(strings.Split(prompt, "")...)
-	b.keys("\ue007") // Enter
-	b.wait(storyText + ".length > 20")
+	b.Keys("\ue004", "\ue004") // Tab
+	b.Keys(strings.Split(prompt, "")...)
+	b.Keys("\ue007") // Enter
+	b.Wait(storyText + ".length > 20")
 	var focus string
-	b.eval("return document.activeElement.id", &focus)
+	b.Eval("return document.activeElement.id", &focus)
 	if focus != "prompt" && focus != "stop" {
 		t.Errorf("focus after asking is at %q; want it kept", focus)
 	}
 
 	// A second listener follows the running story from its start.
-	window := b.newWindow()
-	b.open(server.URL)
-	b.wait(storyText + ".length > 20")
-	b.wait("document.getElementById('status').textContent.includes('listening along')")
-	b.switchTo(window)
+	window := b.NewWindow()
+	b.Open(server.URL)
+	b.Wait(storyText + ".length > 20")
+	b.Wait("document.getElementById('status').textContent.includes('listening along')")
+	b.SwitchTo(window)
 
 	// A reload in mid-story loses nothing.
-	b.reload()
-	b.wait(storyText + ".length > 20")
+	b.Reload()
+	b.Wait(storyText + ".length > 20")
 	waits.Store(false)
 	goOn <- struct{}{}
-	b.wait("!document.getElementById('ending').hidden")
+	b.Wait("!document.getElementById('ending').hidden")
 	var shown string
-	b.eval("return "+storyText, &shown)
+	b.Eval("return "+storyText, &shown)
 	if shown != prompt+tale {
 		t.Errorf("the page shows %q; want %q", shown, prompt+tale)
 	}
 	var spans []string
-	b.eval("return [...document.querySelectorAll('#text span')].map(s => s.textContent)", &spans)
+	b.Eval("return [...document.querySelectorAll('#text span')].map(s => s.textContent)", &spans)
 	want := wantSentences(prompt + tale)
 	for i := range want {
 		want[i] = strings.TrimSpace(want[i])
@@ -82,53 +83,53 @@ func TestBrowser(t *testing.T) {
 
 	// Again, with the sound counted as it goes to the speaker, and the sentences
 	// as they light up.
-	b.eval(`
+	b.Eval(`
 		window.heard = 0; window.lit = [];
 		const start = AudioBufferSourceNode.prototype.start;
 		AudioBufferSourceNode.prototype.start = function (...at) { heard += this.buffer.duration; return start.apply(this, at); };
 		new MutationObserver(changes => {
 			for (const c of changes) if (c.target.classList.contains("speaking")) lit.push(c.target.id);
 		}).observe(document.getElementById("text"), { subtree: true, attributeFilter: ["class"] });`, nil)
-	b.wait("document.getElementById('again').offsetParent && document.querySelectorAll('.speaking').length == 0 || (document.getElementById('stop').click(), false)")
-	b.click("#again")
-	b.wait("lit.length >= 2")
+	b.Wait("document.getElementById('again').offsetParent && document.querySelectorAll('.speaking').length == 0 || (document.getElementById('stop').click(), false)")
+	b.Click("#again")
+	b.Wait("lit.length >= 2")
 	var lit []string
-	b.eval("return lit", &lit)
+	b.Eval("return lit", &lit)
 	if !slices.Equal(lit[:2], []string{"s0", "s1"}) {
 		t.Errorf("the sentences spoken are %v; want s0, s1, ...", lit)
 	}
-	b.wait("!document.getElementById('ending').hidden")
+	b.Wait("!document.getElementById('ending').hidden")
 	var heard float64
-	b.wait(fmt.Sprintf("heard >= %v", seconds(want[0])+seconds(want[1])))
-	b.eval("return heard", &heard)
+	b.Wait(fmt.Sprintf("heard >= %v", seconds(want[0])+seconds(want[1])))
+	b.Eval("return heard", &heard)
 	if all := seconds(prompt + tale); heard > all+0.01 {
 		t.Errorf("%.2f s of sound; the whole story has %.2f", heard, all)
 	}
 
 	// Stop, while it reads.
-	b.click("#stop")
-	b.wait("document.querySelectorAll('.speaking').length == 0 && document.getElementById('stop').hidden")
+	b.Click("#stop")
+	b.Wait("document.querySelectorAll('.speaking').length == 0 && document.getElementById('stop').hidden")
 
 	// Stop, while it tells.
 	waits.Store(true)
-	b.click("#tell")
-	b.wait(storyText + ".length > 3 && document.getElementById('ending').hidden")
-	b.click("#stop")
+	b.Click("#tell")
+	b.Wait(storyText + ".length > 3 && document.getElementById('ending').hidden")
+	b.Click("#stop")
 	goOn <- struct{}{}
-	b.wait("!document.getElementById('ending').hidden")
-	if got := b.text("#ending"); !strings.Contains(got, "stopped") {
+	b.Wait("!document.getElementById('ending').hidden")
+	if got := b.Text("#ending"); !strings.Contains(got, "stopped") {
 		t.Errorf("a stopped story ends with %q", got)
 	}
 
 	// A past story from the shelf.
-	b.wait("document.querySelectorAll('#shelf button').length == 3")
-	b.click("#shelf li:last-child button")
-	b.wait(storyText + " == " + strconv.Quote(prompt+tale))
+	b.Wait("document.querySelectorAll('#shelf button').length == 3")
+	b.Click("#shelf li:last-child button")
+	b.Wait(storyText + " == " + strconv.Quote(prompt+tale))
 
 	// A page that comes later shows the last story, silently.
-	b.open(server.URL)
-	b.wait("!document.getElementById('ending').hidden")
-	if lines := b.complaints(); lines != nil {
+	b.Open(server.URL)
+	b.Wait("!document.getElementById('ending').hidden")
+	if lines := b.Complaints(); lines != nil {
 		t.Errorf("the browser complains: %q", lines)
 	}
 }
@@ -152,17 +153,17 @@ func TestBrowserModel(t *testing.T) {
 	teller := story.NewTeller(engine, tokenizer)
 	server := newTestServer(t, Options{Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", teller}}})
 
-	b := newBrowser(t, 1000, 800, true)
-	b.open(server.URL)
-	b.click("#ask .chip:nth-of-type(2)")
-	b.click("summary")
-	b.press("#temperature", "\ue012\ue012\ue012") // three steps to the left
-	b.press("#topp", "\ue014")                    // one to the right
-	b.press("#seed", "4711")
-	b.press("#steps", "S") // the first with this letter
-	b.press("#engine", "F")
-	b.click("#tell")
-	b.wait("!document.getElementById('ending').hidden")
+	b := browser.New(t, 1000, 800, true)
+	b.Open(server.URL)
+	b.Click("#ask .chip:nth-of-type(2)")
+	b.Click("summary")
+	b.Press("#temperature", "\ue012\ue012\ue012") // three steps to the left
+	b.Press("#topp", "\ue014")                    // one to the right
+	b.Press("#seed", "4711")
+	b.Press("#steps", "S") // the first with this letter
+	b.Press("#engine", "F")
+	b.Click("#tell")
+	b.Wait("!document.getElementById('ending').hidden")
 
 	told, err := teller.Newest(t.Context(), nil)
 	if err != nil {
@@ -174,11 +175,11 @@ func TestBrowserModel(t *testing.T) {
 		t.Errorf("the page asked for %+v; want %+v", told.Request, want)
 	}
 	var shown string
-	b.eval("return "+storyText, &shown)
+	b.Eval("return "+storyText, &shown)
 	if text := strings.Join(soFar(told).pieces, ""); shown != text || !strings.HasPrefix(text, "A little bear") {
 		t.Errorf("the page shows %q; the model told %q", shown, text)
 	}
-	if lines := b.complaints(); lines != nil {
+	if lines := b.Complaints(); lines != nil {
 		t.Errorf("the browser complains: %q", lines)
 	}
 }
@@ -205,20 +206,20 @@ func TestScreenshots(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			teller := newTeller(t, pictureStory, 15*time.Millisecond)
 			server := newTestServer(t, Options{Voice: hum{}, Engines: []Engine{{"exact", teller}, {"fast", teller}}})
-			b := newBrowser(t, 1280, 900, test.dark)
-			b.resize(test.width, test.height)
-			b.open(server.URL)
-			b.wait("document.getElementById('memory').textContent == '13'")
-			b.screenshot(filepath.Join(dir, test.name+"-1-start.png"))
-			b.click("summary")
-			b.press("#prompt", "Once upon a time")
-			b.screenshot(filepath.Join(dir, test.name+"-2-choices.png"))
-			b.click("summary")
-			b.click("#tell")
-			b.wait("document.querySelectorAll('#text span').length > 4 && document.querySelector('.speaking')")
-			b.screenshot(filepath.Join(dir, test.name+"-3-telling.png"))
-			b.wait("!document.getElementById('ending').hidden && !document.getElementById('past').hidden")
-			b.screenshot(filepath.Join(dir, test.name+"-4-end.png"))
+			b := browser.New(t, 1280, 900, test.dark)
+			b.Resize(test.width, test.height)
+			b.Open(server.URL)
+			b.Wait("document.getElementById('memory').textContent == '13'")
+			b.Screenshot(filepath.Join(dir, test.name+"-1-start.png"))
+			b.Click("summary")
+			b.Press("#prompt", "Once upon a time")
+			b.Screenshot(filepath.Join(dir, test.name+"-2-choices.png"))
+			b.Click("summary")
+			b.Click("#tell")
+			b.Wait("document.querySelectorAll('#text span').length > 4 && document.querySelector('.speaking')")
+			b.Screenshot(filepath.Join(dir, test.name+"-3-telling.png"))
+			b.Wait("!document.getElementById('ending').hidden && !document.getElementById('past').hidden")
+			b.Screenshot(filepath.Join(dir, test.name+"-4-end.png"))
 		})
 	}
 }

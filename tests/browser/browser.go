@@ -1,4 +1,5 @@
-package web
+// Package browser drives a headless Chromium for tests of the page.
+package browser
 
 import (
 	"bytes"
@@ -16,16 +17,18 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium, driven through chromedriver with the
+// Browser is a headless Chromium, driven through chromedriver with the
 // commands of W3C WebDriver (https://www.w3.org/TR/webdriver2/).
-type browser struct {
+type Browser struct {
+	Patience time.Duration // of Wait
+
 	t       *testing.T
 	session string // address of the session
 }
 
-// newBrowser starts a Chromium with a window of width x height CSS pixels, dark
+// New starts a Chromium with a window of width x height CSS pixels, dark
 // or light, or skips the test where there is none.
-func newBrowser(t *testing.T, width, height int, dark bool) *browser {
+func New(t *testing.T, width, height int, dark bool) *Browser {
 	t.Helper()
 	driver, err := exec.LookPath("chromedriver")
 	if err != nil {
@@ -42,14 +45,14 @@ func newBrowser(t *testing.T, width, height int, dark bool) *browser {
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	command := exec.CommandContext(ctx, driver, fmt.Sprint("--port=", port))
 	if err := command.Start(); err != nil {
 		cancel()
 		t.Fatal(err)
 	}
 	profile := t.TempDir()
-	b := &browser{t: t, session: fmt.Sprintf("http://127.0.0.1:%d/session", port)}
+	b := &Browser{Patience: 20 * time.Second, t: t, session: fmt.Sprintf("http://127.0.0.1:%d/session", port)}
 	args := []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 		"--user-data-dir=" + profile, fmt.Sprintf("--window-size=%d,%d", width, height)}
@@ -85,7 +88,7 @@ func newBrowser(t *testing.T, width, height int, dark bool) *browser {
 	return b
 }
 
-func (b *browser) try(method, path string, body, value any) error {
+func (b *Browser) try(method, path string, body, value any) error {
 	if body == nil {
 		body = struct{}{}
 	}
@@ -122,37 +125,39 @@ func (b *browser) try(method, path string, body, value any) error {
 	return json.Unmarshal(answer.Value, value)
 }
 
-func (b *browser) do(method, path string, body, value any) {
+func (b *Browser) do(method, path string, body, value any) {
 	b.t.Helper()
 	if err := b.try(method, path, body, value); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func (b *browser) open(address string) {
+// Open goes to an address.
+func (b *Browser) Open(address string) {
 	b.t.Helper()
 	b.do("POST", "/url", map[string]any{"url": address}, nil)
 }
 
-func (b *browser) reload() {
+// Reload loads the page again.
+func (b *Browser) Reload() {
 	b.t.Helper()
 	b.do("POST", "/refresh", nil, nil)
 }
 
-// resize gives the page a size in CSS pixels, as small as a phone's.
-func (b *browser) resize(width, height int) {
+// Resize gives the page a size in CSS pixels, as small as a phone's.
+func (b *Browser) Resize(width, height int) {
 	b.t.Helper()
 	b.devTools("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
 }
 
 // devTools runs a command of the Chrome DevTools protocol.
-func (b *browser) devTools(command string, params any) {
+func (b *Browser) devTools(command string, params any) {
 	b.t.Helper()
 	b.do("POST", "/goog/cdp/execute", map[string]any{"cmd": command, "params": params}, nil)
 }
 
 // element returns the address of the element that a CSS selector finds.
-func (b *browser) element(css string) string {
+func (b *Browser) element(css string) string {
 	b.t.Helper()
 	var found map[string]string
 	b.do("POST", "/element", map[string]any{"using": "css selector", "value": css}, &found)
@@ -163,19 +168,20 @@ func (b *browser) element(css string) string {
 	return ""
 }
 
-func (b *browser) click(css string) {
+// Click clicks the element that a CSS selector finds.
+func (b *Browser) Click(css string) {
 	b.t.Helper()
 	b.do("POST", b.element(css)+"/click", nil, nil)
 }
 
-// press types keys into the element.
-func (b *browser) press(css, keys string) {
+// Press types keys into the element.
+func (b *Browser) Press(css, keys string) {
 	b.t.Helper()
 	b.do("POST", b.element(css)+"/value", map[string]any{"text": keys}, nil)
 }
 
-// keys types keys, which go where the focus is.
-func (b *browser) keys(keys ...string) {
+// Keys types keys, which go where the focus is.
+func (b *Browser) Keys(keys ...string) {
 	b.t.Helper()
 	var actions []map[string]string
 	for _, key := range keys {
@@ -184,49 +190,51 @@ func (b *browser) keys(keys ...string) {
 	b.do("POST", "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "keyboard", "actions": actions}}}, nil)
 }
 
-// newWindow opens another window, goes on there, and returns the one before.
-func (b *browser) newWindow() (before string) {
+// NewWindow opens another window, goes on there, and returns the one before.
+func (b *Browser) NewWindow() (before string) {
 	b.t.Helper()
 	b.do("GET", "/window", nil, &before)
 	var opened struct{ Handle string }
 	b.do("POST", "/window/new", map[string]any{"type": "window"}, &opened)
-	b.switchTo(opened.Handle)
+	b.SwitchTo(opened.Handle)
 	return before
 }
 
-func (b *browser) switchTo(window string) {
+// SwitchTo goes on in another window.
+func (b *Browser) SwitchTo(window string) {
 	b.t.Helper()
 	b.do("POST", "/window", map[string]any{"handle": window}, nil)
 }
 
-// eval runs the body of a JavaScript function and returns its value.
-func (b *browser) eval(script string, value any) {
+// Eval runs the body of a JavaScript function and returns its value.
+func (b *Browser) Eval(script string, value any) {
 	b.t.Helper()
 	b.do("POST", "/execute/sync", map[string]any{"script": script, "args": []any{}}, value)
 }
 
-// wait waits until an expression is true in the page.
-func (b *browser) wait(expression string) {
+// Wait waits until an expression is true in the page.
+func (b *Browser) Wait(expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(b.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var ok bool
 		if b.try("POST", "/execute/sync", map[string]any{"script": "return Boolean(" + expression + ")", "args": []any{}}, &ok) == nil && ok {
 			return
 		}
 	}
 	var page string
-	b.eval("return document.body.innerText", &page)
+	b.Eval("return document.body.innerText", &page)
 	b.t.Fatalf("the page never came to %s; it shows:\n%s", expression, page)
 }
 
-func (b *browser) text(css string) (text string) {
+// Text returns what the element shows.
+func (b *Browser) Text(css string) (text string) {
 	b.t.Helper()
 	b.do("GET", b.element(css)+"/text", nil, &text)
 	return text
 }
 
-// complaints returns what the page wrote to the browser's console as errors.
-func (b *browser) complaints() (lines []string) {
+// Complaints returns what the page wrote to the browser's console as errors.
+func (b *Browser) Complaints() (lines []string) {
 	b.t.Helper()
 	var log []struct{ Level, Message string }
 	b.do("POST", "/se/log", map[string]any{"type": "browser"}, &log)
@@ -238,8 +246,8 @@ func (b *browser) complaints() (lines []string) {
 	return lines
 }
 
-// screenshot saves the whole page as a PNG.
-func (b *browser) screenshot(path string) {
+// Screenshot saves the whole page as a PNG.
+func (b *Browser) Screenshot(path string) {
 	b.t.Helper()
 	var shot struct{ Data []byte }
 	b.do("POST", "/goog/cdp/execute", map[string]any{"cmd": "Page.captureScreenshot", "params": map[string]any{"captureBeyondViewport": true}}, &shot)
