@@ -246,7 +246,9 @@ func (r *robot) stop() {
 		r.prompt()
 		return
 	}
-	r.now.stopped, r.now.stopBy = true, time.Now().Add(stops)
+	if !r.now.stopped {
+		r.now.stopped, r.now.stopBy = true, time.Now().Add(stops)
+	}
 	if r.now.verb() != "" {
 		r.teller.end()
 		return
@@ -297,7 +299,7 @@ func (r *robot) heard(line []byte) power {
 		if t.failed {
 			fmt.Fprintf(r.out, "storyteller: %s\n", e.Error)
 		}
-		if e.Stopped {
+		if e.Stopped && !t.stopped {
 			t.stopped, t.stopBy = true, time.Now().Add(stops)
 		}
 	case dialog.Ended:

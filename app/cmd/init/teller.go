@@ -157,7 +157,9 @@ func (t *teller) say(line []byte) error {
 
 // end asks the storyteller to leave.
 func (t *teller) end() {
-	t.leaves = time.Now()
+	if t.leaves.IsZero() {
+		t.leaves = time.Now()
+	}
 	unix.Kill(-t.pid, unix.SIGTERM)
 }
 
