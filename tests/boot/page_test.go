@@ -139,7 +139,12 @@ func TestPage(t *testing.T) {
 	})
 	m, page := bootWithNetwork(t, changed(t, image, configured("steps = 8\nvoice = \"off\"\n")))
 	m.story()
-	m.waitFor(`storyteller: the page is at http://192\.168\.42\.1:80/`)
+	for !strings.Contains(m.Console(), "storyteller: the page is at http://192.168.42.1/\n") {
+		if m.ctx.Err() != nil {
+			t.Fatal("there is no page")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 
 	response, body := m.get(page + "/")
 	if kind := response.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") || !bytes.Contains(body, []byte("<textarea")) && !bytes.Contains(body, []byte("<input")) {
@@ -219,7 +224,8 @@ func TestHang(t *testing.T) {
 	m.story()
 	m.waitFor(prompt)
 	m.send("memory")
-	pid, err := strconv.Atoi(m.waitFor(`\n *(\d+) [^\n]* storyteller\n`)[1])
+	m.waitFor(`\n *1 [^\n]* -1000  init\n`) // the last to be ended for want of memory
+	pid, err := strconv.Atoi(m.waitFor(`\n *(\d+) [^\n]* 0  storyteller\n`)[1])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -183,7 +183,7 @@ func serve(ctx context.Context, address string, o web.Options, note func(string)
 	if err != nil {
 		return fmt.Errorf("cannot offer the page: %w; --listen takes another address or port", err)
 	}
-	note(fmt.Sprintf("the page is at http://%v/; Ctrl-C ends it", l.Addr()))
+	note(fmt.Sprintf("the page is at http://%s/", strings.TrimSuffix(l.Addr().String(), ":80")))
 	return web.Serve(ctx, l, server)
 }
 
