@@ -7,6 +7,7 @@ import "strings"
 type Doubt struct {
 	Whole float64 // all words
 	Worst float64 // the word that fits worst
+	Left  float64 // share of the sound's energy that is in no word
 }
 
 // What is believed. The limits were chosen with the tuning speakers and
@@ -15,9 +16,12 @@ type Doubt struct {
 const (
 	maxWhole = 36
 	maxWorst = 65
+	maxLeft  = 0.3
 )
 
-func (d Doubt) believable() bool { return d.Whole <= maxWhole && d.Worst <= maxWorst }
+func (d Doubt) believable() bool {
+	return d.Whole <= maxWhole && d.Worst <= maxWorst && d.Left <= maxLeft
+}
 
 // phonesBetween is the score of the best phones in some frames, of a phone that
 // lies there in part its share.
@@ -49,10 +53,11 @@ func (r *reply) heard() []string {
 	return words
 }
 
-// doubt compares words with phones.
-func (r *reply) doubt() Doubt {
+// doubt compares words with phones and with the sound.
+func (r *reply) doubt(samples []int16) Doubt {
 	var d Doubt
 	words, phones, frames := 0.0, 0.0, 0
+	spoken := make([]bool, MaxSamples/(Rate/100)+1)
 	for _, s := range r.words {
 		if s.silent() || s.frames() <= 0 {
 			continue
@@ -61,10 +66,24 @@ func (r *reply) doubt() Doubt {
 		words += s.score
 		phones += best
 		frames += s.frames()
+		for i := s.first; i <= s.last; i++ {
+			spoken[i] = true
+		}
 		d.Worst = max(d.Worst, (best-s.score)/float64(s.frames()))
 	}
 	if frames > 0 {
 		d.Whole = (phones - words) / float64(frames)
 	}
+	all, left, last := 0.0, 0.0, 0.0
+	for i, x := range samples {
+		e := float64(x) - preEmphasis*last
+		last = float64(x)
+		e *= e
+		all += e
+		if i/(Rate/100) >= len(spoken) || !spoken[i/(Rate/100)] {
+			left += e
+		}
+	}
+	d.Left = left / max(all, 1)
 	return d
 }

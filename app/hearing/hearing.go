@@ -138,7 +138,7 @@ func (e *Ear) Hear(ctx context.Context, samples []int16) (Heard, error) {
 		e.Rest()
 		return Heard{}, fmt.Errorf("the recogniser failed: %w", err)
 	}
-	h := Heard{Words: r.heard(), Doubt: r.doubt(), Compute: r.compute}
+	h := Heard{Words: r.heard(), Doubt: r.doubt(samples), Compute: r.compute}
 	h.Understood = Understood{Answer: Missed}
 	if h.Doubt.believable() {
 		h.Understood = e.words.Understand(h.Words)

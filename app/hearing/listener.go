@@ -29,9 +29,12 @@ const (
 type Listener struct {
 	Open func() (Source, error) // sound.ErrNoMicrophone: there is none
 	Ear  *Ear
-	// Deaf is asked whether the storyteller is speaking itself, or has no memory
-	// to listen: what comes meanwhile is not heard. Nil: never.
+	// Deaf is asked whether the storyteller is speaking itself: what comes
+	// meanwhile is not heard. Nil: never.
 	Deaf func() bool
+	// Ready, unless nil, makes room for the recogniser before an utterance is
+	// handed to it; with false the utterance is passed over.
+	Ready func() bool
 	// Level, unless nil, is told the levels of each Read, in dB below full scale.
 	Level func(level, floor float64, open bool)
 	Log   func(string)
@@ -45,8 +48,9 @@ func (l *Listener) Listen(ctx context.Context, heard func(Heard)) error {
 	told := ""
 	for ctx.Err() == nil {
 		source, err := l.Open()
+		_, recording := source.(*Recording)
 		if err == nil {
-			if _, recording := source.(*Recording); !recording {
+			if !recording {
 				l.Log("listening on " + source.Name())
 			}
 			told = ""
@@ -56,6 +60,8 @@ func (l *Listener) Listen(ctx context.Context, heard func(Heard)) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
+		case recording && err != nil:
+			return err
 		case err != nil && err.Error() != told && ctx.Err() == nil:
 			told = err.Error()
 			line := told + "; everything else works"
@@ -79,6 +85,9 @@ func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard))
 	var failed error
 	deaf, last := time.Time{}, time.Now()
 	utterance := func(samples []int16) {
+		if l.Ready != nil && !l.Ready() {
+			return
+		}
 		h, err := l.Ear.Hear(ctx, samples)
 		last = time.Now()
 		switch {
@@ -92,8 +101,10 @@ func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard))
 	for ctx.Err() == nil && failed == nil {
 		samples, err := source.Read()
 		if errors.Is(err, io.EOF) {
-			gate.Flush(utterance)
-			return errors.Join(failed, io.EOF)
+			if gate.Flush(utterance); failed != nil {
+				return failed
+			}
+			return err
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", source.Name(), err)

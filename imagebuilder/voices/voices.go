@@ -1,5 +1,6 @@
-// Package voices builds the voice programs (app/voice/child) for the board:
-// static riscv64 programs, and the data that espeak-ng reads.
+// Package voices builds the programs that speak and the one that hears
+// (app/voice/child) for the board: static riscv64 programs, the data that
+// espeak-ng reads, and the recogniser's acoustic model and dictionary.
 //
 // Headers, libraries, C library, start files and linker are all of one Debian
 // suite, so that nothing of the host's C library gets in; the host gives only
@@ -23,6 +24,7 @@ import (
 	"slices"
 	"strings"
 
+	"duostoryteller/app/hearing"
 	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
 	"duostoryteller/imagebuilder/debian"
@@ -40,11 +42,26 @@ const Suite = "trixie"
 var (
 	base   = []string{"libc6-dev", "linux-libc-dev", "libgcc-14-dev", "gcc-14-base"}
 	linker = []string{"binutils-riscv64-linux-gnu", "libc6", "libjansson4", "libsframe1", "libzstd1", "zlib1g"}
-	data   = []string{"espeak-ng-data"}
+	data   = []string{"espeak-ng-data", "pocketsphinx-en-us"}
 )
 
 // englishData is what espeak-ng needs to read English: 0.9 of its 26 MB.
 var englishData = []string{"phontab", "phonindex", "phondata", "intonations", "en_dict", "lang/gmw/en"}
+
+// hearingData is what the recogniser needs of its package: not the language
+// models, 28 MB, for the board has a grammar of its own.
+var hearingData = []string{"cmudict-en-us.dict", "en-us/feat.params", "en-us/mdef", "en-us/means", "en-us/noisedict", "en-us/sendump", "en-us/transition_matrices", "en-us/variances"}
+
+// programs lists all that is compiled.
+func programs() []child.Program { return append(child.Programs(), child.Recogniser()) }
+
+// folder is where a program is on the board.
+func folder(p child.Program) string {
+	if p.Voice == "" {
+		return hearing.BoardDir
+	}
+	return voice.BoardDir
+}
 
 // Options say where things come from and go to.
 type Options struct {
@@ -77,7 +94,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, fmt.Errorf("voices: %s is missing: apt-get install gcc-riscv64-linux-gnu", Compiler)
 	}
 	names := slices.Concat(base, data)
-	for _, p := range child.Programs() {
+	for _, p := range programs() {
 		names = append(names, p.Packages...)
 	}
 	slices.Sort(names)
@@ -139,7 +156,7 @@ func cached(ctx context.Context, o Options, cc string, target, tools []debian.Pa
 	if err := hashTree(key, b.src); err != nil {
 		return "", err
 	}
-	fmt.Fprintln(key, recipe, child.Programs(), englishData)
+	fmt.Fprintln(key, recipe, programs(), englishData, hearingData)
 	done := filepath.Join(all, fmt.Sprintf("%x", key.Sum(nil)[:8]))
 	if _, err := os.Stat(done); err == nil {
 		return done, nil
@@ -154,9 +171,9 @@ func cached(ctx context.Context, o Options, cc string, target, tools []debian.Pa
 			return "", err
 		}
 	}
-	for _, p := range child.Programs() {
+	for _, p := range programs() {
 		if o.Progress != nil {
-			fmt.Fprintln(o.Progress, "voice", p.Voice)
+			fmt.Fprintln(o.Progress, p.File())
 		}
 		if err := b.build(ctx, p); err != nil {
 			return "", err
@@ -164,6 +181,11 @@ func cached(ctx context.Context, o Options, cc string, target, tools []debian.Pa
 	}
 	for _, f := range englishData {
 		if err := copyFile(filepath.Join(b.lib(), "espeak-ng-data", f), filepath.Join(b.out, "espeak-ng-data", f)); err != nil {
+			return "", err
+		}
+	}
+	for _, f := range hearingData {
+		if err := copyFile(filepath.Join(b.target, "usr/share/pocketsphinx/model/en-us", f), filepath.Join(b.out, "hearing", f)); err != nil {
 			return "", err
 		}
 	}
@@ -196,12 +218,15 @@ func (b builder) build(ctx context.Context, p child.Program) error {
 	include := filepath.Join(b.target, "usr/include")
 	var objects []string
 	for _, source := range p.Sources {
-		object := p.Voice + "-" + source + ".o"
+		object := p.File() + "-" + source + ".o"
 		args := append(child.CompilerFlags(), "-march=rv64gc", "-mabi=lp64d", "-nostdinc",
 			"-isystem", strings.TrimSpace(string(own)), "-isystem", include, "-isystem", filepath.Join(include, "riscv64-linux-gnu"),
 			"-c", "-o", object, source)
 		for _, d := range p.Defines {
 			args = append(args, "-D"+d)
+		}
+		for _, dir := range p.Includes {
+			args = append(args, "-isystem", filepath.Join(include, dir), "-isystem", filepath.Join(include, "riscv64-linux-gnu", dir))
 		}
 		if err := b.run(ctx, p, b.cc, args...); err != nil {
 			return err
@@ -235,6 +260,12 @@ func (b builder) run(ctx context.Context, p child.Program, tool string, args ...
 		return nil
 	}
 	line, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
+	for l := range bytes.Lines(text) { // the linker names the place on a line before
+		if bytes.Contains(l, []byte("undefined reference")) || bytes.Contains(l, []byte(" error: ")) {
+			line = bytes.TrimSpace(l)
+			break
+		}
+	}
 	return fmt.Errorf("voices: %s: %s: %w: %s", p.File(), filepath.Base(tool), err, line)
 }
 
@@ -248,8 +279,8 @@ func (r *Result) collect(dir string) error {
 		r.Files = append(r.Files, f)
 		return nil
 	}
-	for _, p := range child.Programs() {
-		if err := add(voice.BoardDir+"/"+p.File(), 0o755, filepath.Join(dir, p.File())); err != nil {
+	for _, p := range programs() {
+		if err := add(folder(p)+"/"+p.File(), 0o755, filepath.Join(dir, p.File())); err != nil {
 			return err
 		}
 		r.Components = append(r.Components, Component{
@@ -259,6 +290,11 @@ func (r *Result) collect(dir string) error {
 	}
 	for _, f := range englishData {
 		if err := add(voice.BoardDir+"/espeak-ng-data/"+f, 0o644, filepath.Join(dir, "espeak-ng-data", f)); err != nil {
+			return err
+		}
+	}
+	for _, f := range hearingData {
+		if err := add(hearing.BoardDir+"/"+f, 0o644, filepath.Join(dir, "hearing", f)); err != nil {
 			return err
 		}
 	}

@@ -52,12 +52,14 @@ you will stand should reach 20 dB over the room's floor, and stay below -3 dB.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			open := ears.microphone
+			open := ears.source
 			if wav != "" {
 				hz, samples, err := sound.ReadWAV(wav)
 				if err != nil {
 					return err
 				}
+				// Speech may begin at once: silence shows what is loud.
+				samples = append(make([]int16, hz/2), samples...)
 				open = func() (hearing.Source, error) { return hearing.NewRecording(hz, samples), nil }
 			}
 			if meter {
@@ -131,7 +133,7 @@ func (f *earFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.words, "words", boardWords, "file with the words that stories can be about")
 }
 
-func (f *earFlags) microphone() (hearing.Source, error) {
+func (f *earFlags) source() (hearing.Source, error) {
 	m, err := sound.OpenMicrophone(f.card, hearing.Rate)
 	if err != nil {
 		return nil, err

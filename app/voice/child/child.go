@@ -55,7 +55,7 @@ func Recogniser() Program {
 	return Program{
 		Sources:   []string{"frames.c", "recogniser.c"},
 		Includes:  []string{"pocketsphinx", "sphinxbase"},
-		Libraries: []string{"pocketsphinx", "sphinxbase"},
+		Libraries: []string{"pocketsphinx", "sphinxbase", "m"},
 		Packages:  []string{"libpocketsphinx-dev", "libsphinxbase-dev"},
 		License:   "BSD-2-Clause",
 	}

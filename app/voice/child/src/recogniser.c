@@ -36,7 +36,7 @@ static int decode(const char *search, const char *kind, const int16 *pcm, size_t
         int first, last, score, lm, back;
         char line[128];
         ps_seg_frames(s, &first, &last);
-        if (last < first)
+        if (first < 0 || last < first)
             continue; /* a transition of the grammar without a word */
         ps_seg_prob(s, &score, &lm, &back);
         int k = snprintf(line, sizeof line, "%.64s %d %d %d", ps_seg_word(s), first, last, score);
