@@ -387,3 +387,31 @@ func TestStarve(t *testing.T) {
 		t.Error("the watchdog was fed although the storyteller cannot be killed")
 	}
 }
+
+func TestHangs(t *testing.T) {
+	silent := func(d time.Duration) *teller {
+		busy := &teller{pid: os.Getpid(), heard: time.Now().Add(-d)}
+		busy.used = busy.processorTime()
+		return busy
+	}
+	tests := []struct {
+		name string
+		t    *teller
+		want bool
+	}{
+		{"speaks", silent(0), false},
+		{"waits", silent(2 * time.Minute), true},
+		{"computes", silent(2 * time.Minute), false},
+		{"computes for ever", silent(20 * time.Minute), true},
+	}
+	tests[2].t.used -= time.Minute
+	tests[3].t.used -= 10 * time.Minute
+	for _, tt := range tests {
+		if got := tt.t.hangs(time.Minute); got != tt.want {
+			t.Errorf("%s: hangs() = %v; want %v", tt.name, got, tt.want)
+		}
+	}
+	if tests[0].t.used == 0 {
+		t.Error("the processor's time is not known")
+	}
+}

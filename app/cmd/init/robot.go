@@ -23,7 +23,7 @@ type robot struct {
 	children *reaper
 	program  string
 	delay    func(deaths int) time.Duration // before the storyteller is started again
-	silence  time.Duration                  // of a storyteller that hangs
+	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
 
 	teller   *teller          // nil when no storyteller runs
@@ -50,9 +50,10 @@ type telling struct {
 }
 
 const (
-	// hangs is how long a storyteller may say nothing. The longest silence of one
-	// that is well is the reading of a long prompt by a large model.
-	hangs = 2 * time.Minute
+	// hangs is how long a storyteller may say nothing. One that computes, as at
+	// the start of a long prompt, may do so for much longer on a slow machine.
+	hangs    = 2 * time.Minute
+	computes = 10
 	// stops is how long a story may take to stop.
 	stops = 10 * time.Second
 	// dies is how long a killed process may take to die, before the machine is
@@ -214,9 +215,9 @@ func (r *robot) watch() {
 		if time.Since(t.leaves) > stops {
 			t.kill()
 		}
-	case time.Since(t.heard) > r.silence && (r.now == nil || r.now.verb() == ""):
+	case t.hangs(r.silence) && (r.now == nil || r.now.verb() == ""):
 		r.interrupt()
-		fmt.Fprintf(r.out, "init: the storyteller hangs (not a word for %v)\n", r.silence)
+		fmt.Fprintf(r.out, "init: the storyteller hangs (not a word for %v)\n", time.Since(t.heard).Round(time.Second))
 		t.kill()
 	case r.now != nil && r.now.stopped && time.Since(r.now.stopBy) > 0:
 		t.kill() // the story does not stop, so the storyteller has to
@@ -260,7 +261,7 @@ func (r *robot) stop() {
 
 // heard does what follows from a line that the storyteller has said.
 func (r *robot) heard(line []byte) power {
-	r.teller.heard = time.Now()
+	r.teller.heard, r.teller.used = time.Now(), r.teller.processorTime()
 	e, ok := dialog.ParseEvent(line)
 	if !ok {
 		r.note(line)

@@ -84,7 +84,8 @@ type teller struct {
 	said   chan []byte   // its lines; closed at the end of its output
 	mute   bool          // said is closed
 	gone   chan struct{} // closed when nobody reads said any more
-	heard  time.Time     // of the last line, or the start
+	heard  time.Time     // when it said its last line, or started
+	used   time.Duration // of the processor until then
 	leaves time.Time     // when it was asked to; zero: not
 	killed time.Time     // zero: not
 }
@@ -153,6 +154,26 @@ func (t *teller) say(line []byte) error {
 	t.input.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	_, err := t.input.Write(line)
 	return err
+}
+
+// hangs reports whether a storyteller has said nothing for so long a silence
+// without computing, or ten times as long even so.
+func (t *teller) hangs(silence time.Duration) bool {
+	silent := time.Since(t.heard)
+	if silent <= silence {
+		return false
+	}
+	return silent > computes*silence || t.processorTime()-t.used < silence/20
+}
+
+// processorTime is what the storyteller has used of the processor.
+func (t *teller) processorTime() time.Duration {
+	clock := int32(^t.pid<<3 | 2) // of a process, as clock_getcpuclockid(3) makes it
+	var used unix.Timespec
+	if err := unix.ClockGettime(clock, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Nano())
 }
 
 // end asks the storyteller to leave.
