@@ -1,6 +1,7 @@
 package classifier
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -27,14 +28,14 @@ type others struct {
 	squares  float64 // and of its squares
 	largest  float64
 	top      float64 // sum of their upper bounds
-	rounding float64 // at most how much the additions are off
 }
 
-func (o *others) add(c *candidate, small float64) {
-	o.rounding += min(c.e, small)
+func (o *others) add(c *candidate) {
 	if !c.screened {
 		o.hi += c.e
-		o.lo += c.around * c.around / c.e
+		if c.e > 0 {
+			o.lo += c.around * c.around / c.e
+		}
 		return
 	}
 	o.screened += c.around
@@ -45,37 +46,37 @@ func (o *others) add(c *candidate, small float64) {
 
 // bounds are no larger and no smaller than the sum of the exponentials. errors
 // is at least the Euclidean norm of all the screen's errors, of z, together;
-// each is at most worst.
-func (o *others) bounds(errors, worst float64) (lo, hi float64) {
+// curve is k where 1+d <= exp(d) <= 1+d+k·d² for each of them.
+func (o *others) bounds(errors, curve float64) (lo, hi float64) {
 	lo, hi = o.lo, o.hi
-	if o.screened == 0 {
-		return lo, hi + o.top
+	if o.screened > 0 {
+		// By Cauchy-Schwarz sum(w·d) is between -|w|·|d| and |w|·|d|.
+		first := math.Sqrt(o.squares) * errors
+		lo += max(0, o.screened-first)
+		hi += min(o.top, o.screened+first+curve*o.largest*errors*errors)
 	}
-	// 1+d <= exp(d) <= 1+d+k·d², and by Cauchy-Schwarz sum(w·d) is between
-	// -|w|·|d| and |w|·|d|.
-	first := math.Sqrt(o.squares) * errors
-	lo += max(0, o.screened-first)
-	bound := o.top
-	if worst < 3 {
-		k := (math.Exp(worst) - 1 - worst) / (worst * worst)
-		bound = min(bound, o.screened+first+k*o.largest*errors*errors)
-	}
-	return lo, hi + bound
+	return lo * (1 - slack), hi * (1 + slack)
 }
 
-// Sizes of rounding, see the package's documentation.
+// curvature is the least k where exp(d) <= 1+d+k·d² for all d up to worst.
+func curvature(worst float64) float64 {
+	if worst < 1e-3 {
+		return 0.501
+	}
+	return (math.Exp(worst) - 1 - worst) / (worst * worst)
+}
+
 const (
 	ulp = 0x1p-24 // unit roundoff of float32
 
-	// vanishing is how small, relative to a sum, a term is that float32
-	// addition certainly leaves out, with a margin for sums of probabilities,
-	// which are only known within certainSum.
-	vanishing  = 0.9 * 0x1p-25
-	certainSum = 0.05
+	// slack covers, relative to a term that is not known exactly or to a sum of
+	// such: the rounding of z - max and of expf, of a division, and our own
+	// float64 exponentials.
+	slack = 1e-5
 
-	// slack covers, relative to a term or a sum of terms: the rounding of
-	// z - max and of expf, of a division, and our own float64 exponentials.
-	slack = 4e-6
+	// same is how close, relative to each other, exponentials can be whose
+	// probabilities are equal.
+	same = 4 * ulp
 )
 
 // Rows that are no candidates are counted by the size of their bounds, in bins.
@@ -96,26 +97,23 @@ type decision struct {
 	restTop float32     // above every row that is no candidate
 
 	ref      float32 // largest z scored so far: exp's reference
-	sum      float64 // of exp(z - ref) over what is scored
-	restAdds float64 // at most what the rows that are no candidates add to run.c's sum
-	rounding float64 // at most how much run.c's additions are off
-	small    float64 // at most how much one of them is off
-	tail     float64 // at most the exponentials of what is not scored
-	sumLo    float64 // run.c's sum of exponentials, in the same units, is not below
-	sumHi    float64 // and not above
-
-	errors, worst float64 // of the screen, see others.bounds
-	nothing       float64 // a term below nothing times the sum before it adds nothing
+	sLo, sHi float32 // run.c's sum of exponentials is between them
+	cumLo    []float32
+	cumHi    []float32
+	errors   float64 // of the screen, see others.bounds
+	curve    float64
+	worst    float64
+	splits   int // how often the sum's range may still be halved
 }
 
 // reset begins a decision over n rows.
 func (d *decision) reset(n int) {
-	*d = decision{cands: d.cands[:0], heap: d.heap[:0], order: d.order[:0], n: n, ref: float32(math.Inf(-1))}
+	*d = decision{cands: d.cands[:0], heap: d.heap[:0], order: d.order[:0], cumLo: d.cumLo[:0], cumHi: d.cumHi[:0], n: n, ref: float32(math.Inf(-1))}
 }
 
 // begin orders the candidates; all other rows are below restTop.
 func (d *decision) begin(restTop float32) {
-	d.restTop = restTop
+	d.restTop, d.curve = restTop, curvature(d.worst)
 	for i := range d.cands {
 		if d.cands[i].scored {
 			d.order = append(d.order, int32(i))
@@ -172,205 +170,360 @@ func (d *decision) frontier() float32 {
 // score records the exact z of candidate i.
 func (d *decision) score(i int32, z float32) {
 	c := &d.cands[i]
-	c.scored, c.z, c.e = true, z, exp(float64(z)-float64(d.ref))
+	c.scored, c.z = true, z
 	d.order = append(d.order, i)
 }
 
-// update brings the exponentials and their sums up to date.
-func (d *decision) update() {
+// sort orders what is scored by e, then by number: as run.c orders what has
+// equal probabilities.
+func (d *decision) sort() {
 	slices.SortFunc(d.order, func(a, b int32) int {
-		ca, cb := &d.cands[a], &d.cands[b]
-		switch {
-		case ca.z > cb.z:
-			return -1
-		case ca.z < cb.z:
-			return 1
-		}
-		return int(a - b)
+		return cmp.Or(cmp.Compare(d.cands[b].e, d.cands[a].e), cmp.Compare(a, b))
 	})
-	if ref := d.cands[d.order[0]].z; ref != d.ref {
+}
+
+// exponentials brings them up to date, as far as ok: when the largest z is
+// known. Those of scored rows are run.c's to the bit.
+func (d *decision) exponentials() (ok bool) {
+	ref := d.ref
+	for _, i := range d.order {
+		z := d.cands[i].z
+		if z-z != 0 {
+			return false
+		}
+		ref = max(ref, z)
+	}
+	if !(ref >= d.frontier()) {
+		return false
+	}
+	if ref != d.ref {
 		d.ref = ref
 		for i := range d.cands {
 			c := &d.cands[i]
-			if c.scored {
-				c.e = exp(float64(c.z) - float64(ref))
-				continue
+			if !c.scored {
+				c.e = d.upper(c.upper)
+				c.around = exp(float64(c.approx) - float64(ref))
 			}
-			c.e = exp(float64(c.upper) - float64(ref))
-			c.around = exp(float64(c.approx) - float64(ref))
 		}
 	}
-	d.sum, d.tail = 0, 0
 	for _, i := range d.order {
-		d.sum += d.cands[i].e
-	}
-	for _, i := range d.heap {
-		d.tail += d.cands[i].e
-	}
-	for i, n := range d.bin {
-		if n > 0 {
-			d.tail += float64(n) * d.binTop(i)
-		}
-	}
-	d.small = ulp * (d.sum + d.tail) * (1 + 2*ulp*float64(d.n))
-	if d.total(vanishing); !(d.sumHi-d.sumLo <= certainSum*d.sumLo) {
-		d.total(0)
-	}
-}
-
-// total bounds run.c's sum of exponentials. A term is added with an error of at
-// most itself, and of at most half a unit in the last place of the sum; one
-// below nothing times the sum before it adds nothing.
-func (d *decision) total(nothing float64) {
-	d.nothing, d.rounding, d.restAdds = nothing, 0, 0
-	var o others
-	var before float64
-	firstLarge := int32(d.n) // from there on the sum is at least 1/2
-	for i := range d.cands {
 		c := &d.cands[i]
-		switch {
-		case c.scored:
-			before += c.e
-			d.rounding += min(c.e, d.small)
-			if c.e >= 0.5 {
-				firstLarge = min(firstLarge, c.row)
-			}
-		case c.e >= nothing*before:
-			o.add(c, d.small)
-		}
+		c.e = float64(llama.Exp(c.z - ref))
 	}
-	for i, n := range d.bin {
-		if n > 0 {
-			e := d.binTop(i)
-			if e < nothing*0.5 {
-				n = min(n, firstLarge)
-			}
-			d.restAdds += float64(n) * (e + min(e, d.small))
-		}
-	}
-	lo, hi := o.bounds(d.errors, d.worst)
-	d.rounding += o.rounding
-	d.sumLo = (d.sum+lo)*(1-slack) - d.rounding
-	d.sumHi = (d.sum+hi+d.restAdds)*(1+slack) + d.rounding
+	d.sort()
+	return true
 }
 
-// binTop is no smaller than exp(z - ref) of any row in bin i.
+// upper is no smaller than run.c's exponential of any z up to this one.
+func (d *decision) upper(z float32) float64 {
+	below := float64(z) - float64(d.ref)
+	if below < -700 {
+		return 0
+	}
+	return exp(below) * (1 + slack + 1e-7*math.Abs(below))
+}
+
+// total bounds run.c's sum of exponentials.
+func (d *decision) total() (ok bool) {
+	r := d.running(1, 1)
+	for i := range d.cands {
+		if c := &d.cands[i]; c.scored {
+			r.known(float32(c.e), float32(c.e))
+		} else {
+			r.open(c)
+		}
+	}
+	r.bound()
+	d.sLo, d.sHi = float32(r.least), float32(r.most)
+	if float64(d.sLo) < r.least {
+		d.sLo = math.Nextafter32(d.sLo, 1e38)
+	}
+	if float64(d.sHi) > r.most {
+		d.sHi = math.Nextafter32(d.sHi, 0)
+	}
+	return d.sLo > 0 && d.sLo <= d.sHi && !math.IsInf(float64(d.sHi), 0)
+}
+
+// binTop is no smaller than run.c's exponential of any row in bin i.
 func (d *decision) binTop(i int) float64 {
 	top := float64(d.restTop)
 	return exp(top - binWidth*float64(i) - float64(d.ref) + 1e-3 + 4*ulp*math.Abs(top))
 }
 
-// greedy is run.c's argmax, if it is certain.
+// rest is at most what the rows that are no candidates add to a sum of terms
+// unit times their exponentials: where they stand in it is not known, but
+// the small ones vanish once the sum is large.
+func (d *decision) rest(unitLo, unitHi float64) float64 {
+	if len(d.cands) == d.n {
+		return 0
+	}
+	var e, rows [bins]float64
+	for i, n := range d.bin {
+		e[i], rows[i] = d.binTop(i)*unitHi, float64(n)
+	}
+	least := 1 - 2*ulp*float64(d.n) // of a running sum, relative to the terms
+	var before, all float64
+	last := bins - 1
+	for i := range d.cands {
+		c := &d.cands[i]
+		all += c.e
+		if c.scored {
+			before += c.e
+			for last >= 0 && e[last] < halfULP(before*unitLo*least) {
+				rows[last] = min(rows[last], float64(c.row))
+				last--
+			}
+		}
+	}
+	all *= unitHi
+	for i := range e {
+		all += rows[i] * e[i]
+	}
+	half, adds := halfULP(all*(1+2*ulp*float64(d.n))), 0.0
+	for i := range e {
+		adds += rows[i] * (e[i] + min(e[i], half))
+	}
+	return adds
+}
+
+// running bounds a float32 sum that run.c adds up in the order of the vocabulary:
+// of exponentials, or of probabilities.
+//
+// Rounded addition is monotone. And as long as the sum stays between two powers
+// of two, it is a multiple of some unit, so what a term adds is the term
+// rounded to that unit, whatever the sum is: known terms add known
+// amounts, others one that is off by at most half a unit, or nothing at all if
+// they are certainly less.
+type running struct {
+	d              *decision
+	unitLo, unitHi float64 // an exponential makes a term of at least and at most so much
+	lo, hi         float64 // what the known terms have added
+	rounding       float64 // at most how much the others' additions are off
+	rest           float64 // at most what rows have added that are no candidates
+	others         others
+	unknown        bool    // any of the last three
+	least, most    float64 // of the sum, from bound
+}
+
+func (d *decision) running(unitLo, unitHi float64) running {
+	r := running{d: d, unitLo: unitLo, unitHi: unitHi, rest: d.rest(unitLo, unitHi)}
+	r.unknown = r.rest > 0
+	r.bound()
+	return r
+}
+
+// bound brings least and most up to date.
+func (r *running) bound() {
+	if !r.unknown {
+		r.least, r.most = r.lo, r.hi
+		return
+	}
+	lo, hi := r.others.bounds(r.d.errors, r.d.curve)
+	const off = 1e-11 // of our own sums
+	r.least = (r.lo + max(0, lo*r.unitLo-r.rounding)) * (1 - off)
+	r.most = (r.hi + hi*r.unitHi + r.rest + r.rounding) * (1 + off)
+}
+
+// known adds a term between lo and hi.
+func (r *running) known(lo, hi float32) {
+	if !r.unknown {
+		r.lo, r.hi = float64(float32(r.lo)+lo), float64(float32(r.hi)+hi)
+		r.bound()
+		return
+	}
+	r.bound()
+	if b := base(r.least); b >= 0x1p-100 && b == base(r.most+float64(hi)) {
+		half := halfULP(b)
+		l, h := float64(float32(b)+lo)-b, float64(float32(b)+hi)-b
+		if float64(lo)-l == -half { // a tie may go down too
+			l -= 2 * half
+		}
+		if float64(hi)-h == half {
+			h += 2 * half
+		}
+		r.lo, r.hi = r.lo+l, r.hi+h
+	} else {
+		half := halfULP(r.most + 2*float64(hi))
+		r.lo, r.hi = r.lo+max(0, float64(lo)-half), r.hi+float64(hi)+half
+	}
+	r.bound()
+}
+
+// open adds the term of a row that is not scored.
+func (r *running) open(c *candidate) {
+	e := c.e*r.unitHi*(1+slack) + 0x1p-149
+	if e < halfULP(r.least) {
+		return
+	}
+	r.unknown = true
+	r.others.add(c)
+	r.rounding += min(e, halfULP(r.most+2*e))
+	r.most += 3 * e // enough until the next known term
+}
+
+// base is the power of two that a number is a multiple below two of.
+func base(x float64) float64 {
+	return math.Float64frombits(math.Float64bits(x) &^ (1<<52 - 1))
+}
+
+// halfULP is half a unit in the last place of a float32 of that size.
+func halfULP(x float64) float64 { return max(base(x)*ulp, 0x1p-150) }
+
+// decide makes the decision, if it is certain.
+func (d *decision) decide(s *llama.Sampler, coin float32) (row int32, ok bool) {
+	if s.Temperature == 0 {
+		return d.greedy()
+	}
+	if !d.exponentials() || !d.total() {
+		return 0, false
+	}
+	d.splits = 64
+	return d.drawn(d.sLo, d.sHi, func(sLo, sHi float32) (int32, bool) {
+		if s.TopP <= 0 || s.TopP >= 1 {
+			return d.multinomial(coin, sLo, sHi)
+		}
+		return d.topP(s.TopP, coin, sLo, sHi)
+	})
+}
+
+// greedy is run.c's argmax, if it is certain: the first of the largest.
 func (d *decision) greedy() (row int32, ok bool) {
 	best := &d.cands[d.order[0]]
+	for _, i := range d.order {
+		c := &d.cands[i]
+		if c.z-c.z != 0 {
+			return 0, false
+		}
+		if c.z > best.z || c.z == best.z && c.row < best.row {
+			best = c
+		}
+	}
 	if len(d.cands) < d.n && best.z < d.restTop { // the rest is below restTop
 		return 0, false
 	}
 	return best.row, len(d.heap) == 0 || best.z > d.cands[d.heap[0]].upper
 }
 
+// drawn tries a draw for every sum of exponentials from sLo to sHi: for all of
+// them at once, or else for each half.
+func (d *decision) drawn(sLo, sHi float32, draw func(sLo, sHi float32) (int32, bool)) (row int32, ok bool) {
+	if row, ok = draw(sLo, sHi); ok || sLo == sHi || d.splits == 0 {
+		return row, ok
+	}
+	d.splits--
+	middle := sLo + (sHi-sLo)/2
+	if middle == sHi {
+		middle = sLo
+	}
+	if row, ok = d.drawn(sLo, middle, draw); !ok {
+		return 0, false
+	}
+	other, ok := d.drawn(math.Nextafter32(middle, sHi), sHi, draw)
+	return row, ok && row == other
+}
+
 // multinomial is run.c's draw from the whole vocabulary, if it is certain: the
 // running sum before the row cannot be above the coin and the sum with it
 // cannot be at or below.
-func (d *decision) multinomial(coin float64) (row int32, ok bool) {
-	if d.sumLo <= 0 || math.IsInf(d.sumHi, 0) {
-		return 0, false
-	}
-	var o others
-	var scored, rounding float64 // before the candidate
+func (d *decision) multinomial(coin, sLo, sHi float32) (row int32, ok bool) {
+	r := d.running(1/float64(sHi), 1/float64(sLo))
 	for i := range d.cands {
 		c := &d.cands[i]
 		if !c.scored {
-			if c.e >= d.nothing*scored {
-				o.add(c, d.small)
-			}
+			r.open(c)
 			continue
 		}
-		lo, hi := o.bounds(d.errors, d.worst)
-		if (scored+hi+d.restAdds+rounding+o.rounding)/d.sumLo*(1+slack) > coin && (i > 0 || c.row > 0) {
+		r.bound()
+		if r.most > float64(coin) && (i > 0 || c.row > 0) {
 			return 0, false // and so it is for every later row
 		}
-		scored += c.e
-		rounding += min(c.e, d.small)
-		if coin < (scored+lo-rounding-o.rounding)/d.sumHi*(1-slack) {
+		r.known(float32(c.e)/sHi, float32(c.e)/sLo)
+		if float64(coin) < r.least {
 			return c.row, true
 		}
 	}
 	return 0, false
 }
 
-// close says whether run.c may find the same probability for a and b.
-func (d *decision) close(a, b float32) bool {
-	return math.Abs(float64(a)-float64(b)) <= 1e-6+2.4e-7*math.Abs(float64(a)-float64(d.ref))
-}
-
 // topP is run.c's draw from the nucleus, if it is certain.
-func (d *decision) topP(topp, coin float64, cutoff float64) (row int32, ok bool) {
-	sumLo, sumHi := d.sumLo, d.sumHi
-	if sumLo <= 0 || math.IsInf(sumHi, 0) {
-		return 0, false
-	}
-	frontier := d.frontier()
+func (d *decision) topP(topp, coin, sLo, sHi float32) (row int32, ok bool) {
+	cutoff := (1 - topp) / float32(d.n-1)
+	frontier := d.upper(d.frontier()) * (1 + same)
 	// first and last rows that may be the last of the nucleus
 	first, last := -1, -1
-	var p, pFirst, pLast float64
-	known := 0 // rows whose place in the sorted list is certain, and that are candidates there
+	d.cumLo, d.cumHi = d.cumLo[:0], d.cumHi[:0] // of rows whose place in the sorted list is certain
+	var lo, hi float32
 	for k, i := range d.order {
-		c := &d.cands[i]
-		if c.z <= frontier || d.close(c.z, frontier) || c.e*(1-slack) < cutoff*sumHi {
+		e := float32(d.cands[i].e)
+		if !(float64(e) > frontier) {
 			break
 		}
-		known++
-		p += c.e
-		off := slack + float64(k+4)*ulp
-		if first < 0 && p*(1+off) > topp*sumLo {
-			first, pFirst = k, p
+		if e/sLo < cutoff { // the list ends before
+			last = k - 1
+			if first < 0 {
+				first = last
+			}
+			break
 		}
-		if p*(1-off) > topp*sumHi {
-			last, pLast = k, p
+		if !(e/sHi >= cutoff) {
+			break
+		}
+		lo, hi = lo+e/sHi, hi+e/sLo
+		d.cumLo, d.cumHi = append(d.cumLo, lo), append(d.cumHi, hi)
+		if first < 0 && hi > topp {
+			first = k
+		}
+		if lo > topp {
+			last = k
 			break
 		}
 	}
+	known := len(d.cumLo)
 	if known == 0 {
 		return 0, false
 	}
-	if last >= 0 {
-		if i, ok := d.inNucleus(first, last, coin); ok {
-			return d.certain(i)
-		}
-	}
-	// Where the nucleus ends is not known; how much it holds is.
-	next := exp(float64(frontier) - float64(d.ref))
+	// What the nucleus holds: more than top-p by less than its last row, if it
+	// is not the whole list, which holds all but the rows below the cutoff.
+	n := float64(d.n)
+	holdsLo := float64(topp) - 2*(n+8)*ulp - float64(cutoff)
+	next := frontier
 	if known < len(d.order) {
 		next = max(next, d.cands[d.order[known]].e)
 	}
-	off := slack + float64(len(d.order)+4)*ulp + (d.rounding+d.restAdds)/sumLo
-	holdsLo, holdsHi := topp-off-d.tail/sumLo, topp+next/sumLo+off
+	places := known
 	if first >= 0 {
-		holdsLo = max(holdsLo, pFirst/sumHi*(1-off))
-		holdsHi = topp + d.cands[d.order[first]].e/sumLo + off
+		holdsLo = float64(d.cumLo[first])
+		next, places = d.cands[d.order[first]].e, first+1
 	}
+	holdsHi := (float64(topp) + next/float64(sLo)) * (1 + same)
 	if last >= 0 {
-		holdsHi = min(holdsHi, pLast/sumLo*(1+off))
+		holdsHi = float64(d.cumHi[last])
 	}
-	rLo, rHi := coin*holdsLo*(1-slack), coin*holdsHi*(1+slack)
-	var before, after float64
-	for k, i := range d.order[:known] {
-		after = before + d.cands[i].e
-		if before*(1+off)/sumLo > rLo {
-			return 0, false
+	rLo, rHi := float64(coin)*holdsLo*(1-ulp), float64(coin)*holdsHi*(1+ulp)
+	if first >= 0 && first == last {
+		rLo, rHi = float64(coin*d.cumLo[first]), float64(coin*d.cumHi[last])
+	}
+	for k := range places {
+		if k > 0 && float64(d.cumHi[k-1]) > rLo {
+			break
 		}
-		if after*(1-off)/sumHi > rHi {
+		if float64(d.cumLo[k]) > rHi {
 			return d.certain(k)
 		}
-		before = after
+	}
+	if last < 0 {
+		return 0, false
+	}
+	if k, ok := d.inNucleus(first, last, float64(coin)); ok {
+		return d.certain(k)
 	}
 	return 0, false
 }
 
 // inNucleus finds the place in the sorted list that the coin picks, if it is
 // the same whether the nucleus ends with first or with last, and so for all
-// ends between them: the longer the nucleus, the later the place.
+// ends between them: the longer the nucleus, the later the place. The sum of
+// exponentials does not matter for it, but for roundings.
 func (d *decision) inNucleus(first, last int, coin float64) (place int, ok bool) {
 	place, ok = d.inList(first, coin)
 	if ok && last != first {
@@ -387,7 +540,7 @@ func (d *decision) inList(last int, coin float64) (place int, ok bool) {
 	for _, i := range d.order[:last+1] {
 		all += d.cands[i].e
 	}
-	off := slack + 2*float64(last+4)*ulp
+	off := 2 * float64(last+8) * ulp
 	r := coin * all
 	for k, i := range d.order[:last+1] {
 		after := before + d.cands[i].e
@@ -403,16 +556,16 @@ func (d *decision) inList(last int, coin float64) (place int, ok bool) {
 }
 
 // certain refuses a place that run.c may give to another row: one whose
-// probability may be the same and is then ordered by number, not by z.
+// probability may be the same and is then ordered by number, not by e.
 func (d *decision) certain(k int) (row int32, ok bool) {
 	at := &d.cands[d.order[k]]
 	for _, step := range []int{-1, 1} {
 		for j := k + step; j >= 0 && j < len(d.order); j += step {
-			z := d.cands[d.order[j]].z
-			if !d.close(at.z, z) {
+			e := d.cands[d.order[j]].e
+			if math.Abs(e-at.e) > same*at.e {
 				break
 			}
-			if z != at.z {
+			if e != at.e {
 				return 0, false
 			}
 		}
@@ -449,25 +602,14 @@ type Rows interface {
 // by scoring candidates.
 func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler) (token int, ok bool, err error) {
 	c.Counters.Candidates += int64(len(d.cands))
-	var coin, cutoff, topp float64
+	var coin float32
 	state := s.State
 	if s.Temperature != 0 {
-		coin, topp = float64(s.Coin()), float64(s.TopP)
-		cutoff = float64((1 - s.TopP) / float32(d.n-1))
+		coin = s.Coin()
 	}
 	for {
 		if len(d.order) > 0 {
-			d.update()
-			var row int32
-			switch {
-			case s.Temperature == 0:
-				row, ok = d.greedy()
-			case s.TopP <= 0 || s.TopP >= 1:
-				row, ok = d.multinomial(coin)
-			default:
-				row, ok = d.topP(topp, coin, cutoff)
-			}
-			if ok {
+			if row, ok := d.decide(s, coin); ok {
 				return int(row), true, nil
 			}
 		}

@@ -43,22 +43,28 @@
 //
 // Otherwise run.c takes e = expf(z - max), a running float32 sum S of them in
 // the vocabulary's order, p = e/S, and compares running sums of p with the coin.
-// Multiplying all e by the same number changes nothing, so the largest exact z
-// serves as max. expf and the roundings of z-max, e/S and ours are off by less
-// than slack = 4e-6 relative to a term, or, for the rounding of z-max, which grows
-// with max-z, to the sum, as sum(p·(max-z)) <= log n. A float32
-// addition of e to s is off by at most min(e, u·S), and adds nothing at all if
-// e < s·2^-25. So S lies between the sum of exact terms plus the lower bounds of
-// others, less all roundings, and the upper ones plus all roundings.
+// Once the largest exact z is above every bound, it is max, and e of a scored row
+// is known to the bit. For the others, expf and the roundings of z-max and e/S
+// are off by less than slack = 1e-5 relative to a term that is large enough to
+// matter.
+//
+// What is known of a running float32 sum (type running): rounded addition is
+// monotone, so the sum lies between those of lower and of upper bounds. As long
+// as it stays between two powers of two it is a multiple of a unit u, and adding
+// e adds e rounded to u, whatever the sum is (but for a tie): a scored row adds a
+// known amount, one that is not scored adds e within min(e, u/2), and nothing
+// at all if its bound is below u/2. Where the power of two itself is uncertain
+// every term is off by at most half the larger unit.
 //
 // Top-p: run.c orders the rows with p >= cutoff by p, cuts the list after the
 // row whose running sum exceeds top-p, and draws from it by coin times that
-// sum. Rows whose z is above all upper bounds of rows not scored have their
-// place in the order; equal z keep the vocabulary's order as run.c's do, and a
-// row is refused whose z is so close to another that their p may be equal. The
-// first and the last place where the cut can be follow from the bounds of S. The
+// sum. Rows whose e is above all bounds of rows not scored have their place in the
+// order; equal p keep the vocabulary's order as run.c's do, and a row is
+// refused whose e differs from another's by so little that their p may be
+// equal. The running sums for the least and the most S bound those for any S
+// between, and so the first and the last place where the cut can be. The
 // place that the coin picks grows with the cut's, and does not depend on S but
-// for it: if both ends pick the same row, it is the one. If the
+// for it and for roundings: if both ends pick the same row, it is the one. If the
 // cut is not in sight, the sum it holds is still between top-p and top-p plus
 // the next p, and the coin times that must pick one row.
 //
@@ -66,6 +72,7 @@
 // rows before that are not scored, is not above the coin; the one with the row,
 // with their lower bounds, is.
 //
-// Every comparison keeps slack and the sums' roundings as a margin. A coin that
-// falls into a margin costs time, never the right token.
+// If the range of S as a whole proves nothing, its halves may, down to single
+// numbers, for which run.c's arithmetic is repeated to the bit: all must pick
+// the same row. A coin that no range settles costs time, never the right token.
 package classifier
