@@ -35,6 +35,9 @@ func boot() {
 	klogctl(consoleLevel, warnings)
 	// Below 512 MB huge pages are off unless asked for.
 	report("huge pages", write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"))
+	// Asked for, they make the kernel keep 5 % of the memory free so that there are
+	// always some; but ours are taken once, at the start.
+	report("free memory", write("/proc/sys/vm/min_free_kbytes", "1024"))
 	report("order of out-of-memory kills", write("/proc/self/oom_score_adj", "-1000"))
 
 	if err := mountCard(); err != nil {

@@ -26,6 +26,7 @@ type Model struct {
 	Embedding    Rows // exact rows of the token embedding
 	Classifier   Rows // and of the classifier
 	layout       *layout
+	mapped       []byte // more than is used, for alignment
 	memory       []byte
 	closeSources func() error
 
@@ -84,13 +85,14 @@ func (m *Model) Resident() int64 { return int64(len(m.memory)) }
 // allocate takes memory for the resident sections: outside Go's heap, on huge
 // pages where the kernel gives them.
 func (m *Model) allocate(l *layout) error {
-	size := (l.resident + HugePage - 1) / HugePage * HugePage
-	whole, err := syscall.Mmap(-1, 0, int(size), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	mapped, err := syscall.Mmap(-1, 0, int(l.resident)+HugePage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
-		return fmt.Errorf("no memory for a model of %d bytes: %w", size, err)
+		return fmt.Errorf("no memory for a model of %d bytes: %w", l.resident, err)
 	}
-	adviseHuge(whole)
-	m.layout, m.memory, m.Config = l, whole, l.config
+	begin := -uintptr(unsafe.Pointer(&mapped[0])) % HugePage
+	memory := mapped[begin:][:l.resident]
+	adviseHuge(memory[:l.resident/HugePage*HugePage]) // a huge page for the rest would be partly wasted
+	m.layout, m.mapped, m.memory, m.Config = l, mapped, memory, l.config
 	m.arrived = sync.NewCond(&m.mu)
 	m.slice()
 	return nil
@@ -191,12 +193,12 @@ func (m *Model) Close() error {
 	m.stop = true
 	m.mu.Unlock()
 	m.loading.Wait()
-	memory := m.memory
-	if memory == nil {
+	mapped := m.mapped
+	if mapped == nil {
 		return nil
 	}
-	m.memory = nil
-	err := syscall.Munmap(memory)
+	m.mapped, m.memory = nil, nil
+	err := syscall.Munmap(mapped)
 	if m.closeSources != nil {
 		if e := m.closeSources(); err == nil {
 			err = e
