@@ -249,6 +249,8 @@ func checkElementwise(t *testing.T, s *Set, seed uint64, n int) {
 		}
 	}
 
+	checkAbout(t, s, seed, n)
+
 	rows := make([]int32, n%23)
 	w := floats(r, 40*n)
 	dots := make([]float32, len(rows))
@@ -259,6 +261,41 @@ func checkElementwise(t *testing.T, s *Set, seed uint64, n int) {
 	got = make([]float32, len(rows))
 	s.DotRows(got, w, rows, x)
 	same(t, fmt.Sprintf(what, "DotRows"), got, dots)
+}
+
+// checkAbout compares with the portable twin to the bit and with the functions
+// approximated.
+func checkAbout(t *testing.T, s *Set, seed uint64, n int) {
+	t.Helper()
+	r := rng(seed)
+	what := fmt.Sprintf("%s: %%s n=%d seed=%d", s.Name(), n, seed)
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 1e-4*math.Abs(want)+1e-37 {
+			t.Errorf("%s = %g; want %g within 1e-4", what, got, want)
+		}
+	}
+	x, y, twin, gated := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i], y[i] = float32(r.NormFloat64()*10), float32(r.NormFloat64())
+	}
+	s.GateAbout(gated, x, y)
+	Generic().GateAbout(twin, x, y)
+	same(t, fmt.Sprintf(what, "GateAbout"), gated, twin)
+	for i, v := range x {
+		near(fmt.Sprintf(what, "GateAbout"), float64(gated[i]), float64(v)*float64(y[i])/(1+math.Exp(-float64(v))))
+	}
+
+	copy(twin, x)
+	got := append([]float32(nil), x...)
+	sum, want := s.ExpAbout(got, 3, 0.7), Generic().ExpAbout(twin, 3, 0.7)
+	same(t, fmt.Sprintf(what, "ExpAbout"), append(got, sum), append(twin, want))
+	var all float64
+	for i, v := range x {
+		near(fmt.Sprintf(what, "ExpAbout"), float64(got[i]), math.Exp((float64(v)-3)*0.7))
+		all += math.Exp((float64(v) - 3) * 0.7)
+	}
+	near(fmt.Sprintf(what, "ExpAbout: the sum"), float64(sum), all)
 }
 
 func TestSets(t *testing.T) {

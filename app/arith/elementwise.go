@@ -12,7 +12,7 @@ func (s *Set) Add(dst, x []float32) {
 
 // DivScalar is x[i] /= by.
 func (s *Set) DivScalar(x []float32, by float32) {
-	for i := range x {
+	for i := s.unit.divScalar(x, by); i < len(x); i++ {
 		x[i] /= by
 	}
 }

@@ -1,5 +1,7 @@
 package arith
 
+import "math"
+
 // native tries the vector units in a child process, which an instruction refused by the
 // processor or the kernel ends, and nothing else. riscv_hwprobe would not do: user-mode emulators do
 // not answer it, older kernels do not know T-Head's unit, and what a kernel says of that unit
@@ -215,6 +217,45 @@ func (u unit) laneMax(dst *[32]float32, x []float32) int {
 	case u == rvv10:
 		laneMaxRVV10(dst, &x[0], len(x)&^31)
 		return len(x) &^ 31
+	}
+	return 0
+}
+
+func (u unit) divScalar(x []float32, by float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		divScalarRVV071(&x[0], len(x), by)
+		return len(x)
+	case u == rvv10:
+		divScalarRVV10(&x[0], len(x), by)
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) expAbout(lanes *[32]float32, x []float32, minusFrom, scale float32) int {
+	switch {
+	case len(x) < 32:
+	case u == rvv071:
+		expAboutRVV071(lanes, &x[0], len(x)&^31, minusFrom, scale, &aboutConstants[0])
+		return len(x) &^ 31
+	case u == rvv10:
+		expAboutRVV10(lanes, &x[0], len(x)&^31, minusFrom, scale, &aboutConstants[0])
+		return len(x) &^ 31
+	}
+	return 0
+}
+
+func (u unit) gateAbout(dst, h1, h3 []float32) int {
+	switch {
+	case len(dst) == 0:
+	case u == rvv071:
+		gateAboutRVV071(&dst[0], &h1[0], &h3[0], len(dst), -math.Log2E, &aboutConstants[0])
+		return len(dst)
+	case u == rvv10:
+		gateAboutRVV10(&dst[0], &h1[0], &h3[0], len(dst), -math.Log2E, &aboutConstants[0])
+		return len(dst)
 	}
 	return 0
 }

@@ -35,5 +35,8 @@
 #define quantize	·quantizeRVV071
 #define maxAbs	·maxAbsRVV071
 #define laneMax	·laneMaxRVV071
+#define divScalar	·divScalarRVV071
+#define expAbout	·expAboutRVV071
+#define gateAbout	·gateAboutRVV071
 
 #include "rvv_riscv64.h"

@@ -34,5 +34,8 @@
 #define quantize	·quantizeRVV10
 #define maxAbs	·maxAbsRVV10
 #define laneMax	·laneMaxRVV10
+#define divScalar	·divScalarRVV10
+#define expAbout	·expAboutRVV10
+#define gateAbout	·gateAboutRVV10
 
 #include "rvv_riscv64.h"

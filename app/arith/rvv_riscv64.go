@@ -109,6 +109,15 @@ func maxAbsRVV071(dst *[32]float32, x *float32, n int)
 func laneMaxRVV071(dst *[32]float32, x *float32, n int)
 
 //go:noescape
+func divScalarRVV071(x *float32, n int, by float32)
+
+//go:noescape
+func expAboutRVV071(lanes *[32]float32, x *float32, n int, minusFrom, scale float32, constants *float32)
+
+//go:noescape
+func gateAboutRVV071(dst, h1, h3 *float32, n int, minusLog2E float32, constants *float32)
+
+//go:noescape
 func addToRVV10(dst, x *float32, n int)
 
 //go:noescape
@@ -125,6 +134,15 @@ func maxAbsRVV10(dst *[32]float32, x *float32, n int)
 
 //go:noescape
 func laneMaxRVV10(dst *[32]float32, x *float32, n int)
+
+//go:noescape
+func divScalarRVV10(x *float32, n int, by float32)
+
+//go:noescape
+func expAboutRVV10(lanes *[32]float32, x *float32, n int, minusFrom, scale float32, constants *float32)
+
+//go:noescape
+func gateAboutRVV10(dst, h1, h3 *float32, n int, minusLog2E float32, constants *float32)
 
 // trial071 and trial10 run a few instructions of a vector unit in a child process and report
 // whether the child survived them with the right result.

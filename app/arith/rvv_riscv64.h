@@ -642,3 +642,98 @@ next:
 	BNEZ	X19, loop
 	VSE32V	V8, (X10)
 	RET
+
+// func divScalar(x *float32, n int, by float32)
+TEXT divScalar(SB), NOSPLIT, $0-20
+	MOV	x+0(FP), X10
+	MOV	n+8(FP), X19
+	MOVF	by+16(FP), F0
+loop:
+	NEXT_CHUNK
+	VLE32V	(X10), V0
+	VFMVVF	F0, V8
+	VFDIVVV	V8, V0, V0
+	VSE32V	V0, (X10)
+	ADD	X6, X10
+	BNEZ	X19, loop
+	RET
+
+// V16 = exp2About(V0), by way of V8; the constants are in F2 to F10.
+#define ABOUT_CONSTANTS(X) \
+	MOVF	0(X), F2 \
+	MOVF	4(X), F3 \
+	MOVF	8(X), F4 \
+	MOVF	12(X), F5 \
+	MOVF	16(X), F6 \
+	MOVF	20(X), F7 \
+	MOVF	24(X), F8 \
+	MOVF	28(X), F9 \
+	MOVF	32(X), F10
+
+#define EXP2_ABOUT \
+	VFMAXVF	F2, V0, V0 \
+	VFMINVF	F3, V0, V0 \
+	VFADDVF	F4, V0, V8 \
+	VFADDVF	F5, V8, V16 \
+	VFSUBVV	V16, V0, V0 \
+	VFMULVF	F6, V0, V16 \
+	VFADDVF	F7, V16, V16 \
+	VFMULVV	V0, V16, V16 \
+	VFADDVF	F8, V16, V16 \
+	VFMULVV	V0, V16, V16 \
+	VFADDVF	F9, V16, V16 \
+	VFMULVV	V0, V16, V16 \
+	VFADDVF	F10, V16, V16 \
+	VSLLVI	$23, V8, V8 \
+	VADDVV	V8, V16, V16
+
+// func expAbout(lanes *[32]float32, x *float32, n int, minusFrom, scale float32, constants *float32),
+// n a multiple of 32
+TEXT expAbout(SB), NOSPLIT, $0-40
+	MOV	lanes+0(FP), X10
+	MOV	x+8(FP), X12
+	MOV	n+16(FP), X19
+	MOVF	minusFrom+24(FP), F0
+	MOVF	scale+28(FP), F1
+	MOV	constants+32(FP), X13
+	ABOUT_CONSTANTS(X13)
+	MOV	$32, X5
+	SET_E32M8
+	VMVVI	$0, V24
+loop:
+	VLE32V	(X12), V0
+	ADD	$-32, X19
+	VFADDVF	F0, V0, V0
+	VFMULVF	F1, V0, V0
+	EXP2_ABOUT
+	VSE32V	V16, (X12)
+	ADD	$128, X12
+	VFADDVV	V16, V24, V24
+	BNEZ	X19, loop
+	VSE32V	V24, (X10)
+	RET
+
+// func gateAbout(dst, h1, h3 *float32, n int, minusLog2E float32, constants *float32)
+TEXT gateAbout(SB), NOSPLIT, $0-48
+	MOV	dst+0(FP), X10
+	MOV	h1+8(FP), X12
+	MOV	h3+16(FP), X13
+	MOV	n+24(FP), X19
+	MOVF	minusLog2E+32(FP), F0
+	MOV	constants+40(FP), X14
+	ABOUT_CONSTANTS(X14)
+loop:
+	NEXT_CHUNK
+	VLE32V	(X12), V0
+	ADD	X6, X12
+	VLE32V	(X13), V8
+	ADD	X6, X13
+	VFMULVV	V8, V0, V24
+	VFMULVF	F0, V0, V0
+	EXP2_ABOUT
+	VFADDVF	F10, V16, V16
+	VFDIVVV	V16, V24, V0
+	VSE32V	V0, (X10)
+	ADD	X6, X10
+	BNEZ	X19, loop
+	RET
