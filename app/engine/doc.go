@@ -6,7 +6,9 @@
 // board's memory is slow. So several positions go through each layer together
 // (MatMulF32 computes each as if it were alone). To have several, a
 // draft guesses the next tokens: the same layers with eight bits a weight, the
-// classifier's likely rows only, and the very coins that the sampler will use.
+// classifier's likely rows only, and the very coins that the sampler will use. It
+// goes on as long as its guesses are likely right: those of a draw close to an edge,
+// where a small error of the logits decides, rarely are, as it learns on the way.
 // Then the exact layers compute all the guessed positions, and the decisions are
 // made in order, by package classifier, up to the first that differs from
 // the guess; its token is right as well, what was computed after it is dropped.
@@ -16,6 +18,7 @@
 //
 // A prompt's positions are known and go through the layers together anyway.
 //
-// The fast engine takes the draft's layers for the real ones and decides with
-// the same classifier, several positions at a time.
+// The fast engine takes the draft's layers for the real ones, and the draft's draw
+// for the decision where only a large error of the logits would change it. The
+// other positions are decided by the same classifier, several at a time.
 package engine

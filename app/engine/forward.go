@@ -15,7 +15,7 @@ type state struct {
 	qkv    []float32 // queries, keys and values of a position, one after the other
 	hidden []float32 // w1's and w3's outputs of a position, one after the other
 	gated  []float32
-	att    []float32 // (context): the head at work
+	att    []float32 // (context, and to the next multiple of 32): the head at work
 
 	// The KV cache. Keys are transposed, (layer, kvDim, context), so that the
 	// scores of many positions are computed side by side; values are
@@ -26,6 +26,9 @@ type state struct {
 	acc       []int32
 }
 
+// lanes is how many elements the kernels take at a time.
+const lanes = 32
+
 func newState(c llama.Config, positions int) *state {
 	vector := func(n int) []float32 { return make([]float32, n) }
 	kv := c.KVDim()
@@ -33,25 +36,21 @@ func newState(c llama.Config, positions int) *state {
 		x: vector(positions * c.Dim), xb: vector(positions * c.Dim),
 		qkv:    vector(positions * (c.Dim + 2*kv)),
 		hidden: vector(positions * 2 * c.HiddenDim), gated: vector(positions * c.HiddenDim),
-		att:  vector(c.SeqLen),
+		att:  vector(c.SeqLen + lanes),
 		keys: vector(c.Layers * kv * c.SeqLen), values: vector(c.Layers * c.SeqLen * kv),
 		quantized: make([]int8, max(c.Dim, c.HiddenDim)),
 		acc:       make([]int32, max(c.Dim+2*kv, 2*c.HiddenDim)),
 	}
 }
 
-// product multiplies k positions x (k, n) by one of a layer's matrices.
-type product func(dst []float32, layer *packed.Layer, which int, x []float32, k int)
-
-// exact is product with the float32 weights, in run.c's order.
-func (e *Engine) exact(dst []float32, layer *packed.Layer, which int, x []float32, k int) {
+// product multiplies k positions x (k, n) by one of a layer's matrices: with the
+// float32 weights in run.c's order, or about, with eight-bit weights and activations.
+func (e *Engine) product(dst []float32, layer *packed.Layer, which int, x []float32, k int, about bool) {
 	n, d := e.model.Shape(which)
-	e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
-}
-
-// approximate is product with eight-bit weights and activations.
-func (e *Engine) approximate(dst []float32, layer *packed.Layer, which int, x []float32, k int) {
-	n, d := e.model.Shape(which)
+	if !about {
+		e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
+		return
+	}
 	for p := range k {
 		e.multiply(dst[p*d:(p+1)*d], layer.Draft[which], x[p*n:(p+1)*n])
 	}
@@ -71,9 +70,9 @@ func (e *Engine) multiply(dst []float32, w packed.Quantized, x []float32) {
 }
 
 // forward takes tokens, at positions pos and up, through all layers, and leaves
-// the classifier's inputs in out (position, dim). It writes the KV cache at the
-// tokens' positions.
-func (e *Engine) forward(out []float32, tokens []int, pos int, multiply product) error {
+// the classifier's inputs in out (position, dim): as run.c does, or about so. It
+// writes the KV cache at the tokens' positions.
+func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error {
 	c, s, k := e.model.Config, e.state, len(tokens)
 	dim, kv, hidden := c.Dim, c.KVDim(), c.HiddenDim
 	x, xb := s.x[:k*dim], s.xb[:k*dim]
@@ -93,7 +92,7 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, multiply product)
 		}
 		layer := &e.model.Layers[l]
 		e.norms(xb, x, layer.AttNorm)
-		multiply(s.qkv, layer, packed.QKV, xb, k)
+		e.product(s.qkv, layer, packed.QKV, xb, k, about)
 		keys, values := s.keys[l*kv*c.SeqLen:][:kv*c.SeqLen], s.values[l*kv*c.SeqLen:][:kv*c.SeqLen]
 		for p := range k {
 			qkv := s.qkv[p*width:][:width]
@@ -104,17 +103,22 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, multiply product)
 			}
 			copy(values[at*kv:], qkv[dim+kv:])
 		}
-		e.attend(xb, keys, values, pos, k)
-		multiply(s.qkv, layer, packed.WO, xb, k)
+		e.attend(xb, keys, values, pos, k, about)
+		e.product(s.qkv, layer, packed.WO, xb, k, about)
 		e.set.Add(x, s.qkv[:k*dim])
 
 		e.norms(xb, x, layer.FFNNorm)
-		multiply(s.hidden, layer, packed.W13, xb, k)
+		e.product(s.hidden, layer, packed.W13, xb, k, about)
 		for p := range k {
 			h := s.hidden[p*2*hidden:][:2*hidden]
-			swiGLU(s.gated[p*hidden:][:hidden], h[:hidden], h[hidden:])
+			gated := s.gated[p*hidden:][:hidden]
+			if about {
+				e.set.GateAbout(gated, h[:hidden], h[hidden:])
+			} else {
+				swiGLU(gated, h[:hidden], h[hidden:])
+			}
 		}
-		multiply(xb, layer, packed.W2, s.gated, k)
+		e.product(xb, layer, packed.W2, s.gated, k, about)
 		e.set.Add(x, xb)
 	}
 	e.norms(out[:k*dim], x, e.model.FinalNorm)
@@ -149,7 +153,7 @@ func (e *Engine) rotate(vec []float32, pos int) {
 // attend mixes the values of the positions so far, for each of k positions from
 // pos on and each head. Positions are the inner loop: a head's keys and values
 // are read from memory once for all of them.
-func (e *Engine) attend(out, keys, values []float32, pos, k int) {
+func (e *Engine) attend(out, keys, values []float32, pos, k int, about bool) {
 	c, s := e.model.Config, e.state
 	size, kv, width := c.HeadSize(), c.KVDim(), c.Dim+2*c.KVDim()
 	root := float32(math.Sqrt(float64(size)))
@@ -159,9 +163,16 @@ func (e *Engine) attend(out, keys, values []float32, pos, k int) {
 			n := pos + p + 1
 			att := s.att[:n]
 			e.set.Scores(att, s.qkv[p*width+h*size:][:size], keys[head*c.SeqLen:], size, n, c.SeqLen)
+			mixed := out[p*c.Dim+h*size:][:size]
+			if about {
+				sum := e.weigh(n, 1/root)
+				e.set.Mix(mixed, att, values[head:], n, size, kv)
+				e.set.DivScalar(mixed, sum)
+				continue
+			}
 			e.set.DivScalar(att, root)
 			e.softmax(att)
-			e.set.Mix(out[p*c.Dim+h*size:][:size], att, values[head:], n, size, kv)
+			e.set.Mix(mixed, att, values[head:], n, size, kv)
 		}
 	}
 }
@@ -176,6 +187,17 @@ func (e *Engine) softmax(x []float32) {
 		sum += v
 	}
 	e.set.DivScalar(x, sum)
+}
+
+// weigh makes about the exponentials of n scores, times scale, out of them, and
+// returns their sum.
+func (e *Engine) weigh(n int, scale float32) float32 {
+	largest := e.set.Max(e.state.att[:n])
+	whole := (n + lanes - 1) / lanes * lanes
+	for i := n; i < whole; i++ {
+		e.state.att[i] = -math.MaxFloat32 // adds nothing to the sum
+	}
+	return e.set.ExpAbout(e.state.att[:whole], largest, scale)
 }
 
 // swiGLU is run.c's gate.

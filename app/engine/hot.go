@@ -34,7 +34,7 @@ func findHot(m *packed.Model, set *arith.Set, tokens int) ([]int32, error) {
 		}
 		e.token = llama.BOS
 		for e.pos < m.Config.SeqLen && tokens > 0 {
-			if err := e.forward(e.inputs, []int{e.token}, e.pos, e.exact); err != nil {
+			if err := e.forward(e.inputs, []int{e.token}, e.pos, false); err != nil {
 				return nil, err
 			}
 			if e.token, err = likely.sample(e.inputs[:m.Config.Dim], s); err != nil {
