@@ -64,6 +64,7 @@ func rootCommand() *cobra.Command {
 		listenCommand(),
 		serveCommand(),
 		benchCommand(),
+		deltaCommand(),
 		verifyCommand(),
 		suitesCommand(),
 	)
