@@ -22,8 +22,10 @@ type Classifier struct {
 	positions []position
 	deep      [1]position // a decision that needs to look at more rows
 	acc       []int32
-	quantized []int8 // (positions, even dim)
-	narrow    []int8 // the same without the padding
+	bounds    []float32 // (panel)
+	above     []int32   // (panel)
+	quantized []int8    // (positions, even dim)
+	narrow    []int8    // the same without the padding
 	rows32    []int32
 	index     []int32
 	logits    []float32
@@ -41,10 +43,11 @@ type position struct {
 	temperature float32
 	best        float32 // no larger than the largest logit
 	threshold   float32 // of upper bounds: below, a row is no candidate
-	far         float32 // below, it is not even counted one by one
 	headed      int     // candidates from the head
 	aside       []candidate
-	binsPerUnit float32
+	bound       arith.Bound
+	lanes       [32]float32 // what bound sums
+	tailUnit    float64     // an exponential is at most so many of that, relative to best's
 	hint        candidate
 }
 
@@ -59,6 +62,7 @@ func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) 
 		maxScored: 2048,
 		positions: make([]position, positions),
 		acc:       make([]int32, positions*panel),
+		bounds:    make([]float32, panel), above: make([]int32, panel),
 		quantized: make([]int8, positions*even(screen.Dim)),
 		narrow:    make([]int8, positions*screen.Dim),
 		logits:    make([]float32, 256),
@@ -99,9 +103,15 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 		c.set.MatMulI8(acc, weights[:arith.PackedI8Len(dim, n)], narrow, dim, n, k, 127)
 		for p := range positions {
 			if lo == 0 {
-				positions[p].setThreshold(acc[p*n:][:n], h, depth)
+				c.setThreshold(&positions[p], acc[p*n:][:n], depth)
 			}
-			positions[p].collectHead(acc[p*n:][:n], lo, h)
+			at := &positions[p]
+			at.bound.Along, at.bound.Error = at.b, at.a
+			c.collect(at, acc[p*n:][:n], h.Norm[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n])
+			for _, i := range c.above {
+				approx := float32(float32(acc[p*n+int(i)])*at.scale) * h.Scale[lo+int(i)]
+				at.take(h.Rows[lo+int(i)], approx, c.bounds[i], false)
+			}
 		}
 	}
 	for p := range positions {
@@ -114,7 +124,15 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 			weights := s.Weights[lo/2*even(dim):]
 			c.set.MatMulI4(acc, weights[:arith.PackedI4Len(even(dim), n)], wide, even(dim), n, k)
 			for p := range positions {
-				positions[p].collect(acc[p*n:][:n], lo, s)
+				at := &positions[p]
+				at.bound.Along, at.bound.Error = at.along, at.a+at.b*s.Limits[NormToError]
+				c.collect(at, acc[p*n:][:n], s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n])
+				for _, i := range c.above {
+					if r := lo + int(i); s.Error[r] >= 0 { // the head does not have it
+						approx := float32(float32(acc[p*n+int(i)])*at.scale)*s.Scale[r] + float32(s.Along[r]*at.along)
+						at.take(int32(r), approx, c.bounds[i], true)
+					}
+				}
 			}
 		}
 	}
@@ -144,8 +162,9 @@ func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, tempe
 		along += float64(v) * float64(c.screen.Direction[i])
 	}
 	norm, off := math.Sqrt(sum), math.Sqrt(off)
-	if largest > 0 { // the squares may have underflowed
-		norm, off = max(norm, 1e-15), max(off, 1e-20)
+	norm, off = max(norm, 1e-15), max(off, 1e-20) // the squares may have underflowed
+	if norm*max(1, float64(c.screen.Limits[MaxNorm])) > 1e24 {
+		norm = math.Inf(1) // float32 bounds may overflow
 	}
 	gamma := float64(len(x)+2) * ulp * 1.01
 	p.a = float32(norm * (1 + 1e-5))
@@ -177,61 +196,59 @@ func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, tempe
 
 // setThreshold decides, from the head's first rows, which rows are candidates:
 // those whose logit may be within depth·temperature of the largest.
-func (p *position) setThreshold(acc []int32, h *Head, depth float32) {
-	for i, v := range acc {
-		approx := float32(float32(v)*p.scale) * h.Scale[i]
-		bound := float32(h.Error[i]*p.a) + float32(h.Norm[i]*p.b) + p.c
-		p.best = max(p.best, approx-bound)
-	}
+func (c *Classifier) setThreshold(p *position, acc []int32, depth float32) {
+	h, n, none := c.head, len(acc), [32]float32{}
+	least := arith.Bound{Scale: p.scale, Along: -p.b, Error: -p.a, Add: -p.c}
+	c.set.BoundRows(c.bounds[:n], &none, acc, h.Norm[:n], h.Scale[:n], h.Error[:n], &least)
+	p.best = max(p.best, c.set.Max(c.bounds[:n]))
 	p.threshold = p.best - p.temperature*depth
-	p.far, p.binsPerUnit = p.threshold, 0
-	if p.temperature > 0 {
-		p.far -= p.temperature * binWidth * (bins - 1)
-		p.binsPerUnit = 1 / (binWidth * p.temperature)
+	p.bound = arith.Bound{Scale: p.scale, Add: p.c, Top: p.threshold}
+	p.lanes, p.tailUnit = none, 0
+	// The bits of exp((v-best)/temperature) times 2^(vanishing+1-127): those
+	// that reach 2^23 belong to terms that may matter. They are
+	// computed with errors of at most off, so off is added.
+	const one = 0x1p23
+	slope := one / math.Ln2 / float64(p.temperature)
+	off := 8 * ulp * (math.Abs(float64(p.best))*slope + 100*one)
+	if p.temperature > 0 && off < one/8 {
+		p.bound.Slope = float32(slope)
+		p.bound.Offset = float32((vanishing+1)*one - float64(p.best)*slope + off)
+		p.tailUnit = math.Ldexp(1, 127-vanishing-1)
 	}
 }
 
-// collectHead takes the rows of the head, from the lo-th on.
-func (p *position) collectHead(acc []int32, lo int, h *Head) {
+// vanishing says that a term below 2^-vanishing of a sum adds nothing to it.
+const vanishing = 25
+
+// collect bounds rows, leaves the bounds in c.bounds and the indices of those
+// that are candidates in c.above, and adds up the exponentials of the others.
+func (c *Classifier) collect(p *position, acc []int32, along, scale, rowError []float32) {
 	n := len(acc)
-	rows, scale, rowError, norm := h.Rows[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n], h.Norm[lo:][:n]
-	for i, v := range acc {
-		approx := float32(float32(v)*p.scale) * scale[i]
-		upper := approx + float32(rowError[i]*p.a) + float32(norm[i]*p.b) + p.c
-		if !(upper < p.far) {
-			p.take(rows[i], approx, upper, false)
-		}
-	}
+	c.set.BoundRows(c.bounds[:n], &p.lanes, acc, along, scale, rowError, &p.bound)
+	c.above = c.above[:c.set.CollectAbove(c.above[:n], c.bounds[:n], p.threshold)]
 }
 
-// collect takes the rows of the screen, from lo on, that the head does not have.
-func (p *position) collect(acc []int32, lo int, s *Screen) {
-	n := len(acc)
-	along, scale, rowError := s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n]
-	a := p.a + p.b*s.Limits[NormToError]
-	x, g, c, far := p.scale, p.along, p.c, p.far
-	for i, v := range acc {
-		approx := float32(float32(v)*x)*scale[i] + float32(along[i]*g)
-		if upper := approx + float32(rowError[i]*a) + c; !(upper < far) && rowError[i] >= 0 {
-			p.take(int32(lo+i), approx, upper, true)
-		}
-	}
-}
-
-// take makes row a candidate or counts it among the others.
+// take makes row a candidate.
 func (p *position) take(row int32, approx, upper float32, screened bool) {
-	if below := p.threshold - upper; below > 0 {
-		if f := below * p.binsPerUnit; f < bins-1 {
-			p.bin[int32(f)]++
-		}
-		return
-	}
 	c := candidate{row: row}
 	if row == p.hint.row {
 		c = p.hint
 	}
 	c.approx, c.upper, c.screened = approx, upper, screened
 	p.cands = append(p.cands, c)
+}
+
+// tail is at most the sum of the exponentials, relative to best's, of the rows
+// that are no candidates, but for those below 2^-vanishing.
+func (p *position) tail() float64 {
+	var sum float64
+	for _, v := range p.lanes {
+		sum += float64(v)
+	}
+	// The candidates are in it as if they were at the threshold.
+	bits := float32(p.threshold*p.bound.Slope) + p.bound.Offset
+	top := float64(math.Float32frombits(uint32(math.RoundToEven(float64(max(0, bits))))))
+	return (sum*(1+1e-3*float64(p.n)/32000) - float64(len(p.cands))*top) * p.tailUnit
 }
 
 // merge orders the candidates of the head and of the screen, both of which are
@@ -260,11 +277,6 @@ func (p *position) merge() {
 
 // finish orders the candidates and divides by the temperature.
 func (p *position) finish() {
-	counted := len(p.cands)
-	for _, n := range p.bin {
-		counted += int(n)
-	}
-	p.bin[bins-1] += int32(p.n - counted) // they were not worth a look
 	p.merge()
 	restTop := p.threshold
 	if p.temperature != 0 {
@@ -278,6 +290,9 @@ func (p *position) finish() {
 		}
 		p.errors = p.allErrors
 		restTop /= p.temperature
+		if p.tailUnit > 0 {
+			p.tailSum, p.tailRef, p.tailKnown = p.tail(), float64(p.best)/float64(p.temperature), true
+		}
 	}
 	p.begin(restTop)
 }

@@ -79,22 +79,23 @@ const (
 	same = 4 * ulp
 )
 
-// Rows that are no candidates are counted by the size of their bounds, in bins.
-const (
-	depth    = 10  // rows within depth·temperature of the largest logit are candidates
-	binWidth = 0.5 // in temperatures
-	bins     = 18  // the last ones vanish beside the largest row
-)
+// depth says which rows are candidates: those within depth·temperature of the
+// largest logit.
+const depth = 10
 
 // decision is the state of one decision: candidates in the order of the
-// vocabulary, the rest of the rows counted in bins.
+// vocabulary, and what the rest of the rows add up to.
 type decision struct {
 	n       int // rows in all
 	cands   []candidate
-	heap    []int32     // candidates not scored yet, the largest upper first
-	order   []int32     // scored candidates, the most likely first
-	bin     [bins]int32 // how many rows are at most restTop - i·binWidth
-	restTop float32     // above every row that is no candidate
+	heap    []int32 // candidates not scored yet, the largest upper first
+	order   []int32 // scored candidates, the most likely first
+	restTop float32 // above every row that is no candidate
+
+	// If tailKnown, the exponentials exp(z - tailRef) of those rows that are not
+	// below 2^-vanishing add up to at most tailSum; tailRef is at most the largest z.
+	tailSum, tailRef float64
+	tailKnown        bool
 
 	ref      float32 // largest z scored so far: exp's reference
 	sLo, sHi float32 // run.c's sum of exponentials is between them
@@ -244,46 +245,33 @@ func (d *decision) total() (ok bool) {
 	return d.sLo > 0 && d.sLo <= d.sHi && !math.IsInf(float64(d.sHi), 0)
 }
 
-// binTop is no smaller than run.c's exponential of any row in bin i.
-func (d *decision) binTop(i int) float64 {
-	top := float64(d.restTop)
-	return exp(top - binWidth*float64(i) - float64(d.ref) + 1e-3 + 4*ulp*math.Abs(top))
-}
-
 // rest is at most what the rows that are no candidates add to a sum of terms
 // unit times their exponentials: where they stand in it is not known, but
 // the small ones vanish once the sum is large.
 func (d *decision) rest(unitLo, unitHi float64) float64 {
-	if len(d.cands) == d.n {
+	rows := float64(d.n - len(d.cands))
+	if rows == 0 {
 		return 0
 	}
-	var e, rows [bins]float64
-	for i, n := range d.bin {
-		e[i], rows[i] = d.binTop(i)*unitHi, float64(n)
-	}
-	least := 1 - 2*ulp*float64(d.n) // of a running sum, relative to the terms
-	var before, all float64
-	last := bins - 1
-	for i := range d.cands {
-		c := &d.cands[i]
-		all += c.e
-		if c.scored {
-			before += c.e
-			for last >= 0 && e[last] < halfULP(before*unitLo*least) {
-				rows[last] = min(rows[last], float64(c.row))
-				last--
+	top := d.upper(d.restTop)
+	sum, small, first := rows*top, top, rows
+	if d.tailKnown {
+		shift := d.tailRef - float64(d.ref)
+		shift = exp(shift) * (1 + slack + 1e-7*math.Abs(shift))
+		sum, small = min(sum, d.tailSum*shift), math.Ldexp(shift, -vanishing)
+		// A running sum is at least its terms but for the rounding.
+		least, before := 1-2*ulp*float64(d.n), 0.0
+		for i := range d.cands {
+			if c := &d.cands[i]; c.scored {
+				if before += c.e; small*unitHi < halfULP(before*unitLo*least) {
+					first = min(first, float64(c.row))
+					break
+				}
 			}
 		}
+		sum += first * small
 	}
-	all *= unitHi
-	for i := range e {
-		all += rows[i] * e[i]
-	}
-	half, adds := halfULP(all*(1+2*ulp*float64(d.n))), 0.0
-	for i := range e {
-		adds += rows[i] * (e[i] + min(e[i], half))
-	}
-	return adds
+	return 2 * sum * unitHi
 }
 
 // running bounds a float32 sum that run.c adds up in the order of the vocabulary:
