@@ -16,6 +16,8 @@
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/
+#   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
+#                          taken for one: most of an hour
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -24,6 +26,7 @@ IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
 TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg shellcheck qemu-user-static|qemu-user
+HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
@@ -43,7 +46,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test buildroot-check submission clean
+.PHONY: help image flash run serve bench test browser board-test buildroot-check submission clean test-hearing
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -86,6 +89,10 @@ test:
 	go vet ./...
 	$(if $(RACE),go test -race $(RACE:%=./%))
 	go test -timeout 60m ./...
+
+test-hearing:
+	$(call tools,$(HEARING_TOOLS))
+	STORYTELLER_HEARING_FULL=1 go test -count=1 -timeout 120m -v ./tests/hearing
 
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:

@@ -10,13 +10,14 @@ type Doubt struct {
 	Left  float64 // share of the sound's energy that is in no word
 }
 
-// What is believed. The limits were chosen with the tuning speakers and
-// sentences of tests/hearing: of what was said in the grammar's words nearly all
-// is below 30 as a whole, of other speech nearly all above 40.
+// What is believed. The limits were chosen with the tuning speakers and other
+// sentences than those of tests/hearing: of what was said in the grammar's words
+// nearly all is below 26 as a whole, of other speech nearly all above 28, or it
+// leaves more than half of its sound in no word.
 const (
-	maxWhole = 36
-	maxWorst = 65
-	maxLeft  = 0.3
+	maxWhole = 27
+	maxWorst = 70
+	maxLeft  = 0.4
 )
 
 func (d Doubt) believable() bool {

@@ -13,6 +13,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -98,6 +100,10 @@ func New(files Files, words Words) (*Ear, error) {
 	return e, nil
 }
 
+// fillers are what may lie between words: silence. The model's own fillers for
+// noise and for speech would take the place of words.
+const fillers = "<s> SIL\n</s> SIL\n<sil> SIL\n"
+
 // prepare writes the grammar and the part of the dictionary that it needs.
 func (e *Ear) prepare(words Words) error {
 	in, err := os.Open(e.files.Dictionary)
@@ -113,10 +119,11 @@ func (e *Ear) prepare(words Words) error {
 	if e.words, e.Lacking, err = words.Dictionary(in, out); err != nil {
 		return fmt.Errorf("dictionary %s: %w", e.files.Dictionary, err)
 	}
-	return errors.Join(out.Close(), os.WriteFile(e.grammar(), []byte(e.words.Grammar()), 0o644))
+	return errors.Join(out.Close(), os.WriteFile(e.fillers(), []byte(fillers), 0o644), os.WriteFile(e.grammar(), []byte(e.words.Grammar()), 0o644))
 }
 
 func (e *Ear) dictionary() string { return filepath.Join(e.dir, "words.dict") }
+func (e *Ear) fillers() string    { return filepath.Join(e.dir, "fillers.dict") }
 func (e *Ear) grammar() string    { return filepath.Join(e.dir, "words.gram") }
 
 // Heard is what an utterance was, and what hearing it took.
@@ -133,6 +140,7 @@ func (e *Ear) Hear(ctx context.Context, samples []int16) (Heard, error) {
 	if len(samples) > MaxSamples {
 		return Heard{Understood: Understood{Answer: Missed}}, nil
 	}
+	samples = floored(samples)
 	r, err := e.ask(ctx, samples)
 	if err != nil {
 		e.Rest()
@@ -146,10 +154,29 @@ func (e *Ear) Hear(ctx context.Context, samples []int16) (Heard, error) {
 	return h, nil
 }
 
+// floored returns samples with a floor of noise 33 dB below their effective
+// value. The recogniser takes the mean of an utterance's spectra for the
+// microphone's colour, which silence without any noise would shift.
+func floored(samples []int16) []int16 {
+	power := 0.0
+	for _, s := range samples {
+		power += float64(s) * float64(s)
+	}
+	gain := math.Sqrt(power/float64(max(len(samples), 1))) * math.Pow(10, -33./20)
+	random := rand.New(rand.NewPCG(33, 33)) // the same utterance is heard the same
+	out := make([]int16, len(samples))
+	noise := 0.0
+	for i, s := range samples {
+		noise = 0.9*noise + math.Sqrt(1-0.9*0.9)*random.NormFloat64() // falls with frequency, as a room's
+		out[i] = int16(max(math.MinInt16, min(math.MaxInt16, math.Round(float64(s)+gain*noise))))
+	}
+	return out
+}
+
 // ask has the program recognise an utterance; it is started if need be.
 func (e *Ear) ask(ctx context.Context, samples []int16) (*reply, error) {
 	if e.run == nil {
-		run, err := subprocess.Start(e.files.Program, 0, e.files.Model, e.dictionary(), e.grammar())
+		run, err := subprocess.Start(e.files.Program, 0, e.files.Model, e.dictionary(), e.fillers(), e.grammar())
 		if err != nil {
 			return nil, err
 		}

@@ -1,8 +1,8 @@
 /* Recognises utterances with pocketsphinx (Carnegie Mellon University):
  *
- *     recogniser MODEL DICTIONARY GRAMMAR
+ *     recogniser MODEL DICTIONARY FILLERS GRAMMAR
  *
- * MODEL is the folder of an acoustic model for 16 kHz, the other two are files.
+ * MODEL is the folder of an acoustic model for 16 kHz, the others are files.
  * The protocol over stdin and stdout is described in package hearing
  * (app/hearing/protocol.go). Each utterance is decoded twice: into the grammar's
  * words, and into any phones at all, so that the listener can tell how much
@@ -51,23 +51,27 @@ int main(int argc, char **argv) {
     unsigned char head[8];
     unsigned long long begun = 0; /* loading counts for the first utterance */
 
-    if (argc != 4) {
-        fail("usage: recogniser MODEL DICTIONARY GRAMMAR");
+    if (argc != 5) {
+        fail("usage: recogniser MODEL DICTIONARY FILLERS GRAMMAR");
         return 2;
     }
     err_set_logfp(NULL);
     cmd_ln_t *config = cmd_ln_init(NULL, ps_args(), TRUE,
-                                   "-hmm", argv[1], "-dict", argv[2],
+                                   "-hmm", argv[1], "-dict", argv[2], "-fdict", argv[3],
                                    /* all senones in both searches: only then are scores comparable */
                                    "-compallsen", "yes", "-bestpath", "no",
                                    /* wide: whether to believe the words is not the search's matter */
                                    "-beam", "1e-70", "-pbeam", "1e-70", "-wbeam", "1e-50",
+                                   /* a long sentence is as likely as a short one */
+                                   "-lw", "2",
+                                   /* or frames would not be those of the samples */
+                                   "-remove_silence", "no",
                                    "-allphone_ci", "yes", NULL);
     if (config == NULL || (decoder = ps_init(config)) == NULL) {
         fail("the acoustic model or the dictionary does not load");
         return 1;
     }
-    if (ps_set_jsgf_file(decoder, "words", argv[3]) < 0 || ps_set_allphone_file(decoder, "phones", NULL) < 0) {
+    if (ps_set_jsgf_file(decoder, "words", argv[4]) < 0 || ps_set_allphone_file(decoder, "phones", NULL) < 0) {
         fail("the grammar does not load");
         return 1;
     }
