@@ -55,6 +55,10 @@
 // known amount, one that is not scored adds e within min(e, u/2), and nothing
 // at all if its bound is below u/2. Where the power of two itself is uncertain
 // every term is off by at most half the larger unit.
+// Rows far below the largest are not looked at one by one: arith.BoundRows adds up
+// exponentials that are no smaller than theirs, those above 2^-25 of the largest;
+// the others add nothing once the running sum has passed 1/2, as soon as enough
+// scored rows have gone by. Rounding at most doubles what they add.
 //
 // Top-p: run.c orders the rows with p >= cutoff by p, cuts the list after the
 // row whose running sum exceeds top-p, and draws from it by coin times that
