@@ -25,7 +25,9 @@ type speaker struct {
 	speed  float64 // 1: its own
 }
 
-func (s speaker) String() string { return fmt.Sprint(s.engine, " ", s.voice, " ", s.pitch, " ", s.speed) }
+func (s speaker) String() string {
+	return fmt.Sprint(s.engine, " ", s.voice, " ", s.pitch, " ", s.speed)
+}
 
 // The speakers that the thresholds were chosen with, and those that they are
 // measured with. No speaker is in both, nor are two the same voice at the same

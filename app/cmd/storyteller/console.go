@@ -47,13 +47,7 @@ func (c *console) prompts(ctx context.Context, in io.Reader) {
 	lines.Buffer(nil, maxPrompt)
 	for lines.Scan() && ctx.Err() == nil {
 		if lines.Text() == "" {
-			for _, e := range c.engines {
-				e.Stop()
-			}
-			select {
-			case c.hush <- struct{}{}:
-			case <-ctx.Done():
-			}
+			c.stop(ctx)
 			continue
 		}
 		r := c.request
@@ -66,6 +60,17 @@ func (c *console) prompts(ctx context.Context, in io.Reader) {
 	}
 	if err := lines.Err(); err != nil {
 		c.note(fmt.Sprintf("no more prompts from standard input: %v", err))
+	}
+}
+
+// stop ends the story being told and its reading aloud.
+func (c *console) stop(ctx context.Context) {
+	for _, e := range c.engines {
+		e.Stop()
+	}
+	select {
+	case c.hush <- struct{}{}:
+	case <-ctx.Done():
 	}
 }
 

@@ -35,6 +35,7 @@ func serveCommand() *cobra.Command {
 		events      bool
 		results     string
 		hosts       []string
+		hears       ears
 	)
 	cmd := &cobra.Command{
 		Use:   "serve --model CHECKPOINT [flags]",
@@ -48,6 +49,9 @@ With --console every story is printed, too, and each line of standard input
 begins one; an empty line stops it. The options of 'tell' apply to these. With
 --speak stories are read aloud by this machine. With --events the lines are for
 a program, as the board's init: events and requests in JSON.
+
+With --microphone or --button, beside --console, stories can be asked for by
+voice or push-button as well; see 'listen'.
 
 On the board, --usb device makes the USB port a network card for the PC at the
 other end of the cable, which finds the page at http://192.168.42.1/ or
@@ -100,6 +104,9 @@ is no network then, and no page.`,
 				if events {
 					c.out = forInit{cmd.OutOrStdout()}
 				}
+				if hears.wanted() {
+					hears.join(ctx, cmd, c, &voices, inMemory)
+				}
 				c.listen = func(ctx context.Context, s *story.Story) func() {
 					if !voices.wanted() {
 						return func() {}
@@ -143,6 +150,7 @@ is no network then, and no page.`,
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
 	flags.StringVar(&results, "results", "", "keep the results of the page's test suites in this folder")
 	flags.BoolVar(&events, "events", false, "with --console: print events for a program, and take its requests; see package dialog")
+	hears.add(cmd)
 	flags.BoolVar(&voices.speak, "speak", false, "read the stories aloud on this machine, with --console")
 	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "of the console's stories")
 	flags.Float64VarP(&topp, "topp", "p", 0.9, "of the console's stories")

@@ -97,6 +97,7 @@ type voiceFlags struct {
 	timing   string
 	name     string
 	params   voice.Params
+	mu       sync.Mutex // guards params once flags are parsed
 	cardWait time.Duration
 	notes    notes
 }
@@ -151,9 +152,19 @@ func (f *voiceFlags) add(cmd *cobra.Command) {
 // wanted says whether anything is to be spoken.
 func (f *voiceFlags) wanted() bool { return f.speak || f.wav != "" }
 
+// louder makes what is spoken from now on louder by a factor.
+func (f *voiceFlags) louder(factor float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.params.Volume = max(0.1, min(2, f.params.Volume*factor))
+}
+
 // open returns the speaker that the flags describe; close ends it.
 func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
-	if err := f.params.Check(); err != nil {
+	f.mu.Lock()
+	params := f.params
+	f.mu.Unlock()
+	if err := params.Check(); err != nil {
 		return nil, usageErrorf(cmd, "%w", err)
 	}
 	program, err := voice.Find(f.name, "")
@@ -175,7 +186,7 @@ func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
 	if len(sinks) == 0 {
 		sinks = append(sinks, new(speech.Nowhere))
 	}
-	return &speech.Speaker{Voice: voice.NewProcess(program, note), Params: f.params, Sink: sinks, Log: note}, nil
+	return &speech.Speaker{Voice: voice.NewProcess(program, note), Params: params, Sink: sinks, Log: note}, nil
 }
 
 // close ends what open began and writes the report where it was asked for.

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"duostoryteller/app/hearing"
+	"duostoryteller/app/panel"
+	"duostoryteller/app/story"
+
+	"github.com/spf13/cobra"
+)
+
+// attention is how long the storyteller listens when its button was held.
+const attention = 10 * time.Second
+
+// The microphones that --microphone can name beside those of sound cards.
+const (
+	firstMicrophone = "auto"
+	noMicrophone    = "off"
+)
+
+// ears have a console asked for stories by voice and push-button, and show on
+// the board's light what it does.
+type ears struct {
+	earFlags
+	microphone string // firstMicrophone, noMicrophone or a sound card's name
+	button     string // GPIO line; empty: none. With one, it has to be held to be heard
+
+	ask    func(prompt string) // begins a story
+	stop   func()              // stops it and its reading aloud
+	say    func(context.Context, string)
+	louder func(factor float64)
+	slot   *slot
+	note   func(string)
+
+	light    *panel.Light // nil: none
+	telling  atomic.Bool  // a story is told or read aloud
+	speaking atomic.Bool  // an answer is
+	until    atomic.Int64 // when attention ends, Unix nanoseconds
+
+	mu   sync.Mutex
+	last string // prompt that was asked for by voice
+}
+
+// add gives cmd the flags.
+func (e *ears) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&e.microphone, "microphone", noMicrophone, "with --console: listen on the first sound card, auto, or that of a name")
+	flags.StringVar(&e.words, "words", boardWords, "file with the words that stories asked for by voice can be about")
+	flags.StringVar(&e.button, "button", "", "with --console: GPIO line of a push-button, as gpiochip0/15")
+}
+
+// wanted says whether there is anything to attend to.
+func (e *ears) wanted() bool { return e.listens() || e.button != "" }
+
+func (e *ears) listens() bool { return e.microphone != noMicrophone }
+
+// join begins to attend for a console until ctx ends.
+func (e *ears) join(ctx context.Context, cmd *cobra.Command, c *console, voices *voiceFlags, memory *slot) {
+	if e.microphone != firstMicrophone {
+		e.card = e.microphone
+	}
+	e.slot, e.note = memory, c.note
+	e.ask = func(prompt string) {
+		r := c.request
+		r.Prompt, r.Seed = cmp.Or(prompt, "Once upon a time"), 0
+		c.tell(ctx, r)
+	}
+	e.stop = func() { c.stop(ctx) }
+	e.louder = voices.louder
+	e.say = func(ctx context.Context, text string) {
+		if !voices.wanted() {
+			return
+		}
+		speaker, err := voices.open(cmd)
+		if err == nil {
+			err = voices.close(speaker, speaker.Text(ctx, strings.NewReader(text)))
+		}
+		if err != nil {
+			e.note(err.Error())
+		}
+	}
+	e.light, _ = panel.FindLight("/sys/class/leds")
+	c.out = attentive{c.out, e}
+	e.rest()
+	go e.attend(ctx)
+}
+
+// attend listens until ctx ends.
+func (e *ears) attend(ctx context.Context) {
+	if e.button != "" {
+		go func() {
+			if err := panel.Watch(ctx, e.button, e.telling.Load, func(a panel.Action) { e.pressed(a) }); err != nil {
+				e.note(err.Error())
+			}
+		}()
+	}
+	if !e.listens() {
+		return
+	}
+	ear, err := e.open(e.note)
+	if err != nil {
+		e.note(err.Error() + "; everything else works")
+		return
+	}
+	defer ear.Close()
+	l := hearing.Listener{
+		Open: e.source, Ear: ear, Log: e.note, Deaf: e.deaf,
+		Ready: func() bool {
+			e.show(panel.Thinking)
+			return e.slot.reserve() == nil
+		},
+	}
+	err = l.Listen(ctx, func(h hearing.Heard) {
+		ear.Rest() // its memory is the model's
+		e.slot.release()
+		e.heard(ctx, h.Understood)
+		e.rest()
+	})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		e.note(err.Error())
+	}
+}
+
+// deaf says whether what the microphone hears is none of ours.
+func (e *ears) deaf() bool {
+	return e.telling.Load() || e.speaking.Load() || e.button != "" && time.Now().UnixNano() > e.until.Load()
+}
+
+func (e *ears) pressed(a panel.Action) {
+	switch a {
+	case panel.Stop:
+		e.stop()
+	case panel.Story:
+		e.ask(e.asked(nil))
+	case panel.Listen:
+		e.until.Store(time.Now().Add(attention).UnixNano())
+		e.show(panel.Listening)
+		time.AfterFunc(attention, e.rest)
+	}
+}
+
+// heard does what was understood.
+func (e *ears) heard(ctx context.Context, u hearing.Understood) {
+	e.note("heard: " + u.Answer)
+	e.speaking.Store(true)
+	e.say(ctx, u.Answer)
+	e.speaking.Store(false)
+	switch u.Command {
+	case hearing.Tell:
+		e.ask(e.asked(&u.Opening))
+	case hearing.Again:
+		e.ask(e.asked(nil))
+	case hearing.Stop:
+		e.stop()
+	case hearing.Louder:
+		e.louder(1.25)
+	case hearing.Quieter:
+		e.louder(1 / 1.25)
+	}
+}
+
+// asked returns the prompt asked for last, which is now prompt unless that is nil.
+func (e *ears) asked(prompt *string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if prompt != nil {
+		e.last = *prompt
+	}
+	return e.last
+}
+
+// show changes the light, if there is one; a light that fails is no matter.
+func (e *ears) show(s panel.State) {
+	if e.light != nil {
+		_ = e.light.Show(s)
+	}
+}
+
+// rest shows what goes on between stories.
+func (e *ears) rest() {
+	switch {
+	case e.telling.Load():
+	case e.listens() && !e.deaf():
+		e.show(panel.Listening)
+	default:
+		e.show(panel.Idle)
+	}
+}
+
+// attentive is a printer that tells the ears what goes on.
+type attentive struct {
+	printer
+	ears *ears
+}
+
+func (a attentive) begun(r story.Request) {
+	a.ears.telling.Store(true)
+	a.ears.show(panel.Thinking)
+	a.printer.begun(r)
+}
+
+func (a attentive) text(piece []byte) {
+	a.ears.show(panel.Speaking)
+	a.printer.text(piece)
+}
+
+func (a attentive) ended() {
+	a.ears.telling.Store(false)
+	a.ears.rest()
+	a.printer.ended()
+}
