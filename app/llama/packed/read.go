@@ -84,6 +84,7 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 				m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
 				return
 			}
+			adviseRead(f, s.offset+at, int64(len(b)))
 			sum = crc32.Update(sum, castagnoli, b)
 			if progress != nil {
 				progress(s.offset+at+int64(len(b)), m.layout.resident)
@@ -99,6 +100,7 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 		}
 		m.arrive(i+1, nil)
 	}
+	adviseRows(f)
 }
 
 // check refuses content that would make an engine reach outside its memory.

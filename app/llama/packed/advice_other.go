@@ -1,0 +1,11 @@
+//go:build !linux
+
+package packed
+
+import "os"
+
+func adviseHuge([]byte) {}
+
+func adviseRead(*os.File, int64, int64) {}
+
+func adviseRows(*os.File) {}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package packed
-
-func adviseHuge([]byte) {}
