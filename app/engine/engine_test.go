@@ -123,8 +123,8 @@ func TestGolden(t *testing.T) {
 					}
 					defer e.Close()
 					told := 0
-					for _, c := range cases {
-						if c.Model == m.Name {
+					for at, c := range cases {
+						if c.Model == m.Name && (*all || m.Name != "bigvocab" || at%6 == 0) { // that takes the longest
 							compare(t, e, tok, c)
 							told++
 						}
@@ -156,7 +156,7 @@ func TestData(t *testing.T) {
 			defer e.Close()
 			tok := openTokenizer(t, golden.Data(t, cases[0].Tokenizer), e.Config().VocabSize)
 			for i, c := range cases {
-				if *all || i%8 == 0 {
+				if *all || i%16 == 0 {
 					compare(t, e, tok, c)
 				}
 			}
