@@ -1,6 +1,9 @@
 package hearing
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Doubt is how much worse the grammar's words fit than the best phones do, a
 // frame, in the recogniser's logarithms (of 1.0001, shifted by 10 bits).
@@ -13,11 +16,11 @@ type Doubt struct {
 // What is believed. The limits were chosen with the tuning speakers and other
 // sentences than those of tests/hearing: of what was said in the grammar's words
 // nearly all is below 26 as a whole, of other speech nearly all above 28, or it
-// leaves more than half of its sound in no word.
+// leaves a good part of its sound in no word.
 const (
 	maxWhole = 27
-	maxWorst = 70
-	maxLeft  = 0.4
+	maxWorst = 75
+	maxLeft  = 0.2
 )
 
 func (d Doubt) believable() bool {
@@ -75,16 +78,33 @@ func (r *reply) doubt(samples []int16) Doubt {
 	if frames > 0 {
 		d.Whole = (phones - words) / float64(frames)
 	}
-	all, left, last := 0.0, 0.0, 0.0
-	for i, x := range samples {
-		e := float64(x) - preEmphasis*last
-		last = float64(x)
-		e *= e
+	d.Left = left(samples, spoken)
+	return d
+}
+
+// left is the share of the sound's energy, over twice that of its quietest
+// quarter, which is the room's noise, that is in frames where nothing is spoken.
+func left(samples []int16, spoken []bool) float64 {
+	var energies []float64
+	var b band
+	for frame := range slices.Chunk(samples, Rate/100) {
+		e := 0.0
+		for _, s := range frame {
+			e += b.power(s)
+		}
+		energies = append(energies, e)
+	}
+	noise, quietest := 0.0, slices.Sorted(slices.Values(energies))
+	for _, e := range quietest[:len(quietest)/4] {
+		noise += 2 * e / float64(len(quietest)/4)
+	}
+	all, left := 0.0, 0.0
+	for i, e := range energies {
+		e = max(0, e-noise)
 		all += e
-		if i/(Rate/100) >= len(spoken) || !spoken[i/(Rate/100)] {
+		if i >= len(spoken) || !spoken[i] {
 			left += e
 		}
 	}
-	d.Left = left / max(all, 1)
-	return d
+	return left / max(all, 1)
 }

@@ -9,14 +9,13 @@ const (
 	gateFrame = Rate / 50 // samples of 20 ms that are judged together
 	// A frame is loud when it is openAbove dB over the floor, and in an
 	// utterance that has begun stayAbove dB.
-	openAbove, stayAbove = 7, 5
-	openAfter            = 4          // loud frames in a row of begin
+	openAbove, stayAbove = 5, 4
+	openAfter            = 4          // loud frames more than quiet ones to begin
 	closeAfter           = 35         // quiet frames: 0.7 s
 	before               = 15         // frames kept from before the first loud one
 	floorOver            = 100        // frames that the floor is taken from: 2 s
 	lowestFloor          = -75.0      // dB: below it there is digital silence
-	shortest             = 12         // loud frames of an utterance
-	preEmphasis          = 0.95       // as recognisers have it: rumble is not speech
+	shortest             = 8          // loud frames of an utterance
 	longest              = MaxSamples // samples
 )
 
@@ -25,7 +24,7 @@ const (
 // levels of the last quiet 2 s.
 type Gate struct {
 	rest   []int16 // of a frame
-	last   int16
+	band   band
 	floor  []float64 // dB of quiet frames, newest last
 	recent []int16   // what came before the utterance, then the utterance
 	open   bool
@@ -71,9 +70,7 @@ func (g *Gate) Forget() {
 func (g *Gate) frame(f []int16) (ended bool) {
 	sum := 0.0
 	for _, s := range f {
-		d := float64(s) - preEmphasis*float64(g.last)
-		g.last = s
-		sum += d * d
+		sum += g.band.power(s)
 	}
 	g.level = max(lowestFloor, 10*math.Log10(sum/float64(len(f))/(1<<30)+1e-12))
 	g.recent = append(g.recent, f...)
@@ -86,7 +83,7 @@ func (g *Gate) frame(f []int16) (ended bool) {
 		if g.level > floor+openAbove {
 			g.loud++
 		} else {
-			g.loud = 0
+			g.loud = max(0, g.loud-1)
 		}
 		if g.loud >= openAfter {
 			g.open, g.quiet = true, 0
@@ -124,4 +121,17 @@ func (g *Gate) quartile() float64 {
 	}
 	sorted := slices.Sorted(slices.Values(g.floor))
 	return max(lowestFloor, sorted[len(sorted)/4])
+}
+
+// band passes about 160 to 1600 Hz, where speech stands out from a room's noise,
+// with one pole each.
+type band struct{ x, y, z float64 }
+
+// power returns the square of the filtered sample.
+func (b *band) power(s int16) float64 {
+	const highPass, lowPass = 0.94, 0.45
+	b.y = highPass * (b.y + float64(s) - b.x)
+	b.x = float64(s)
+	b.z += lowPass * (b.y - b.z)
+	return b.z * b.z
 }
