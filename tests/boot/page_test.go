@@ -224,8 +224,8 @@ func TestHang(t *testing.T) {
 	m.story()
 	m.waitFor(prompt)
 	m.send("memory")
-	m.waitFor(`\n *1 [^\n]* -1000  init\n`) // the last to be ended for want of memory
-	pid, err := strconv.Atoi(m.waitFor(`\n *(\d+) [^\n]* 0  storyteller\n`)[1])
+	m.waitFor(`(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory
+	pid, err := strconv.Atoi(m.waitFor(`(?m)^ *(\d+) .* 0  storyteller$`)[1])
 	if err != nil {
 		t.Fatal(err)
 	}
