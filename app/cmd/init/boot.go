@@ -38,6 +38,7 @@ func boot() {
 	// Asked for, they make the kernel keep 5 % of the memory free so that there are
 	// always some; but ours are taken once, at the start.
 	report("free memory", write("/proc/sys/vm/min_free_kbytes", "1024"))
+	report("read-ahead", shortReadAhead("/sys/block"))
 	report("order of out-of-memory kills", write("/proc/self/oom_score_adj", "-1000"))
 
 	if err := mountCard(); err != nil {

@@ -94,3 +94,14 @@ func firstPartition(sys string, dev uint64) (string, error) {
 	}
 	return "", fmt.Errorf("the disk of the root file system (%s) has no partition 1; write the card anew", filepath.Base(filepath.Dir(partition)))
 }
+
+// shortReadAhead has every disk read 16 KB at a time unless asked for more. The
+// kernel's 128 KB around each page of a program would push the program itself out
+// of what a loaded model leaves for the page cache.
+func shortReadAhead(blocks string) error {
+	files, err := filepath.Glob(filepath.Join(blocks, "*", "queue", "read_ahead_kb"))
+	for _, f := range files {
+		err = errors.Join(err, write(f, "16"))
+	}
+	return err
+}

@@ -16,6 +16,6 @@ import (
 func main() {
 	// The model is outside Go's heap and telling leaves next to no garbage: the
 	// collector need not wait until the heap has doubled, on a board with 64 MB.
-	debug.SetGCPercent(25)
+	debug.SetGCPercent(10)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -21,3 +21,12 @@ func adviseRead(f *os.File, offset, length int64) {
 // adviseRows says that from now on single rows are read, here and there: a row
 // must not bring a hundred neighbours along.
 func adviseRows(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM) }
+
+// openDirect opens a file to be read past the page cache; nil if that cannot be.
+func openDirect(path string) *os.File {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
+	if err != nil {
+		return nil
+	}
+	return f
+}

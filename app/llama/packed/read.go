@@ -66,9 +66,13 @@ func open(f *os.File, progress func(done, total int64)) (*Model, error) {
 	return m, nil
 }
 
-// load reads the resident sections.
+// load reads the resident sections, past the page cache where the file system
+// can: in a machine that the model fills, the cache would lose what was just read
+// before it is copied.
 func (m *Model) load(f *os.File, progress func(done, total int64)) {
 	const chunk = 1 << 20
+	direct := openDirect(f.Name())
+	defer direct.Close()
 	for i := range m.layout.rows() {
 		s := m.layout.sections[i]
 		sum := uint32(0)
@@ -80,11 +84,14 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 				return
 			}
 			b := m.memory[s.offset+at:][:min(chunk, s.length-at)]
-			if _, err := f.ReadAt(b, s.offset+at); err != nil {
-				m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
-				return
+			if !readDirect(direct, m.memory, s.offset+at, len(b)) {
+				_, err := f.ReadAt(b, s.offset+at)
+				adviseRead(f, s.offset+at, int64(len(b)))
+				if err != nil {
+					m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
+					return
+				}
 			}
-			adviseRead(f, s.offset+at, int64(len(b)))
 			sum = crc32.Update(sum, castagnoli, b)
 			if progress != nil {
 				progress(s.offset+at+int64(len(b)), m.layout.resident)
@@ -101,6 +108,18 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 		m.arrive(i+1, nil)
 	}
 	adviseRows(f)
+}
+
+// readDirect reads n bytes of a file into the same place of memory, by whole
+// pages; what lies between the sections is read with them. It fails on a file
+// system that cannot read so, and at the file's end.
+func readDirect(f *os.File, memory []byte, offset int64, n int) bool {
+	n = (n + pageSize - 1) / pageSize * pageSize
+	if f == nil || offset+int64(n) > int64(len(memory)) {
+		return false
+	}
+	_, err := f.ReadAt(memory[offset:][:n], offset)
+	return err == nil
 }
 
 // check refuses content that would make an engine reach outside its memory.
