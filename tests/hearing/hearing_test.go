@@ -95,8 +95,11 @@ func listenTo(t *testing.T, all chan *hearing.Ear, trials []trial) map[float64]o
 				if err != nil {
 					t.Errorf("%s: %v", j.what, err)
 				}
-				if o.right == 0 {
-					t.Logf("%s at %g dB: not right, understood as something else: %d", j.what, j.snr, o.wrong)
+				switch {
+				case o.wrong > 0:
+					t.Logf("%s at %g dB: taken for something else", j.what, j.snr)
+				case o.right == 0 && j.want.Command != hearing.Nothing:
+					t.Logf("%s at %g dB: rejected", j.what, j.snr)
 				}
 				c := counts[j.snr]
 				counts[j.snr] = outcome{c.n + 1, c.right + o.right, c.wrong + o.wrong, c.speech + o.speech, c.compute + o.compute}
