@@ -84,21 +84,17 @@ type machine struct {
 // boot boots a card.
 func boot(t *testing.T, image string) *machine {
 	t.Helper()
-	return bootWith(t, image, 5*time.Minute, "")
+	return bootWith(t, image, 5*time.Minute)
 }
 
-// bootWith boots a card for at most so long, on another processor than the
-// board description's if one is named.
-func bootWith(t *testing.T, image string, patience time.Duration, cpu string) *machine {
+// bootWith boots a card for at most so long.
+func bootWith(t *testing.T, image string, patience time.Duration) *machine {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if cpu != "" {
-		o.Emulator.CPU = cpu
 	}
 	o.Started = func(cmd string) { t.Log(cmd) }
 	m, err := emulator.Start(ctx, o)
