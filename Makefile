@@ -30,7 +30,7 @@ HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphin
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
-RACE := $(wildcard app/story app/voice app/speech app/sound app/web imagebuilder/fetch imagebuilder/boardtest)
+RACE := $(wildcard app/story app/voice app/subprocess app/speech app/sound app/hearing app/web imagebuilder/fetch imagebuilder/boardtest)
 
 # $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
 # no network when nothing is. apt's answer decides between alternatives, so the
@@ -46,7 +46,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test buildroot-check submission clean test-hearing
+.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -86,6 +86,8 @@ bench:
 test:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
 	@if apt-cache show chromium-driver >/dev/null 2>&1; then $(MAKE) -s browser; fi
+	@$(MAKE) -s speech || echo "make test: without these packages the tests of speech and hearing skip themselves"
+	@$(MAKE) -s emulators || echo "make test: without these emulators the tests of the vector kernels skip themselves"
 	go vet ./...
 	$(if $(RACE),go test -race $(RACE:%=./%))
 	go test -timeout 60m ./...
@@ -97,6 +99,17 @@ test-hearing:
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:
 	$(call tools,chromium chromium-driver)
+
+speech:
+	$(call tools,$(VOICE_TOOLS) libespeak-ng-dev libsonic-dev pocketsphinx $(HEARING_TOOLS))
+
+# Debian 11's QEMU is the last with vector 0.7.1; where the tests look for them.
+emulators:
+	@for suite in bullseye bookworm; do \
+		dir="$${STORYTELLER_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/duo-storyteller}/emulators/$$suite"; \
+		test -x "$$dir/usr/bin/qemu-riscv64-static" || \
+		$(IMAGEBUILDER) debian --suite $$suite --arch amd64 --into "$$dir" qemu-user-static || exit; \
+	done
 
 buildroot-check:
 	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic file cpio unzip wget))
