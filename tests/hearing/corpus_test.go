@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -244,4 +245,14 @@ func words(t *testing.T) hearing.Words {
 		t.Fatalf("the word list has problems: %q", problems)
 	}
 	return w
+}
+
+// TestSpeakersApart holds the figures honest: nobody is measured whom the
+// thresholds were chosen with.
+func TestSpeakersApart(t *testing.T) {
+	for _, s := range tuningSpeakers() {
+		if slices.Contains(measuredSpeakers(), s) {
+			t.Errorf("%v is in both sets", s)
+		}
+	}
 }
