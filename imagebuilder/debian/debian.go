@@ -23,6 +23,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"duostoryteller/imagebuilder/fetch"
 )
 
 // Keyring is where the package debian-archive-keyring puts Debian's keys.
@@ -371,7 +373,7 @@ func (a *Archive) fetch(ctx context.Context, p *Package) error {
 	if err != nil || len(debs) != 1 {
 		return fmt.Errorf("debian: apt-get download %s left %d packages, not one", p.Name, len(debs))
 	}
-	sum, err := fileSHA256(debs[0])
+	sum, _, err := fetch.Sum(debs[0])
 	if err != nil {
 		return fmt.Errorf("debian: %w", err)
 	}
@@ -442,19 +444,6 @@ func explain(err error) error {
 		return errors.New(firstLine(exit.Stderr, err))
 	}
 	return err
-}
-
-func fileSHA256(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // lock keeps other processes out of apt's directory until unlock is called.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"duostoryteller/imagebuilder/fetch"
 )
 
 // repo is a small signed archive of packages for riscv64 in a folder.
@@ -65,14 +67,11 @@ func (r *repo) publish(suite string) {
 
 func (r *repo) sum(name string) (size int64, sum string) {
 	r.t.Helper()
-	st, err := os.Stat(filepath.Join(r.dir, name))
+	sum, size, err := fetch.Sum(filepath.Join(r.dir, name))
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if sum, err = fileSHA256(filepath.Join(r.dir, name)); err != nil {
-		r.t.Fatal(err)
-	}
-	return st.Size(), sum
+	return size, sum
 }
 
 func (r *repo) run(name string, args ...string) {

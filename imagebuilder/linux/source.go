@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"duostoryteller/imagebuilder/debian"
+	"duostoryteller/imagebuilder/fetch"
 )
 
 // The oldest kernel that has the board's USB PHY, reset controller, codecs and
@@ -56,16 +57,11 @@ func ArchiveSource(name, sum string) (Source, error) {
 	if len(sum) != hex.EncodedLen(sha256.Size) {
 		return Source{}, fmt.Errorf("linux: %s: its SHA-256 is wanted, %d hexadecimal digits, not %q", name, hex.EncodedLen(sha256.Size), sum)
 	}
-	f, err := os.Open(name)
+	got, _, err := fetch.Sum(name)
 	if err != nil {
 		return Source{}, fmt.Errorf("linux: %w", err)
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return Source{}, fmt.Errorf("linux: %w", err)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(got, sum) {
+	if !strings.EqualFold(got, sum) {
 		return Source{}, fmt.Errorf("linux: %s: SHA-256 is %s, not %s", name, got, sum)
 	}
 	return Source{Name: filepath.Base(name), Origin: name, SHA256: strings.ToLower(sum), Path: name}, nil
