@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,9 @@ func adviseHuge(b []byte) { _ = unix.Madvise(b, unix.MADV_HUGEPAGE) }
 // adviseRead says that what was just read of a file will not be read again: the
 // page cache is for programs.
 func adviseRead(f *os.File, offset, length int64) {
+	end := (offset + length + pageSize - 1) / pageSize * pageSize // whole pages are let go only
+	offset -= offset % pageSize
+	length = end - offset
 	_ = unix.Fadvise(int(f.Fd()), offset, length, unix.FADV_DONTNEED)
 }
 
@@ -29,4 +33,25 @@ func openDirect(path string) *os.File {
 		return nil
 	}
 	return f
+}
+
+// readPieces reads what lies one after the other in a file into places that do
+// not.
+func readPieces(f *os.File, pieces [][]byte, offset int64) error {
+	want := 0
+	for _, p := range pieces {
+		want += len(p)
+	}
+	for {
+		n, err := unix.Preadv(int(f.Fd()), pieces, offset)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return err
+		case n < want:
+			return io.ErrUnexpectedEOF
+		default:
+			return nil
+		}
+	}
 }

@@ -9,7 +9,7 @@
 // computes it and compares.
 //
 //	0   "DUOSTORY"
-//	8   version, 1
+//	8   version, 2
 //	12  the seven integers of a llama2.c header
 //	40  hot: how many rows of the classifier are kept in memory
 //	44  number of sections
@@ -30,9 +30,11 @@
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
 //	draft   one a layer: the four matrices again, seven bits a weight: scales of
 //	        the rows, then the rows by arith.PackI8
-//	rows    the classifier as it is (vocab, dim)
-//	embed   the token embedding as it is, if the classifier is not the same
+//	rows    the classifier as it is (vocab, dim), behind each row its CRC-32C,
+//	        begun with the row's number: a row of elsewhere is no right one
+//	embed   the token embedding as it is, if the classifier is not the same;
+//	        likewise
 //
 // All but the last two are held in memory, in one piece at the same offsets;
-// a row of the others is read when it is wanted.
+// a row of the others is read when it is wanted, and checked.
 package packed

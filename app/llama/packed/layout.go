@@ -16,7 +16,7 @@ const Magic = "DUOSTORY"
 const (
 	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
 	// changes either raises it.
-	Version  = 1
+	Version  = 2
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -94,9 +94,9 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 		add(fmt.Sprintf("draft %d", i), draft)
 	}
 	l.resident = at
-	add("rows", 4*vocab*dim)
+	add("rows", vocab*(4*dim+sumSize))
 	if !c.SharedClassifier {
-		add("embed", 4*vocab*dim)
+		add("embed", vocab*(4*dim+sumSize))
 	}
 	if l.headerLen() > pageSize {
 		return nil, fmt.Errorf("%d layers are more than a packed checkpoint can list", c.Layers)

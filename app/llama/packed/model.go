@@ -2,7 +2,6 @@ package packed
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -66,12 +65,6 @@ const DraftLimit = 63
 
 // Hot is how many rows of a classifier the board keeps in memory.
 const Hot = 2048
-
-// Rows reads rows of a float32 matrix.
-type Rows interface {
-	// ReadRows fills dst with as many rows as fit, from row first on.
-	ReadRows(dst []float32, first int) error
-}
 
 // Shape is the number of inputs and outputs of one of a layer's products.
 func (m *Model) Shape(product int) (n, d int) {
@@ -205,32 +198,6 @@ func (m *Model) Close() error {
 		}
 	}
 	return err
-}
-
-// fileRows are rows in a file.
-type fileRows struct {
-	file   *os.File
-	offset int64
-	dim    int
-}
-
-func (r fileRows) ReadRows(dst []float32, first int) error {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(&dst[0])), 4*len(dst))
-	if _, err := r.file.ReadAt(b, r.offset+int64(first)*int64(4*r.dim)); err != nil {
-		return fmt.Errorf("%s: row %d cannot be read: %w", r.file.Name(), first, err)
-	}
-	return nil
-}
-
-// memoryRows are rows in memory.
-type memoryRows struct {
-	rows []float32
-	dim  int
-}
-
-func (r memoryRows) ReadRows(dst []float32, first int) error {
-	copy(dst, r.rows[first*r.dim:])
-	return nil
 }
 
 // WaitHot waits for the last norm, the rotary tables and the hot rows.

@@ -2,6 +2,7 @@ package packed
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,75 @@ func TestDamage(t *testing.T) {
 	path := file(t, flip(l.sections[l.rows()].offset+5))
 	if err := Verify(path); err == nil || !strings.Contains(err.Error(), `section "rows"`) {
 		t.Errorf("Verify() with a damaged row = %v", err)
+	}
+}
+
+// A row that is read alone is checked alone, and no row passes for another.
+func TestDamagedRows(t *testing.T) {
+	c, content := packFile(t, testmodel.Models()[1]) // its classifier is separate
+	l, err := parseHeader(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const damaged, swapped = 5, 130 // the second is not in the first call to the kernel
+	stride := 4*c.Dim + sumSize
+	row := func(section, number int) []byte {
+		return content[int(l.sections[section].offset)+number*stride:][:stride]
+	}
+	for bit := 0; bit < 8*stride; bit += 97 {
+		row(l.rows(), damaged)[bit/8] ^= 1 << (bit % 8)
+		path := file(t, content)
+		checkRows(t, path, c, "rows", damaged)
+		checkRows(t, path, c, "embed", -1)
+		row(l.rows(), damaged)[bit/8] ^= 1 << (bit % 8)
+	}
+	a, b := row(l.embed(), swapped), row(l.embed(), swapped+1)
+	for i := range a {
+		a[i], b[i] = b[i], a[i]
+	}
+	path := file(t, content)
+	checkRows(t, path, c, "rows", -1)
+	checkRows(t, path, c, "embed", swapped)
+}
+
+// checkRows reads the rows of a section, alone and together; bad is the first
+// one that cannot be read, -1 for none.
+func checkRows(t *testing.T, path string, c *llama.Checkpoint, section string, bad int) {
+	t.Helper()
+	p, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	rows, want := p.Classifier, c.Classifier
+	if section == "embed" {
+		rows, want = p.Embedding, c.TokenEmbedding
+	}
+	refused := func(err error) bool {
+		return err != nil && strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), "\n") &&
+			strings.Contains(err.Error(), fmt.Sprintf("row %d of section %q is damaged", bad, section))
+	}
+	alone, all := make([]float32, c.Dim), make([]float32, c.VocabSize*c.Dim)
+	for r := range c.VocabSize {
+		err := rows.ReadRows(alone, r)
+		switch {
+		case r == bad:
+			if !refused(err) {
+				t.Errorf("row %d = %v; want it refused in one line", r, err)
+			}
+		case bad >= 0 && section == "embed" && r == bad+1: // the other one of the swapped
+			if err == nil {
+				t.Errorf("row %d was taken for its neighbour", r)
+			}
+		case err != nil || !slices.Equal(alone, want[r*c.Dim:][:c.Dim]):
+			t.Errorf("row %d of %q = %v; want the checkpoint's", r, section, err)
+		}
+	}
+	switch err := rows.ReadRows(all, 0); {
+	case bad >= 0 && !refused(err):
+		t.Errorf("all rows = %v; want row %d refused", err, bad)
+	case bad < 0 && (err != nil || !slices.Equal(all, want)):
+		t.Errorf("all rows = %v; want the checkpoint's", err)
 	}
 }
 

@@ -53,10 +53,10 @@ func open(f *os.File, progress func(done, total int64)) (*Model, error) {
 		return nil, err
 	}
 	dim := l.config.Dim
-	m.Classifier = fileRows{f, l.sections[l.rows()].offset, dim}
+	m.Classifier = fileRows{f, "rows", l.sections[l.rows()].offset, dim}
 	m.Embedding = m.Classifier
 	if !l.config.SharedClassifier {
-		m.Embedding = fileRows{f, l.sections[l.embed()].offset, dim}
+		m.Embedding = fileRows{f, "embed", l.sections[l.embed()].offset, dim}
 	}
 	m.loading.Add(1)
 	go func() {
@@ -99,7 +99,7 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 		}
 		err := m.check(i)
 		if sum != s.crc {
-			err = errors.New("its checksum is wrong")
+			err = errSum
 		}
 		if err != nil {
 			m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", f.Name(), s.name, err))
@@ -159,7 +159,7 @@ func Verify(path string) error {
 			err = io.ErrUnexpectedEOF
 		}
 		if err == nil && sum.Sum32() != s.crc {
-			err = errors.New("its checksum is wrong")
+			err = errSum
 		}
 		if err != nil {
 			return fmt.Errorf("packed checkpoint %s: section %q: %w", path, s.name, err)

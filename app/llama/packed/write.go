@@ -5,7 +5,6 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
-	"unsafe"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/engine/classifier"
@@ -115,7 +114,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 	}
 	for i, rows := range sources {
 		sum := crc32.New(castagnoli)
-		if _, err := m.copyRows(sum, rows); err != nil {
+		if _, err := writeRows(sum, rows, m.Config.VocabSize, m.Config.Dim); err != nil {
 			return 0, err
 		}
 		l.sections[l.rows()+i].crc = sum.Sum32()
@@ -128,7 +127,7 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 			return written, err
 		}
 		var k int64
-		k, err = m.copyRows(w, rows)
+		k, err = writeRows(w, rows, m.Config.VocabSize, m.Config.Dim)
 		written += k
 		if err == nil && i+1 < len(sources) {
 			n, err = w.Write(make([]byte, (pageSize-k%pageSize)%pageSize))
@@ -136,23 +135,4 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 		}
 	}
 	return written, err
-}
-
-// copyRows writes all rows of a vocabulary's matrix.
-func (m *Model) copyRows(w io.Writer, rows Rows) (int64, error) {
-	const batch = 256
-	var written int64
-	buf := make([]float32, batch*m.Config.Dim)
-	for first := 0; first < m.Config.VocabSize; first += batch {
-		b := buf[:min(batch, m.Config.VocabSize-first)*m.Config.Dim]
-		if err := rows.ReadRows(b, first); err != nil {
-			return written, err
-		}
-		n, err := w.Write(unsafe.Slice((*byte)(unsafe.Pointer(&b[0])), 4*len(b)))
-		written += int64(n)
-		if err != nil {
-			return written, err
-		}
-	}
-	return written, nil
 }
