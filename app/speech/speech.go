@@ -18,6 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Sample is what a voice is measured with: eight sentences with what stories
+// have in them, speech in quotes, a number, a name.
+const Sample = `Once upon a time, there was a little boat that lived by the sea. Every morning it counted the 12 white birds on the rocks. ` +
+	`"Will you come out with me today?" it asked Mrs. Gull. The old bird looked at the clouds and shook her head. ` +
+	`Then a strong wind came, and the waves grew as tall as houses! The little boat held on to its rope and closed its eyes. ` +
+	`When the sun came back, all the birds sat on its deck and sang. They were happy, and so was the boat.`
+
 // Speaker reads texts aloud, one at a time.
 type Speaker struct {
 	Voice  voice.Voice

@@ -172,15 +172,21 @@ func newCounter(t *testing.T) *counter {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build for riscv64: %v\n%s", err, out)
 	}
-	plugin := filepath.Join(dir, "count.so")
-	compile := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", "-o", plugin, "testdata/count.c")
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Skipf("the counting plugin does not compile (apt-get install gcc libc6-dev): %v: %s", err, out)
-	}
+	plugin := compilePlugin(t, filepath.Join(dir, "count.so"))
 	c.qemu = slices.Insert(c.qemu, 3, "--preload", plugin)
 	c.qemu = append(c.qemu, "-cpu", "rv64,v=true,vlen=128,vext_spec=v1.0",
 		"-plugin", plugin+arguments(t, c.program), "-d", "plugin")
 	return c
+}
+
+// compilePlugin compiles the plugin that counts, and returns its path.
+func compilePlugin(t *testing.T, plugin string) string {
+	t.Helper()
+	compile := exec.Command("gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-nostdlib", "-o", plugin, "testdata/count.c")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Skipf("the counting plugin does not compile (apt-get install gcc libc6-dev): %v: %s", err, out)
+	}
+	return plugin
 }
 
 // arguments tells the plugin where mark is, and where Go's runtime. What the
@@ -286,13 +292,9 @@ func emulator(t *testing.T) []string {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the emulator that counts is fetched for amd64 only")
 	}
-	cache := os.Getenv("STORYTELLER_CACHE")
-	if cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			t.Skip("no cache folder: set STORYTELLER_CACHE")
-		}
-		cache = filepath.Join(dir, "duo-storyteller")
+	cache, err := cacheFolder()
+	if err != nil {
+		t.Skip(err)
 	}
 	dir := filepath.Join(cache, "emulators", "bookworm-plugins")
 	lib := filepath.Join(dir, "lib/x86_64-linux-gnu")
@@ -308,6 +310,18 @@ func emulator(t *testing.T) []string {
 		t.Fatalf("%s does not run", command[len(command)-1])
 	}
 	return command
+}
+
+// cacheFolder is where the builder keeps what it fetches and builds.
+func cacheFolder() (string, error) {
+	if dir := os.Getenv("STORYTELLER_CACHE"); dir != "" {
+		return dir, nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("%w: set STORYTELLER_CACHE", err)
+	}
+	return filepath.Join(dir, "duo-storyteller"), nil
 }
 
 // fetchEmulator unpacks Debian 12's qemu-user and all libraries that it needs.

@@ -22,13 +22,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// benchText is what speak --bench reads without a text: eight sentences with
-// what stories have in them, speech in quotes, a number, a name.
-const benchText = `Once upon a time, there was a little boat that lived by the sea. Every morning it counted the 12 white birds on the rocks. ` +
-	`"Will you come out with me today?" it asked Mrs. Gull. The old bird looked at the clouds and shook her head. ` +
-	`Then a strong wind came, and the waves grew as tall as houses! The little boat held on to its rope and closed its eyes. ` +
-	`When the sun came back, all the birds sat on its deck and sang. They were happy, and so was the boat.`
-
 // speakCommand reads a text aloud.
 func speakCommand() *cobra.Command {
 	var (
@@ -52,7 +45,7 @@ a second of speech takes, and how soon the first sample is there.`,
 			var text io.Reader = strings.NewReader(strings.Join(args, " "))
 			switch {
 			case len(args) == 0 && bench:
-				text = strings.NewReader(benchText)
+				text = strings.NewReader(speech.Sample)
 			case len(args) == 0:
 				text = cmd.InOrStdin()
 			}

@@ -180,7 +180,7 @@ func (s *suiteRun) speech(ctx context.Context) (table, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	r := speaker.Text(ctx, strings.NewReader(benchText))
+	r := speaker.Text(ctx, strings.NewReader(speech.Sample))
 	s.page.Speech = r
 	return speechTable{r}, r.Complete, flags.close(speaker, r)
 }

@@ -1,6 +1,7 @@
 // A TCG plugin for QEMU 7.2 or later in user mode. It counts the instructions
 // that the program's first thread executes outside the given ranges, and says
-// the count whenever that thread comes to one address. Addresses are decimal:
+// the count whenever that thread comes to one address, or, if none is given, at
+// the program's end. Addresses are decimal:
 //
 //	-plugin count.so,at=ADDRESS,skip=FROM-TO,skip=... -d plugin
 //
@@ -26,6 +27,7 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id, translated *);
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, executed *, int flags, void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, executed *, int flags, void *data);
+void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *data);
 void qemu_plugin_outs(const char *);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
@@ -54,20 +56,31 @@ static void block(unsigned int vcpu, void *length)
 		count += (uintptr_t)length;
 }
 
-static void passed(unsigned int vcpu, void *unused)
+static void say(void)
 {
 	char text[32], *p = text + sizeof text;
 	uint64_t n = count;
 
-	(void)unused;
-	if (vcpu != 0)
-		return;
 	*--p = 0;
 	*--p = '\n';
 	do
 		*--p = '0' + n % 10;
 	while (n /= 10);
 	qemu_plugin_outs(p);
+}
+
+static void passed(unsigned int vcpu, void *unused)
+{
+	(void)unused;
+	if (vcpu == 0)
+		say();
+}
+
+static void ended(plugin_id id, void *unused)
+{
+	(void)id;
+	(void)unused;
+	say();
 }
 
 static void translate(plugin_id id, struct qemu_plugin_tb *tb)
@@ -112,5 +125,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 		}
 	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
+	if (address == 0)
+		qemu_plugin_register_atexit_cb(id, ended, NULL);
 	return 0;
 }
