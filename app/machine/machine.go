@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,4 +133,80 @@ func table(data []byte) map[string]int {
 		}
 	}
 	return values
+}
+
+// A Process is one that runs, as /proc/*/status has it. Those of the kernel itself
+// have no memory and are left out.
+type Process struct {
+	ID        int
+	Name      string
+	State     string // R runs, S sleeps, D waits for a device, T is stopped, Z is dead
+	Resident  int    // kB in memory
+	Anonymous int    // kB of it that cannot be read again from a file
+	OOMOrder  int    // who is ended first when the memory runs out: the highest
+}
+
+// Processes returns the processes in the order of their numbers.
+func Processes() ([]Process, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		return nil, err
+	}
+	var all []Process
+	for _, file := range files {
+		status, err := os.ReadFile(file)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		p, ok := parseProcess(status)
+		if !ok {
+			continue
+		}
+		order, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "oom_score_adj"))
+		p.OOMOrder, _ = strconv.Atoi(string(bytes.TrimSpace(order)))
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b Process) int { return a.ID - b.ID })
+	return all, nil
+}
+
+// parseProcess reads a status file; false for a thread of the kernel.
+func parseProcess(status []byte) (Process, bool) {
+	var p Process
+	var err error
+	user := false
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		number := func() (n int) {
+			n, err = strconv.Atoi(strings.TrimSuffix(value, " kB"))
+			return n
+		}
+		switch name {
+		case "Name":
+			p.Name = value
+		case "State":
+			p.State, _, _ = strings.Cut(value, " ")
+		case "Pid":
+			p.ID = number()
+		case "VmRSS":
+			p.Resident, user = number(), true
+		case "RssAnon":
+			p.Anonymous = number()
+		}
+		if err != nil {
+			return Process{}, false
+		}
+	}
+	return p, user
+}
+
+// KernelMessages returns the end of the kernel's log.
+func KernelMessages() ([]byte, error) {
+	buf := make([]byte, 16<<10)
+	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
+	if err != nil {
+		return nil, fmt.Errorf("kernel messages: %w", err)
+	}
+	return buf[:n], nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,27 +194,11 @@ func memory(out io.Writer, _ string) error {
 		return err
 	}
 	fmt.Fprintf(out, "MemTotal %d kB, MemAvailable %d kB\n  PID  RSS kB  anonymous kB  OOM order  name\n", m.Total, m.Available)
-	files, err := filepath.Glob("/proc/[0-9]*/status")
-	if err != nil {
-		return err
+	processes, err := machine.Processes()
+	for _, p := range processes {
+		fmt.Fprintf(out, "%5d  %6d  %12d  %9d  %s\n", p.ID, p.Resident, p.Anonymous, p.OOMOrder, p.Name)
 	}
-	for _, file := range files {
-		status, err := os.ReadFile(file)
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		field := make(map[string]string)
-		for line := range strings.Lines(string(status)) {
-			name, value, _ := strings.Cut(line, ":")
-			field[name] = strings.TrimSuffix(strings.TrimSpace(value), " kB")
-		}
-		if field["VmRSS"] == "" {
-			continue // a thread of the kernel
-		}
-		order, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "oom_score_adj"))
-		fmt.Fprintf(out, "%5s  %6s  %12s  %9s  %s\n", field["Pid"], field["VmRSS"], field["RssAnon"], bytes.TrimSpace(order), field["Name"])
-	}
-	return nil
+	return err
 }
 
 // klogctl is syslog(2), as the C library calls it.
@@ -228,12 +211,11 @@ func klogctl(action int, length int) error {
 }
 
 func dmesg(out io.Writer, _ string) error {
-	buf := make([]byte, 16<<10)
-	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
+	messages, err := machine.KernelMessages()
 	if err != nil {
-		return fmt.Errorf("kernel messages: %w", err)
+		return err
 	}
-	lines := bytes.SplitAfter(buf[:n], []byte("\n"))
+	lines := bytes.SplitAfter(messages, []byte("\n"))
 	const last = 30
 	for _, line := range lines[max(0, len(lines)-last):] {
 		out.Write(line)
