@@ -11,16 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 )
-
-// killAfter is how long an interrupted program may take to end.
-const killAfter = 2 * time.Second
 
 // Run obeys the script that in holds, called name in messages, with arguments, and
 // returns its exit status.
@@ -41,7 +37,7 @@ func Run(ctx context.Context, in io.Reader, name string, arguments ...string) (s
 
 func newRunner(arguments ...string) (*interp.Runner, error) {
 	return interp.New(interp.StdIO(os.Stdin, os.Stdout, os.Stderr), interp.Env(expand.ListEnviron(os.Environ()...)),
-		interp.Params(append([]string{"--"}, arguments...)...), interp.ExecHandler(interp.DefaultExecHandler(killAfter)))
+		interp.Params(append([]string{"--"}, arguments...)...))
 }
 
 // obey runs part of a program until its end or Ctrl-C.
