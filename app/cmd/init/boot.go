@@ -17,10 +17,7 @@ import (
 // and switches off.
 func boot() {
 	mountErr := mountKernel()
-	terminal, consoleErr := openConsole()
-	if consoleErr != nil {
-		terminal = os.Stdin
-	}
+	console, consoleErr := openConsole()
 	if m, err := machine.ReadMemory(); err == nil {
 		stage(os.Stdout, fmt.Sprintf("init starts, MemTotal %d kB", m.Total))
 	}
@@ -64,12 +61,17 @@ func boot() {
 	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGUSR2)
 	// All others are caught too and forgotten: at some, Go ends the program.
 	signal.Notify(make(chan os.Signal, 1))
-	lines := make(chan string)
-	go guard(func() { readLines(terminal, lines) })
+	signal.Ignore(unix.SIGTTOU) // init takes the console back from a shell from behind
+	lines := make(chan typed)
+	go guard(func() { console.readLines(lines) })
+	cable := &terminal{path: usbSerial, fd: -1}
+	if settings.USB == config.USBDevice {
+		go guard(func() { cable.readLines(lines) })
+	}
 
 	dog, err := openWatchdog(watchdogDevice)
 	report("watchdog", err)
-	r := newRobot(os.Stdout, settings, children)
+	r := newRobot(io.MultiWriter(os.Stdout, cable), settings, children)
 	r.feed = dog.feed
 	if crashCount() < maxCrashes {
 		r.tell(r.first())
@@ -83,6 +85,10 @@ func boot() {
 	}
 	shutDown(asked)
 }
+
+// usbSerial is the serial port that a PC at the USB cable sees, once the storyteller
+// has made it (package usbnet).
+const usbSerial = "/dev/ttyGS0"
 
 // maxCrashes is how often init may start itself anew and still begin a story.
 const maxCrashes = 3

@@ -63,6 +63,8 @@ func commands() []command {
 		{"verify", "[OPTIONS]", "compare stories with llama2.c's; `verify --help` likewise", flags, verb("verify")},
 		{"suites", "[OPTIONS]", "run all test suites and keep the results on the card", flags,
 			func(r *robot, a string) power { r.tell(suites(a)); return stayOn }},
+		{shell, "", "look around in a shell, while the storyteller rests; `exit` comes back", none,
+			func(r *robot, _ string) power { r.tell(request{verb: shell, at: r.typedAt}); return stayOn }},
 		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
 		{"memory", "", "what each process holds", none, show(memory)},
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},

@@ -52,7 +52,7 @@ func (c *console) waitFor(t *testing.T, want string) string {
 // A bench is a robot with a shell script for a storyteller.
 type bench struct {
 	console
-	lines   chan string
+	lines   chan typed
 	signals chan os.Signal
 	power   chan power
 	dir     string
@@ -98,9 +98,19 @@ while read -r line; do
 done
 `
 
+// shellScript is a shell that shows what it is given.
+const shellScript = `#!/bin/sh
+echo hello
+trap 'echo interrupted' INT
+while read -r line; do
+	[ "$line" = exit ] && exit
+	echo "read $line"
+done
+`
+
 func newBench(t *testing.T, settings config.Config) *bench {
 	t.Helper()
-	b := &bench{lines: make(chan string), signals: make(chan os.Signal), power: make(chan power, 1), dir: t.TempDir()}
+	b := &bench{lines: make(chan typed), signals: make(chan os.Signal), power: make(chan power, 1), dir: t.TempDir()}
 	children := newReaper()
 	dead := make(chan os.Signal, 1)
 	signal.Notify(dead, unix.SIGCHLD)
@@ -112,6 +122,10 @@ func newBench(t *testing.T, settings config.Config) *bench {
 	}()
 	r := newRobot(&b.console, settings, children)
 	r.program = filepath.Join(b.dir, "storyteller")
+	r.shell = filepath.Join(b.dir, "shell")
+	if err := os.WriteFile(r.shell, []byte(shellScript), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	r.feed = func() { b.fed.Add(1) }
 	if settings.Prompt == "hanging" {
 		r.silence = time.Second
@@ -128,7 +142,7 @@ func newBench(t *testing.T, settings config.Config) *bench {
 	}()
 	t.Cleanup(func() {
 		select {
-		case b.lines <- "poweroff":
+		case b.lines <- typed{line: "poweroff"}:
 		case <-done:
 		}
 		<-done
@@ -163,13 +177,13 @@ storyteller> $`)
 		{"bench --runs 3", "\nbench --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --runs 3\n"},
 		{"A bear", `{"prompt":"A bear"`},
 	} {
-		b.lines <- tt.line
+		b.lines <- typed{line: tt.line}
 		b.waitFor(t, tt.want)
 		if got := b.waitFor(t, "storyteller> "); tt.line == "" && strings.HasPrefix(got, "7,") {
 			t.Errorf("after Enter: %q; want another story", got)
 		}
 	}
-	b.lines <- "bench --long"
+	b.lines <- typed{line: "bench --long"}
 	b.waitFor(t, "bench starts")
 	b.waitFor(t, "--long\n")
 	b.signals <- unix.SIGINT
@@ -223,9 +237,9 @@ func TestWhileTelling(t *testing.T) {
 	settings.Prompt, settings.After = "wait", config.AfterPowerOff
 	b := newBench(t, settings)
 	b.waitFor(t, "waiting")
-	b.lines <- "stats"
+	b.lines <- typed{line: "stats"}
 	b.waitFor(t, "stats: MemTotal ")
-	b.lines <- "A queued one"
+	b.lines <- typed{line: "A queued one"}
 	b.waitFor(t, "comes next")
 	b.signals <- unix.SIGINT // Ctrl-C: forgets the queue, does not power off
 	if got := b.waitFor(t, "storyteller> "); strings.Contains(got, "A queued one") {

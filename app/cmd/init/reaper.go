@@ -19,14 +19,14 @@ func newReaper() *reaper {
 	return &reaper{wait: make(map[int]chan<- unix.WaitStatus)}
 }
 
-// start starts the program argv[0] in a process group of its own, with files as
-// its standard input, output and error. Its status arrives at the channel.
-func (r *reaper) start(argv, env []string, files [3]*os.File) (pid int, exited <-chan unix.WaitStatus, err error) {
+// start starts the program argv[0] as sys says, with files as its standard input,
+// output and error. Its status arrives at the channel.
+func (r *reaper) start(argv, env []string, files [3]*os.File, sys *syscall.SysProcAttr) (pid int, exited <-chan unix.WaitStatus, err error) {
 	// Not os.StartProcess: its Wait and the reaper's would compete. The lock
 	// keeps the reaper from burying the process before it is known.
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	attr := &syscall.ProcAttr{Env: env, Sys: &syscall.SysProcAttr{Setpgid: true}}
+	attr := &syscall.ProcAttr{Env: env, Sys: sys}
 	for _, f := range files {
 		attr.Files = append(attr.Files, f.Fd())
 	}

@@ -22,6 +22,7 @@ type robot struct {
 	settings config.Config
 	children *reaper
 	program  string
+	shell    string                         // the shell's program
 	delay    func(deaths int) time.Duration // before the storyteller is started again
 	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
@@ -33,6 +34,7 @@ type robot struct {
 	deaths   int              // of the storyteller since a story went well
 	again    <-chan time.Time // when a storyteller that died is started again
 	prompted bool             // the console's last line is a prompt
+	typedAt  *terminal        // where the last line was typed
 }
 
 // A telling is a story that is being told, or was asked for, or what else the
@@ -62,7 +64,7 @@ const (
 )
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
-	return &robot{out: out, settings: settings, children: children, program: program,
+	return &robot{out: out, settings: settings, children: children, program: program, shell: shellProgram,
 		delay: backOff, silence: hangs, feed: func() {}}
 }
 
@@ -115,6 +117,10 @@ func (r *robot) tell(q request) {
 func (r *robot) begin() {
 	q := *r.now.request
 	stage(r.out, q.String())
+	if q.verb == shell {
+		r.beginShell(q.at)
+		return
+	}
 	if !r.start(q.verb, q.options...) {
 		r.now = nil
 		r.prompt()
@@ -126,6 +132,21 @@ func (r *robot) begin() {
 	if err := r.teller.say(dialog.Line(q.Request)); err != nil {
 		fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err) // it will be found dead, or hanging
 	}
+}
+
+// beginShell starts a shell where the storyteller has left.
+func (r *robot) beginShell(at *terminal) {
+	r.again, r.pending = nil, nil
+	fmt.Fprintln(r.out, "init: the storyteller rests, and its page; `exit` brings them back")
+	t, err := startShell(r.children, r.shell, at)
+	if err == nil {
+		r.teller = t
+		return
+	}
+	r.now = nil
+	fmt.Fprintf(r.out, "init: no shell: %v\n", err)
+	r.start("")
+	r.follow()
 }
 
 // start starts the storyteller unless it runs, to do what verb says.
@@ -159,7 +180,7 @@ func (r *robot) interrupt() {
 
 // run serves the console, the signals and the storyteller until somebody asks
 // for the machine to be switched off or started again.
-func (r *robot) run(lines <-chan string, signals <-chan os.Signal) power {
+func (r *robot) run(lines <-chan typed, signals <-chan os.Signal) power {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -174,8 +195,12 @@ func (r *robot) run(lines <-chan string, signals <-chan os.Signal) power {
 		var asked power
 		select {
 		case line := <-lines:
-			r.prompted = false
-			asked = r.line(line)
+			r.prompted, r.typedAt = false, line.at
+			if line.interrupt {
+				asked = r.signal(unix.SIGINT)
+				break
+			}
+			asked = r.line(line.line)
 		case s := <-signals:
 			asked = r.signal(s)
 		case line, ok := <-said:

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"duostoryteller/app/config"
@@ -28,6 +29,7 @@ const (
 type request struct {
 	verb    string // of the storyteller; "" to tell a story
 	options []string
+	at      *terminal // of a shell
 	dialog.Request
 }
 
@@ -93,6 +95,8 @@ type teller struct {
 	used   time.Duration // of the processor until then
 	leaves time.Time     // when it was asked to; zero: not
 	killed time.Time     // zero: not
+
+	release func() // of a shell: takes its terminal back
 }
 
 // startTeller starts the storyteller. Its words go through init, which thus
@@ -110,7 +114,8 @@ func startTeller(children *reaper, argv []string) (*teller, error) {
 		return nil, err
 	}
 	defer out.Close()
-	pid, exited, err := children.start(argv, environment, [3]*os.File{in, out, out})
+	pid, exited, err := children.start(argv, environment, [3]*os.File{in, out, out},
+		&syscall.SysProcAttr{Setpgid: true})
 	if err != nil {
 		input.Close()
 		output.Close()
@@ -201,6 +206,9 @@ func (t *teller) rest() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		unix.Kill(-t.pid, unix.SIGKILL)
 		t.input.Close()
+		if t.release != nil {
+			t.release()
+		}
 		defer close(t.gone)
 		for late := time.After(time.Second); ; { // something else may hold the pipe
 			select {
