@@ -130,6 +130,7 @@ type Card struct {
 	RootStart int64  `toml:"root_start"`
 	RootSize  int64  `toml:"root_size"`
 	RootType  uint8  `toml:"root_type"`
+	ShellMax  int64  `toml:"shell_max"` // what the shell and its commands may take
 }
 
 // File is a download with its pinned contents.

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/app/commands"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
@@ -161,7 +162,7 @@ func TestBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, mode := range map[string]fs.FileMode{
-		"sbin/init": 0o755, "bin/storyteller": 0o755, "proc": 0o555,
+		"sbin/init": 0o755, "bin/storyteller": 0o755, "bin/sh": 0o755, "bin/ls": 0o755, "proc": 0o555,
 		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/suites/regression.jsonl": 0o644, "usr/share/storyteller/board.toml": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
@@ -169,6 +170,11 @@ func TestBuild(t *testing.T) {
 			t.Error(err)
 		} else if got := info.Mode() & fs.ModePerm; got != mode {
 			t.Errorf("mode of /%s = %o; want %o", name, got, mode)
+		}
+	}
+	for _, name := range commands.Names() {
+		if to, err := fs.ReadLink(root, "bin/"+name); to != "sh" || err != nil {
+			t.Errorf("/bin/%s is a link to %q, %v; want the shell", name, to, err)
 		}
 	}
 	model, err := fs.ReadFile(root, "usr/share/storyteller/model.packed")
@@ -249,6 +255,12 @@ func TestErrors(t *testing.T) {
 		want   string
 	}{
 		{"no such board", func(_ *testing.T, s *state) { s.Board = "esp32" }, "esp32"},
+		{"a shell that is too large", func(_ *testing.T, s *state) {
+			s.findPrograms = func(ctx context.Context, s *state) error {
+				s.board.Card.ShellMax = 100 << 10
+				return compilePrograms(ctx, s)
+			}
+		}, "shell_max"},
 		{"no checkpoint", func(_ *testing.T, s *state) { s.Model = "/does/not/exist" }, "/does/not/exist"},
 		{"truncated checkpoint", func(t *testing.T, s *state) {
 			if err := os.Truncate(s.Model, 1000); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
@@ -22,6 +23,11 @@ var notInRoot = [...]string{"THIS_IS_NOT_YOUR_ROOT_FILESYSTEM", "dev"}
 
 // buildrootPrograms finds the programs in the target folder.
 func buildrootPrograms(_ context.Context, s *state) error {
+	// Where BusyBox is the shell, it is Buildroot's to keep.
+	s.programs = slices.DeleteFunc(s.programs, func(p program) bool {
+		info, err := os.Lstat(filepath.Join(s.target(), p.path))
+		return p.path == shellPath && (err != nil || !info.Mode().IsRegular())
+	})
 	for i := range s.programs {
 		p := &s.programs[i]
 		p.file = filepath.Join(s.target(), p.path)

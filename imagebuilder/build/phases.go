@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
@@ -76,6 +77,9 @@ func (s *state) missingConfigurations() (missing []string) {
 	return missing
 }
 
+// shellPath is where the shell is on the board, with its commands as links beside it.
+const shellPath = "/bin/sh"
+
 // program is one that is compiled from this repository for the board.
 type program struct {
 	pkg  string // import path
@@ -87,6 +91,7 @@ func (s *state) buildPrograms(ctx context.Context) (string, error) {
 	s.programs = []program{
 		{pkg: "./app/cmd/init", path: "/sbin/init"},
 		{pkg: "./app/cmd/storyteller", path: "/bin/storyteller"},
+		{pkg: "./app/cmd/shell", path: shellPath},
 	}
 	if err := s.findPrograms(ctx, s); err != nil {
 		return "", err
@@ -96,6 +101,9 @@ func (s *state) buildPrograms(ctx context.Context) (string, error) {
 		info, err := os.Stat(p.file)
 		if err != nil {
 			return "", err
+		}
+		if most := s.board.Card.ShellMax; p.path == shellPath && info.Size() > most {
+			return "", fmt.Errorf("the shell has %s, its budget on the card is %s: shell_max in %s", size(info.Size()), size(most), filepath.Join(s.board.Dir, "board.toml"))
 		}
 		built = append(built, path.Base(p.path)+" "+size(info.Size()))
 		files = append(files, p.file)
@@ -255,6 +263,11 @@ func (s *state) writeRoot(context.Context) (string, error) {
 	} else {
 		for _, p := range s.programs {
 			files = append(files, hostFile{p.path, p.file, 0o755})
+		}
+		for _, name := range commands.Names() {
+			if err := tree.Add(rootfs.Symlink(path.Join(path.Dir(shellPath), name), path.Base(shellPath))); err != nil {
+				return "", err
+			}
 		}
 	}
 	for _, h := range files {

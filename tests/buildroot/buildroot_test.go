@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/commands"
 	"duostoryteller/imagebuilder/board"
 )
 
@@ -237,6 +238,17 @@ func TestPackages(t *testing.T) {
 		if line := "source \"$BR2_EXTERNAL_STORYTELLER_PATH/package/" + name + "/" + filepath.Base(config) + "\""; !strings.Contains(read(t, external, "Config.in"), line) {
 			t.Errorf("Config.in lacks the line %s", line)
 		}
+	}
+}
+
+// The shell's commands are links, which Buildroot's package makes from a list.
+func TestShellCommands(t *testing.T) {
+	list := regexp.MustCompile(`(?m)^STORYTELLER_SHELL_COMMANDS = ((?:.*\\\n)*.*)`).FindStringSubmatch(read(t, external, "package/storyteller/storyteller.mk"))
+	if list == nil {
+		t.Fatal("storyteller.mk has no STORYTELLER_SHELL_COMMANDS")
+	}
+	if got := strings.Fields(strings.ReplaceAll(list[1], "\\", "")); !slices.Equal(got, commands.Names()) {
+		t.Errorf("storyteller.mk links %q; want %q", got, commands.Names())
 	}
 }
 

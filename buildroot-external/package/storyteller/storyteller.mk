@@ -19,12 +19,25 @@ STORYTELLER_BUILD_TARGETS += app/cmd/init
 define STORYTELLER_INSTALL_INIT
 	$(INSTALL) -D -m 0755 $(@D)/bin/init $(TARGET_DIR)/sbin/init
 endef
+ifeq ($(BR2_PACKAGE_BUSYBOX),)
+STORYTELLER_BUILD_TARGETS += app/cmd/shell
+STORYTELLER_SHELL_COMMANDS = \
+	base64 cat chmod cp df dmesg find free grep gunzip gzip head hexdump \
+	kill ls mkdir mktemp mount mv poweroff ps reboot rm shasum sleep \
+	sort sync tail tar touch uname uptime wc xargs
+define STORYTELLER_INSTALL_SHELL
+	$(INSTALL) -D -m 0755 $(@D)/bin/shell $(TARGET_DIR)/bin/sh
+	$(foreach command,$(STORYTELLER_SHELL_COMMANDS),\
+		ln -sf sh $(TARGET_DIR)/bin/$(command)$(sep))
+endef
+endif
 endif
 
 # Where init looks for it.
 define STORYTELLER_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0755 $(@D)/bin/storyteller $(TARGET_DIR)/bin/storyteller
 	$(STORYTELLER_INSTALL_INIT)
+	$(STORYTELLER_INSTALL_SHELL)
 endef
 
 $(eval $(golang-package))
