@@ -73,11 +73,12 @@ type Player struct {
 	ring    []int16       // [start, start+n) modulo ringSize
 	start   int
 	n       int
-	played  int64   // samples taken from the ring, ever
-	marks   []int64 // values of played at which sentences end
-	heard   int     // sentences played to their end
-	begun   time.Time
-	primed  time.Time // when the first sample of what is being collected came
+	taken   int64       // samples taken from the ring, ever
+	marks   []int64     // values of taken at which sentences end
+	played  []time.Time // when those that have ended began
+	begun   time.Time   // when the one that is being played began; zero: it has not
+	primed  time.Time   // when the first sample of the one being written came
+	ahead   bool        // its writer had to wait for room
 	flowing bool
 	failed  bool // no card within the patience
 	empty   bool // the card has played everything as well
@@ -129,13 +130,14 @@ func (p *Player) put(ctx context.Context, samples []int16) error {
 			return ErrNoCard
 		}
 		if p.n == ringSize {
+			p.ahead = true
 			if err := p.wait(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		if p.n == 0 {
-			p.primed = time.Now()
+		if p.n == 0 || len(p.marks) > 0 && p.marks[len(p.marks)-1] == p.taken+int64(p.n) {
+			p.primed, p.ahead = time.Now(), false
 		}
 		end := (p.start + p.n) % ringSize
 		k := copy(p.ring[end:min(ringSize, end+ringSize-p.n)], samples)
@@ -157,10 +159,20 @@ func (p *Player) Mark() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.failed && !p.closed {
-		p.marks = append(p.marks, p.played+int64(p.n))
-		p.change()
+	if p.failed || p.closed {
+		p.played = append(p.played, time.Time{})
+		return
 	}
+	p.marks = append(p.marks, p.taken+int64(p.n))
+	p.pass() // all of it may have been played
+	p.change()
+}
+
+// Listens implements Sink.
+func (p *Player) Listens() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.failed && !p.closed
 }
 
 // Drain implements Sink. It returns ErrNoCard when no card came.
@@ -188,18 +200,11 @@ func (p *Player) Discard() {
 	p.drop()
 }
 
-// Heard implements Sink.
-func (p *Player) Heard() int {
+// Played implements Sink.
+func (p *Player) Played() []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.heard
-}
-
-// Begun implements Sink.
-func (p *Player) Begun() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.begun
+	return slices.Clone(p.played)
 }
 
 // Close implements Sink.
@@ -234,9 +239,11 @@ func (p *Player) change() {
 	p.changed = make(chan struct{})
 }
 
+// drop gives up what is in the ring. The caller holds mu.
 func (p *Player) drop() {
-	p.played += int64(p.n)
-	p.start, p.n, p.marks, p.flowing, p.empty = 0, 0, nil, false, true
+	p.taken += int64(p.n)
+	p.played = append(p.played, make([]time.Time, len(p.marks))...)
+	p.start, p.n, p.marks, p.flowing, p.empty, p.begun = 0, 0, nil, false, true, time.Time{}
 	p.change()
 }
 
@@ -309,7 +316,9 @@ func (p *Player) feed(card Card) error {
 		convert = NewResampler(Rate, card.Hz())
 	}
 	buf := make([]int16, period)
-	cut := false // the last sound ended inside a sentence
+	p.mu.Lock()
+	cut := p.flowing // the last sound ended inside a sentence, here on a card that is gone
+	p.mu.Unlock()
 	for silent := 0; silent < idle; {
 		select {
 		case <-p.stop:
@@ -351,65 +360,77 @@ func (p *Player) awaitMore() {
 	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.flowing && p.n < period && len(p.marks) == 0 && !p.closed {
+	for p.flowing && p.n < period+ramp && len(p.marks) == 0 && !p.closed {
 		if p.wait(ctx) != nil {
 			return
 		}
 	}
 }
 
-// next fills buf with the next period: sound if there is any that may begin,
-// else silence. cut keeps between calls that sound ended inside a sentence, for
-// lack of samples; there it is faded, for a sudden end would click.
+// next fills buf with the next period: sound as far as there is any that may
+// begin, else silence. cut keeps between calls that sound ended inside a
+// sentence, for lack of samples; there it is faded, for a sudden end would click.
 func (p *Player) next(buf []int16, cut *bool) (sounding bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(buf)
-	if !p.flowing && p.mayBegin() {
+	n := 0
+	for {
+		p.pass()
+		if n == len(buf) || !p.flowing && !p.mayBegin() {
+			break
+		}
 		p.flowing = true
 		if p.begun.IsZero() {
 			p.begun = time.Now()
 		}
-	}
-	if !p.flowing {
-		return false
-	}
-	n := min(len(buf), p.n)
-	k := copy(buf[:n], p.ring[p.start:])
-	copy(buf[k:n], p.ring)
-	p.start = (p.start + n) % ringSize
-	p.n -= n
-	p.played += int64(n)
-	if *cut {
-		fade(buf[:min(n, ramp)], false)
-		*cut = false
-	}
-	atMark := false
-	for len(p.marks) > 0 && p.marks[0] <= p.played {
-		atMark = p.marks[0] == p.played
-		p.marks = p.marks[1:]
-		p.heard++
-	}
-	if n < len(buf) { // nothing follows for now
-		p.flowing = false
-		if !atMark {
+		k, dry := min(len(buf)-n, p.n), false
+		if len(p.marks) > 0 {
+			k = min(k, int(p.marks[0]-p.taken))
+		} else {
+			dry = p.n < len(buf)-n+ramp // what to fade must be left
+		}
+		part := buf[n : n+k]
+		copy(part[copy(part, p.ring[p.start:]):], p.ring)
+		p.start = (p.start + k) % ringSize
+		p.n -= k
+		p.taken += int64(k)
+		n += k
+		if *cut {
+			fade(part[:min(k, ramp)], false)
+			*cut = k == 0
+		}
+		if dry { // nothing follows for now
 			fade(buf[max(0, n-ramp):n], true)
-			*cut = true
+			p.flowing, *cut = false, true
+			break
 		}
 	}
 	p.change()
 	return n > 0
 }
 
-// mayBegin says whether what is in the ring is enough to begin with: a whole
-// sentence, or as much as bridges a stall of a voice that is faster than its
-// speech. The speech of a slower one would be full of holes, so its sentence is
-// collected first.
+// pass ends the sentences that were taken to their ends. The caller holds mu.
+func (p *Player) pass() {
+	for len(p.marks) > 0 && p.marks[0] <= p.taken {
+		p.marks = p.marks[1:]
+		p.played = append(p.played, p.begun)
+		p.flowing, p.begun = false, time.Time{} // the next one begins on its own terms
+	}
+}
+
+// mayBegin says whether what is in the ring is enough to begin, or go on, with:
+// a whole sentence, or as much as bridges a stall of a voice that is faster than
+// its speech. The speech of a slower one would be full of holes, so its sentence
+// is collected first.
 func (p *Player) mayBegin() bool {
 	if p.n == 0 {
 		return false
 	}
 	if len(p.marks) > 0 || p.n == ringSize {
+		return true
+	}
+	if p.ahead && p.n >= ringSize/2 {
 		return true
 	}
 	took := time.Since(p.primed)
@@ -421,7 +442,7 @@ func fade(s []int16, fall bool) {
 	for i := range s {
 		k := i + 1
 		if fall {
-			k = len(s) - i - 1
+			k = len(s) - i
 		}
 		s[i] = int16(int(s[i]) * k / (len(s) + 1))
 	}
@@ -442,20 +463,18 @@ func (t Tee) Mark() {
 	}
 }
 
-// Heard implements Sink: what the one that is furthest has.
-func (t Tee) Heard() int {
-	most := 0
-	for _, s := range t {
-		most = max(most, s.Heard())
-	}
-	return most
-}
+// Listens implements Sink: one of them is enough.
+func (t Tee) Listens() bool { return slices.ContainsFunc(t, Sink.Listens) }
 
-// Begun implements Sink: when the first of them did.
-func (t Tee) Begun() (first time.Time) {
+// Played implements Sink: when the first of them played each sentence.
+func (t Tee) Played() (first []time.Time) {
 	for _, s := range t {
-		if b := s.Begun(); !b.IsZero() && (first.IsZero() || b.Before(first)) {
-			first = b
+		for i, at := range s.Played() {
+			if i == len(first) {
+				first = append(first, at)
+			} else if !at.IsZero() && (first[i].IsZero() || at.Before(first[i])) {
+				first[i] = at
+			}
 		}
 	}
 	return first

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -149,8 +150,8 @@ func TestPlayer(t *testing.T) {
 		if !slices.Equal(sounds(card.sound()), want) {
 			t.Errorf("heard %d samples, not the %d written", len(sounds(card.sound())), len(want))
 		}
-		if late := p.Begun().Sub(begun); p.Heard() != 1 || late < 0 || late > 100*time.Millisecond {
-			t.Errorf("heard %d sentences, the first after %v; want 1 after at most 100 ms", p.Heard(), late)
+		if at := p.Played(); len(at) != 1 || at[0].Sub(begun) < 0 || at[0].Sub(begun) > 100*time.Millisecond {
+			t.Errorf("played at %v; want one sentence, at most 100 ms after %v", at, begun)
 		}
 		if l.String() != "" {
 			t.Errorf("lines: %s", l)
@@ -170,8 +171,8 @@ func TestPlayerShort(t *testing.T) {
 			}
 			time.Sleep(5 * time.Second) // long enough for the card to be let go
 		}
-		if p.Heard() != 3 {
-			t.Errorf("heard %d sentences; want 3", p.Heard())
+		if n := len(p.Played()); n != 3 {
+			t.Errorf("heard %d sentences; want 3", n)
 		}
 		if got := level(sounds(card.sound())[:Rate/10], Rate, 440); math.Abs(got-10000) > 200 {
 			t.Errorf("a 440 Hz tone of 10000 is heard at %.0f", got)
@@ -234,6 +235,125 @@ func TestPlayerSlowVoice(t *testing.T) {
 	})
 }
 
+// A sentence that begins while the one before is still played is no different:
+// if its voice is slow, it is collected first.
+func TestPlayerSlowSecond(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		first, second := ramped(2*Rate), ramped(4*Rate)
+		p.Write(t.Context(), Rate, first)
+		p.Mark()
+		time.Sleep(1500 * time.Millisecond)
+		for part := range slices.Chunk(second, Rate/10) {
+			p.Write(t.Context(), Rate, part)
+			time.Sleep(150 * time.Millisecond)
+		}
+		p.Mark()
+		p.Drain(t.Context())
+		heard := sounds(card.sound())
+		if !slices.Equal(heard[:len(first)], first) || !slices.Equal(sounds(heard[len(first):]), second) {
+			t.Error("a sentence has holes")
+		}
+		if at := p.Played(); len(at) != 2 || at[1].Sub(at[0]) < 3*time.Second {
+			t.Errorf("played at %v; want the second sentence when it was collected", at)
+		}
+	})
+}
+
+// A sentence's end may be told when all of it has been played.
+func TestPlayerLateMark(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		p.Write(t.Context(), Rate, ramped(Rate))
+		time.Sleep(3 * time.Second)
+		p.Mark()
+		p.Drain(t.Context())
+		if heard(p) != 1 {
+			t.Errorf("played at %v; want one sentence", p.Played())
+		}
+	})
+}
+
+// A voice that is fast enough to fill the ring leaves no gap between sentences,
+// nor at the ends of periods.
+func TestPlayerAhead(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+		var want []int16
+		for i := range 5 {
+			text := ramped(4*Rate + 1234*i)
+			for part := range slices.Chunk(text, Rate/25) {
+				p.Write(t.Context(), Rate, part)
+				time.Sleep(time.Millisecond)
+			}
+			p.Mark()
+			want = append(want, text...)
+		}
+		p.Drain(t.Context())
+		if got := sounds(card.sound()); !slices.Equal(got, want) {
+			t.Errorf("heard %d samples; want all %d without a gap", len(got), len(want))
+		}
+	})
+}
+
+// However a voice dawdles, all is heard once and in order; only the fades where
+// it kept the card waiting change it.
+func TestPlayerAnyVoice(t *testing.T) {
+	for seed := range uint64(60) {
+		card := &fakeCard{hz: Rate}
+		bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			var want []int16
+			sentences := 1 + random.IntN(4)
+			for range sentences {
+				slow := time.Duration(random.IntN(80)) * time.Millisecond
+				for range random.IntN(60) {
+					text := ramped(1 + random.IntN(4000))
+					for i := range text {
+						text[i] = int16(20000 + (len(want)+i)%10000)
+					}
+					p.Write(t.Context(), Rate, text)
+					want = append(want, text...)
+					time.Sleep(time.Duration(random.Int64N(int64(slow) + 1)))
+					if random.IntN(15) == 0 {
+						time.Sleep(1500 * time.Millisecond)
+					}
+				}
+				p.Mark()
+				time.Sleep(time.Duration(random.IntN(3000)) * time.Millisecond)
+			}
+			if err := p.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(p.Played()); n != sentences {
+				t.Errorf("seed %d: %d of %d sentences played", seed, n, sentences)
+			}
+			got := slices.DeleteFunc(card.sound(), func(s int16) bool { return s == 0 })
+			faded := 0
+			for i := range min(len(got), len(want)) {
+				if got[i] > want[i] {
+					t.Fatalf("seed %d: sample %d is %d; want %d, or faded", seed, i, got[i], want[i])
+				}
+				if got[i] < want[i] {
+					faded++
+				}
+			}
+			if len(got) != len(want) || faded > len(want)/10 {
+				t.Errorf("seed %d: %d samples heard, %d of them faded; want %d", seed, len(got), faded, len(want))
+			}
+		})
+	}
+}
+
+func heard(p *Player) (n int) {
+	for _, at := range p.Played() {
+		if !at.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
 func TestPlayerNoCard(t *testing.T) {
 	bubble(t, nil, 3*time.Second, func(t *testing.T, p *Player, s *slot, l *lines) {
 		if err := p.Write(t.Context(), Rate, ramped(Rate)); err != nil {
@@ -253,8 +373,8 @@ func TestPlayerNoCard(t *testing.T) {
 		if took := time.Since(begun); took > 0 {
 			t.Errorf("20 sentences without a card took %v; want no time", took)
 		}
-		if got := strings.Count(l.String(), "no sound card"); got != 1 || p.Heard() != 0 {
-			t.Errorf("%d lines (%s), %d heard; want 1 line, none heard", got, l, p.Heard())
+		if got := strings.Count(l.String(), "no sound card"); got != 1 || heard(p) != 0 || len(p.Played()) != 21 || p.Listens() {
+			t.Errorf("%d lines (%s), %d of %d heard, listens: %v; want 1 line, none of 21 heard", got, l, heard(p), len(p.Played()), p.Listens())
 		}
 		card := &fakeCard{hz: Rate}
 		s.plug(card)
@@ -398,7 +518,7 @@ type stubSink struct{ err error }
 
 func (s stubSink) Write(context.Context, int, []int16) error { return s.err }
 func (s stubSink) Mark()                                     {}
-func (s stubSink) Heard() int                                { return 0 }
-func (s stubSink) Begun() time.Time                          { return time.Time{} }
+func (s stubSink) Listens() bool                             { return s.err == nil }
+func (s stubSink) Played() []time.Time                       { return nil }
 func (s stubSink) Drain(context.Context) error               { return s.err }
 func (s stubSink) Close() error                              { return s.err }

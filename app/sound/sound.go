@@ -20,10 +20,12 @@ type Sink interface {
 	// Mark says that a sentence ends here: what was written may be played
 	// though nothing follows yet.
 	Mark()
-	// Heard is how many sentences came to their end, ever.
-	Heard() int
-	// Begun is when the first sound came out of it; zero: not yet.
-	Begun() time.Time
+	// Listens says whether what is written now could be heard. While it could
+	// not (no card came, the disk is full), speech need not be made.
+	Listens() bool
+	// Played is, for every sentence that was marked and either came to its end
+	// or was given up, when its first sample came out; zero: it was not heard.
+	Played() []time.Time
 	// Drain returns when everything was played, or ctx ends.
 	Drain(ctx context.Context) error
 	// Close lets go of the file or card; what was not played is dropped.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -28,9 +29,9 @@ type WAV struct {
 	temp    string
 	hz      int
 	n       int64 // bytes of samples written
-	heard   int   // sentences
-	begun   time.Time
-	stopped error // why no more is written
+	played  []time.Time
+	begun   time.Time // when the sentence being written began; zero: it has not
+	stopped error     // why no more is written
 	convert *Resampler
 	from    int
 }
@@ -65,7 +66,10 @@ func (w *WAV) Write(_ context.Context, hz int, samples []int16) error {
 		return nil
 	}
 	if w.hz == 0 {
-		w.hz, w.begun = hz, time.Now()
+		w.hz = hz
+	}
+	if w.begun.IsZero() {
+		w.begun = time.Now()
 	}
 	if hz != w.hz {
 		if w.convert == nil || w.from != hz {
@@ -107,16 +111,18 @@ func (w *WAV) Duration() time.Duration {
 
 // Mark implements Sink.
 func (w *WAV) Mark() {
-	if w.stopped == nil {
-		w.heard++
+	if w.stopped != nil {
+		w.begun = time.Time{} // it is not whole
 	}
+	w.played = append(w.played, w.begun)
+	w.begun = time.Time{}
 }
 
-// Heard implements Sink.
-func (w *WAV) Heard() int { return w.heard }
+// Listens implements Sink.
+func (w *WAV) Listens() bool { return w.stopped == nil }
 
-// Begun implements Sink.
-func (w *WAV) Begun() time.Time { return w.begun }
+// Played implements Sink.
+func (w *WAV) Played() []time.Time { return slices.Clone(w.played) }
 
 // Drain does nothing: a file is written at once.
 func (w *WAV) Drain(context.Context) error { return nil }

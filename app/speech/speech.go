@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"duostoryteller/app/sentence"
@@ -36,10 +37,11 @@ type Speaker struct {
 // Sentence is one sentence of a Report. Times are in seconds since the text
 // was begun.
 type Sentence struct {
-	Bytes    int     `json:"bytes"`
+	Text     string  `json:"text"`     // as the voice got it
 	Complete float64 `json:"complete"` // its last word was there
 	Asked    float64 `json:"asked"`    // the voice was asked for it
 	First    float64 `json:"first"`    // its first sample came
+	Played   float64 `json:"played"`   // its first sample went to the card; 0: it was not heard
 	Speech   float64 `json:"speech"`   // length of its sound
 	Compute  float64 `json:"compute"`  // processor time of the voice
 }
@@ -53,11 +55,12 @@ type Report struct {
 	First    float64 `json:"first_sample_seconds"`            // from the first sentence's completion
 	Slowest  float64 `json:"slowest_first_seconds"`           // from asking to the first sample, the worst of all
 	PowerOn  float64 `json:"power_on_to_first_sound_seconds"` // 0 without sound
-	Unheard  int     `json:"sentences_unheard"`               // for lack of a sound card
+	Unheard  int     `json:"sentences_unheard"`               // for lack of a sound card, or of room on the disk
 	Skipped  int     `json:"sentences_skipped"`               // the voice failed at
 	Complete bool    `json:"complete"`                        // every sentence was spoken and heard
 
 	Sentences []Sentence `json:"sentences"`
+	Tokens    []float64  `json:"tokens,omitempty"` // when each of a story's tokens was there, the prompt's too
 }
 
 // String is the report on one line.
@@ -74,17 +77,26 @@ func (r *Report) String() string {
 // sentence was played, or ctx ended.
 func (s *Speaker) Story(ctx context.Context, st *story.Story) *Report {
 	r := st.Reader()
-	return s.follow(ctx, st.Begun, func() ([]byte, time.Time, error) {
+	var tokens []float64
+	report := s.follow(ctx, st.Begun, func() ([]byte, time.Time, error) {
 		for {
 			event, err := r.Next(ctx)
 			if err != nil {
 				return nil, time.Time{}, err
 			}
 			if p, ok := event.(story.Piece); ok {
+				tokens = append(tokens, seconds(p.At))
 				return p.Text, st.Begun.Add(p.At), nil
 			}
 		}
 	})
+	report.Tokens = tokens
+	return report
+}
+
+// seconds are those of a report, to 0.1 ms.
+func seconds(d time.Duration) float64 {
+	return math.Round(d.Seconds()*1e4) / 1e4
 }
 
 // Text reads what r holds aloud, as it comes.
@@ -102,7 +114,7 @@ func (s *Speaker) Text(ctx context.Context, r io.Reader) *Report {
 // follow speaks the pieces that next gives, each with the time it was there.
 func (s *Speaker) follow(ctx context.Context, begun time.Time, next func() ([]byte, time.Time, error)) *Report {
 	report := &Report{Sentences: []Sentence{}}
-	t := telling{Speaker: s, begun: begun, report: report, heard: s.Sink.Heard()}
+	t := telling{Speaker: s, begun: begun, report: report, before: len(s.Sink.Played())}
 	var split sentence.Splitter
 	last := begun
 	for ctx.Err() == nil {
@@ -128,13 +140,14 @@ type telling struct {
 	*Speaker
 	begun    time.Time
 	report   *Report
-	heard    int    // by the sink before this text
-	spoken   int    // sentences that the sink took
+	before   int    // sentences that the sink had been given before
+	marked   []int  // those of the report's that it was given since
 	trouble  string // the voice's last, told once
+	told     bool   // why the sink does not play
 	hasSound bool
 }
 
-func (t *telling) since(at time.Time) float64 { return at.Sub(t.begun).Seconds() }
+func (t *telling) since(at time.Time) float64 { return seconds(at.Sub(t.begun)) }
 
 // say speaks one sentence, complete since the time given.
 func (t *telling) say(ctx context.Context, text string, complete time.Time) {
@@ -144,32 +157,38 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 	}
 	r := t.report
 	asked := time.Now()
-	line := Sentence{Bytes: len(text), Complete: t.since(complete), Asked: t.since(asked)}
+	line := Sentence{Text: plain, Complete: t.since(complete), Asked: t.since(asked)}
+	if !t.Sink.Listens() { // nobody would hear it: the story has the processor to itself
+		line.First = line.Asked
+		r.Sentences = append(r.Sentences, line)
+		r.Unheard++
+		return
+	}
 	spoken, err := t.Voice.Say(ctx, plain, t.Params, func(hz int, samples []int16) error {
 		if !t.hasSound {
 			t.hasSound = true
-			r.First = time.Since(complete).Seconds()
+			r.First = seconds(time.Since(complete))
 		}
 		err := t.Sink.Write(ctx, hz, samples)
 		if err == nil || ctx.Err() != nil || errors.Is(err, sound.ErrNoCard) {
 			return err
 		}
+		t.told = true
 		t.Log(err.Error()) // the sink goes on without
 		return nil
 	})
-	t.Sink.Mark()
+	if err == nil || spoken.Samples > 0 || errors.Is(err, sound.ErrNoCard) {
+		t.Sink.Mark()
+		t.marked = append(t.marked, len(r.Sentences))
+	}
 	line.First = t.since(asked.Add(spoken.First))
-	line.Speech, line.Compute = spoken.Duration().Seconds(), spoken.Compute.Seconds()
+	line.Speech, line.Compute = seconds(spoken.Duration()), seconds(spoken.Compute)
 	r.Sentences = append(r.Sentences, line)
 	r.Speech += line.Speech
 	r.Compute += line.Compute
-	r.Slowest = max(r.Slowest, spoken.First.Seconds())
+	r.Slowest = max(r.Slowest, seconds(spoken.First))
 	switch {
-	case err == nil:
-		t.spoken++
-	case ctx.Err() != nil:
-	case errors.Is(err, sound.ErrNoCard):
-		t.spoken++ // but not heard
+	case err == nil, ctx.Err() != nil, errors.Is(err, sound.ErrNoCard):
 	default:
 		r.Skipped++
 		if trouble := err.Error(); trouble != t.trouble { // a voice that is not there is one line, not one a sentence
@@ -184,17 +203,33 @@ func (t *telling) end(ctx context.Context) {
 	r := t.report
 	err := t.Sink.Drain(ctx)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, sound.ErrNoCard) {
+		t.told = true
 		t.Log(err.Error())
 	}
-	r.Unheard = max(0, t.spoken-(t.Sink.Heard()-t.heard))
-	if r.Unheard > 0 && ctx.Err() == nil {
+	played := t.Sink.Played()
+	var first time.Time
+	for i, n := range t.marked {
+		at := time.Time{}
+		if t.before+i < len(played) {
+			at = played[t.before+i]
+		}
+		if at.IsZero() {
+			r.Unheard++
+			continue
+		}
+		r.Sentences[n].Played = t.since(at)
+		if first.IsZero() {
+			first = at
+		}
+	}
+	if r.Unheard > 0 && ctx.Err() == nil && !t.told {
 		t.Log(fmt.Sprintf("speech: %d of %d sentences were not heard: no sound card", r.Unheard, len(r.Sentences)))
 	}
 	if r.Speech > 0 {
 		r.Ratio = r.Compute / r.Speech
 	}
-	if b := t.Sink.Begun(); !b.IsZero() {
-		r.PowerOn = (sinceBoot() - time.Since(b)).Seconds()
+	if !first.IsZero() {
+		r.PowerOn = seconds(sinceBoot() - time.Since(first))
 	}
 	r.Complete = ctx.Err() == nil && r.Unheard == 0 && r.Skipped == 0
 }
@@ -210,8 +245,8 @@ func sinceBoot() time.Duration {
 
 // Nowhere is a sink for measuring a voice alone.
 type Nowhere struct {
-	sentences int
-	begun     time.Time
+	played []time.Time
+	begun  time.Time
 }
 
 // Write implements sound.Sink.
@@ -222,14 +257,17 @@ func (n *Nowhere) Write(context.Context, int, []int16) error {
 	return nil
 }
 
-// Begun implements sound.Sink.
-func (n *Nowhere) Begun() time.Time { return n.begun }
-
 // Mark implements sound.Sink.
-func (n *Nowhere) Mark() { n.sentences++ }
+func (n *Nowhere) Mark() {
+	n.played = append(n.played, n.begun)
+	n.begun = time.Time{}
+}
 
-// Heard implements sound.Sink.
-func (n *Nowhere) Heard() int { return n.sentences }
+// Listens implements sound.Sink.
+func (*Nowhere) Listens() bool { return true }
+
+// Played implements sound.Sink.
+func (n *Nowhere) Played() []time.Time { return n.played }
 
 // Drain implements sound.Sink.
 func (*Nowhere) Drain(context.Context) error { return nil }
