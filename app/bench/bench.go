@@ -106,6 +106,7 @@ type Report struct {
 	Speed       Speed         `json:"tokens_per_second"`
 	PerToken    []float64     `json:"ms_per_token"` // by position, mean of the runs that count
 	SHA256      string        `json:"text_sha256"`  // of the first story
+	Text        string        `json:"text"`         // of the first story
 	Work        *Work         `json:"work,omitempty"`
 	Memory      Memory        `json:"memory_kb"`
 	Card        Card          `json:"card"`
@@ -225,6 +226,7 @@ func (b *bench) run(ctx context.Context) error {
 	b.texts[r.Seed] = sum
 	if b.report.SHA256 == "" {
 		b.report.SHA256 = hex.EncodeToString(sum[:])
+		b.report.Text = string(bytes.ToValidUTF8(text, []byte("\ufffd")))
 	}
 	if b.Against == nil {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,6 +145,53 @@ func TestAgainst(t *testing.T) {
 		a := r.Against
 		if a.SameText != tt.same || a.Speed.Mean != 12.5 || len(a.Runs) != 3 || a.Ratio != r.Speed.Mean/12.5 {
 			t.Errorf("%s: against = %+v; want 3 runs at 12.5, same text %v", tt.script, a, tt.same)
+		}
+	}
+}
+
+// TestMeasureAlone measures the program that stands in for run.c.
+func TestMeasureAlone(t *testing.T) {
+	c, o, program := official(t)
+	program.Path = filepath.Join(t.TempDir(), "baseline")
+	if out, err := exec.Command("go", "build", "-o", program.Path, "../../tests/baseline").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	ours, err := bench.Measure(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := bench.MeasureAlone(t.Context(), *program, o.Request, 3, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := hex.DecodeString(c.TextHex)
+	if a.Text != string(want) || len(a.Runs) != 3 || a.Speed.Mean <= 0 || a.Runs[0].Seconds <= 0 {
+		t.Errorf("alone = %+v; want 3 runs of %q", a, want)
+	}
+	a.Compare(ours)
+	if a.Compared == nil || !a.Compared.SameText || a.Compared.Ratio != ours.Speed.Mean/a.Speed.Mean {
+		t.Errorf("compared = %+v; want the same text, and our %v by its %v", a.Compared, ours.Speed.Mean, a.Speed.Mean)
+	}
+	var table bytes.Buffer
+	if err := a.WriteTable(&table); err != nil || !strings.Contains(table.String(), "the same text") {
+		t.Errorf("table = %q, %v", &table, err)
+	}
+	other := *ours
+	other.Text += "."
+	if a.Compare(&other); a.Compared.SameText {
+		t.Error("another text is called the same")
+	}
+	a.Compared = nil
+	other.Request.Seed++
+	if a.Compare(&other); a.Compared != nil {
+		t.Error("stories of two requests are compared")
+	}
+	for script, want := range map[string]string{"echo $$; echo 'achieved tok/s: 1' >&2": "two different stories", "exit 3": "exit status 3"} {
+		if err := os.WriteFile(program.Path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := bench.MeasureAlone(t.Context(), *program, o.Request, 2, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", script, err, want)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"runtime"
 	"strconv"
@@ -25,12 +27,22 @@ type Environment struct {
 	Go         string `json:"go"`
 	Arch       string `json:"arch"`
 	Processors int    `json:"processors"` // used at most
+	// Card is the SHA-256 of the list of the card's parts, which the manifest of
+	// its image names too; "" off the card.
+	Card string `json:"card_sha256,omitempty"`
 }
+
+// parts is where the card has the list of its parts.
+const parts = "/usr/share/storyteller/parts.json"
 
 // ThisMachine describes the machine that it runs on.
 func ThisMachine() Environment {
 	e := Environment{Kind: Measured, Machine: text("/proc/device-tree/model"), Kernel: text("/proc/sys/kernel/osrelease"),
 		Go: runtime.Version(), Arch: runtime.GOARCH, Processors: runtime.GOMAXPROCS(0)}
+	if list, err := os.ReadFile(parts); err == nil {
+		sum := sha256.Sum256(list)
+		e.Card = hex.EncodeToString(sum[:])
+	}
 	if e.Machine == "" {
 		e.Machine = text("/sys/class/dmi/id/product_name")
 	}

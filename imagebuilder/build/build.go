@@ -33,6 +33,9 @@ type Options struct {
 	Tokenizer string // tokenizer to use; "" for the board's
 	Golden    string // cases for the card's regression suite; "" for those in Data, or made here
 
+	Baseline      string // a riscv64 build of llama2.c's run.c to measure beside ours; "" for none
+	BaselineModel string // its checkpoint; "" for Model
+
 	FIP          string // fip.bin or an image that has one; "" for none
 	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
 	NoVoice      bool   // leave the voice programs out
@@ -65,6 +68,7 @@ type state struct {
 
 	board    *board.Board
 	model    modelFiles
+	baseline baseline
 	suite    []byte // the regression suite's file
 	fip      []byte // nil for none
 	fipInfo  *firmware.Image
@@ -77,6 +81,8 @@ type state struct {
 	rootFile string // of the EROFS image
 	rootTree *rootfs.Tree
 	layout   cardInfo
+	manifest manifest.Manifest
+	parts    []byte // the manifest's part that is on the card
 
 	// How programs, voices and kernel are come by: made here, Buildroot's, or
 	// stand-ins in tests.
@@ -102,6 +108,7 @@ func (s *state) run(ctx context.Context) (err error) {
 	}{
 		{"board description", s.readBoard},
 		{"checkpoint and tokenizer", s.findModel},
+		{"baseline program", s.findBaseline},
 		{"vendor's firmware", s.loadFirmware},
 		{"packed checkpoint", s.packModel},
 		{"regression suite", s.findSuite},

@@ -205,10 +205,70 @@ func TestBuild(t *testing.T) {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}
 	}
-	for _, want := range []string{" 1/12 ", "12/12 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+	for _, want := range []string{" 1/13 ", "13/13 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the build did not print %q:\n%s", want, &log)
 		}
+	}
+}
+
+// TestBaseline builds a card that has another program to compare with.
+func TestBaseline(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "run")
+	build := exec.Command("go", "build", "-o", program, "../../tests/baseline")
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	s := small(t)
+	s.Baseline = program
+	s.findPrograms = func(_ context.Context, s *state) error { // as good as the real ones here
+		for i := range s.programs {
+			s.programs[i].file = program
+		}
+		return nil
+	}
+	if err := s.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	data := read(t, s, Image)
+	im, err := card.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := im.Partition(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if most := s.board.Card.RootSize + 16<<20; part.Size() <= s.board.Card.RootSize || part.Size() > most {
+		t.Errorf("the root file system's partition has %d bytes; want more than the board's %d, at most %d", part.Size(), s.board.Card.RootSize, most)
+	}
+	root, err := rootfs.Open(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"usr/share/storyteller/baseline/run": program, "usr/share/storyteller/baseline/model.bin": s.Model} {
+		got, err := fs.ReadFile(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := os.ReadFile(want); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("/%s has %d bytes; want those of the user's file, %d, %v", name, len(got), len(want), err)
+		}
+	}
+	if info, err := fs.Stat(root, "usr/share/storyteller/baseline/run"); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("the program is %v, %v; want it executable", info, err)
+	}
+	var m manifest.Manifest
+	if err := json.Unmarshal(read(t, s, "manifest.json"), &m); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(m.Components, func(c manifest.Component) bool { return c.Kind == "baseline program" }) {
+		t.Error("the manifest does not name the baseline")
+	}
+	parts, err := fs.ReadFile(root, "usr/share/storyteller/parts.json")
+	if sum := sha256.Sum256(parts); err != nil || hex.EncodeToString(sum[:]) != m.Image.Parts {
+		t.Errorf("the SHA-256 of the card's own list of parts is not the manifest's %q, %v", m.Image.Parts, err)
 	}
 }
 
@@ -276,6 +336,8 @@ func TestErrors(t *testing.T) {
 		{"no tokenizer at all", func(t *testing.T, s *state) { put(t, s.Tokenizer, []byte("hello")) }, "tokenizer.bin"},
 		{"vocabulary too small", func(t *testing.T, s *state) { s.Tokenizer = tokenizer(t, t.TempDir(), 299) }, "tokenizer.bin"},
 		{"vocabulary too large", func(t *testing.T, s *state) { s.Tokenizer = tokenizer(t, t.TempDir(), 301) }, "tokenizer.bin"},
+		{"baseline for this PC", func(t *testing.T, s *state) { s.Baseline, _ = os.Executable() }, "no program for a 64-bit RISC-V"},
+		{"no baseline's checkpoint", func(_ *testing.T, s *state) { s.Baseline, s.BaselineModel = "/does/not/exist", "x" }, "/does/not/exist"},
 		{"checkpoint as firmware", func(_ *testing.T, s *state) { s.FIP = s.Model }, "neither a fip.bin nor a card image"},
 		{"empty firmware", func(t *testing.T, s *state) { s.FIP = put(t, filepath.Join(t.TempDir(), "fip.bin"), nil) }, "empty"},
 		{"damaged firmware", func(t *testing.T, s *state) {

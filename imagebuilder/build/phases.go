@@ -256,6 +256,9 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		{share + "/tokenizer.bin", s.model.tokenizer.path, 0o644},
 		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
 	}
+	if s.baseline.program.path != "" {
+		files = append(files, hostFile{baselineProgram, s.baseline.program.path, 0o755}, hostFile{baselineModel, s.baseline.checkpoint.path, 0o644})
+	}
 	if s.Buildroot != "" {
 		if err := tree.AddTree("/", s.target(), notInRoot[:]...); err != nil {
 			return "", err
@@ -279,7 +282,10 @@ func (s *state) writeRoot(context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if err := tree.Add(rootfs.Bytes(share+"/suites/regression.jsonl", 0o644, s.suite)); err != nil {
+	if err := s.listParts(); err != nil {
+		return "", err
+	}
+	if err := tree.Add(rootfs.Bytes(share+"/suites/regression.jsonl", 0o644, s.suite), rootfs.Bytes(share+"/parts.json", 0o644, s.parts)); err != nil {
 		return "", err
 	}
 	if err := tree.Add(s.voices.Files...); err != nil {
@@ -298,7 +304,7 @@ func (s *state) writeRoot(context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if have := s.board.Card.RootSize; tree.Size() > have {
+	if have := s.rootSize(); tree.Size() > have {
 		return "", fmt.Errorf("the root file system's files have %s, its partition %s: enlarge root_size in %s", size(tree.Size()), size(have), filepath.Join(s.board.Dir, "board.toml"))
 	}
 	s.rootFile = filepath.Join(s.tmp, "root.erofs")
@@ -340,9 +346,6 @@ func (s *state) writeCard(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s.layout.files, err = s.bootFiles(); err != nil {
-		return "", err
-	}
 	out, err := os.Create(filepath.Join(s.tmp, Image))
 	if err != nil {
 		return "", err
@@ -350,7 +353,7 @@ func (s *state) writeCard(context.Context) (string, error) {
 	defer out.Close()
 	c := s.board.Card
 	s.layout.signature, err = card.Write(out, card.Spec{
-		Layout: card.Layout{BootStart: c.BootStart, BootSize: c.BootSize, RootStart: c.RootStart, RootSize: c.RootSize},
+		Layout: card.Layout{BootStart: c.BootStart, BootSize: c.BootSize, RootStart: c.RootStart, RootSize: s.rootSize()},
 		Label:  c.BootLabel, Files: s.layout.files,
 		Root: root, RootSize: info.Size(), Time: s.Time,
 	})
@@ -394,15 +397,13 @@ func (s *state) bootFiles() ([]card.File, error) {
 	return files, nil
 }
 
-func (s *state) writeManifest(context.Context) (string, error) {
-	im := s.layout.image
-	m := manifest.Manifest{
-		Image: manifest.Image{
-			File: Image, Size: im.size, SHA256: im.sha256,
-			Signature: fmt.Sprintf("%08x", s.layout.signature), RootUUID: fmt.Sprintf("%08x-02", s.layout.signature),
-		},
-		Board: s.board.Name, BuiltWith: []string{s.kernel.Compiler},
+// listParts makes the list of the card's parts, which is itself on the card.
+func (s *state) listParts() (err error) {
+	if s.layout.files, err = s.bootFiles(); err != nil {
+		return err
 	}
+	m := &s.manifest
+	m.Board, m.BuiltWith = s.board.Name, []string{s.kernel.Compiler}
 	add := func(c manifest.Component) { m.Components = append(m.Components, c) }
 	for _, mod := range s.modules {
 		add(mod.Component)
@@ -413,7 +414,7 @@ func (s *state) writeManifest(context.Context) (string, error) {
 	for _, p := range s.programs {
 		sum, _, err := fetch.Sum(p.file)
 		if err != nil {
-			return "", err
+			return err
 		}
 		add(manifest.Component{Name: p.path, Kind: "program", Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
 	}
@@ -446,6 +447,12 @@ func (s *state) writeManifest(context.Context) (string, error) {
 	}
 	add(manifest.Component{Name: "model.packed", Kind: "packed checkpoint", Version: strconv.Itoa(packed.Version), Source: s.model.checkpoint.name,
 		Hash: "sha256:" + s.model.packed.sha256, Licence: s.licence(s.model.checkpoint, s.board.Model, "MIT")})
+	if s.baseline.program.path != "" {
+		add(manifest.Component{Name: baselineProgram, Kind: "baseline program", Source: s.baseline.program.source, Hash: "sha256:" + s.baseline.program.sha256,
+			Licence: "NOASSERTION", Note: "the user's build of llama2.c's run.c, for comparison"})
+		add(manifest.Component{Name: baselineModel, Kind: "baseline checkpoint", Source: s.baseline.checkpoint.source, Hash: "sha256:" + s.baseline.checkpoint.sha256,
+			Licence: s.licence(s.baseline.checkpoint, s.board.Model, "MIT"), Note: "the baseline program's"})
+	}
 	for _, f := range s.layout.files {
 		sum := sha256.Sum256(f.Data)
 		c := manifest.Component{Name: f.Name, Kind: "file in the FAT partition", Hash: "sha256:" + hex.EncodeToString(sum[:]), Licence: projectLicence(s.Source)}
@@ -461,11 +468,22 @@ func (s *state) writeManifest(context.Context) (string, error) {
 		}
 		add(c)
 	}
-	text, err := m.JSON()
+	s.parts, err = m.Parts()
+	return err
+}
+
+func (s *state) writeManifest(context.Context) (string, error) {
+	im, sum := s.layout.image, sha256.Sum256(s.parts)
+	s.manifest.Image = manifest.Image{
+		File: Image, Size: im.size, SHA256: im.sha256,
+		Signature: fmt.Sprintf("%08x", s.layout.signature), RootUUID: fmt.Sprintf("%08x-02", s.layout.signature),
+		Parts: hex.EncodeToString(sum[:]),
+	}
+	text, err := s.manifest.JSON()
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d components", len(m.Components)), os.WriteFile(filepath.Join(s.tmp, "manifest.json"), text, 0o644)
+	return fmt.Sprintf("%d components", len(s.manifest.Components)), os.WriteFile(filepath.Join(s.tmp, "manifest.json"), text, 0o644)
 }
 
 // licence is known of the pinned file; of another one nothing is.

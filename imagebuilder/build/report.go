@@ -25,7 +25,7 @@ func (s *state) printMaps() {
 	for _, f := range s.layout.files {
 		fmt.Fprintf(w, "\t%s\t    %s\n", size(int64(len(f.Data))), f.Name)
 	}
-	row(c.RootStart, c.RootSize, fmt.Sprintf("partition 2: EROFS, read-only, PARTUUID=%08x-02", s.layout.signature))
+	row(c.RootStart, s.rootSize(), fmt.Sprintf("partition 2: EROFS, read-only, PARTUUID=%08x-02", s.layout.signature))
 	files := s.rootTree.Files()
 	slices.SortStableFunc(files, func(a, b rootfs.File) int { return cmp.Compare(b.Size, a.Size) })
 	for _, f := range files[:min(len(files), 6)] {

@@ -24,6 +24,9 @@ type Image struct {
 	SHA256    string `json:"sha256"`
 	Signature string `json:"disk_signature"`
 	RootUUID  string `json:"root_partuuid"`
+	// Parts is the SHA-256 of what Manifest.Parts returned for the card, which has
+	// it as a file; results that were made on the card name it.
+	Parts string `json:"parts_sha256"`
 }
 
 // Component is one part of an image.
@@ -41,15 +44,36 @@ type Component struct {
 
 // JSON returns the manifest, its components sorted by kind, name and version.
 func (m Manifest) JSON() ([]byte, error) {
+	if err := m.sort(); err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	return append(text, '\n'), err
+}
+
+// Parts returns the manifest without the image, which can thus be in the image.
+func (m Manifest) Parts() ([]byte, error) {
+	if err := m.sort(); err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(struct {
+		Board      string      `json:"board"`
+		BuiltWith  []string    `json:"built_with"`
+		Components []Component `json:"components"`
+	}{m.Board, m.BuiltWith, m.Components}, "", "  ")
+	return append(text, '\n'), err
+}
+
+// sort replaces the components by sorted ones, and checks them.
+func (m *Manifest) sort() error {
 	for _, c := range m.Components {
 		if c.Name == "" || c.Kind == "" || c.Licence == "" {
-			return nil, fmt.Errorf("manifest: component %+v lacks a name, a kind or a licence", c)
+			return fmt.Errorf("manifest: component %+v lacks a name, a kind or a licence", c)
 		}
 	}
 	m.Components = slices.Clone(m.Components)
 	slices.SortFunc(m.Components, func(a, b Component) int {
 		return strings.Compare(a.Kind+"\x00"+a.Name+"\x00"+a.Version, b.Kind+"\x00"+b.Name+"\x00"+b.Version)
 	})
-	text, err := json.MarshalIndent(m, "", "  ")
-	return append(text, '\n'), err
+	return nil
 }

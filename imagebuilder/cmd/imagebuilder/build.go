@@ -34,11 +34,17 @@ $SOURCE_DATE_EPOCH, or one fixed moment.
 With --from-buildroot the kernel, its device trees and the root file system's
 files come from an output folder of Buildroot; see buildroot-external/readme.md.
 
+With --baseline the card also has a build of llama2.c's run.c and the checkpoint
+as run.c reads it; the card's suites then measure that program beside ours on the
+same board. The challenge compiles run.c with -Ofast:
+    riscv64-linux-gnu-gcc -static -Ofast -o run run.c -lm
+
 Without --fip the image boots in the emulator only; build then says how to get
 the vendor's firmware.`,
 		Example: `  imagebuilder build
   imagebuilder build --fip milkv-duo-sd.img
-  imagebuilder build --model stories260K.bin --tokenizer tok512.bin`,
+  imagebuilder build --model stories260K.bin --tokenizer tok512.bin
+  imagebuilder build --fip fip.bin --baseline llama2.c/run`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (o.KernelSource == "") != (o.KernelSHA256 == "") {
@@ -49,6 +55,9 @@ the vendor's firmware.`,
 			}
 			if o.Buildroot != "" && (o.NoVoice || o.KernelSource != "" || o.DebianMirror != "") {
 				return usageError{errors.New("--from-buildroot takes kernel and voices as they are: no --no-voice, --kernel-source or --debian-mirror with it")}
+			}
+			if o.BaselineModel != "" && o.Baseline == "" {
+				return usageError{errors.New("--baseline-model is the checkpoint of a program: give that by --baseline")}
 			}
 			var err error
 			if o.Source, err = repository(); err != nil {
@@ -82,6 +91,8 @@ the vendor's firmware.`,
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
 	f.StringVar(&o.Golden, "golden", "", "run.c's outputs for the regression suite, JSON lines (default those of the checkpoint in DUO_DATA/golden, else made by the plain engine)")
+	f.StringVar(&o.Baseline, "baseline", "", "a static riscv64 build of llama2.c's run.c, to be measured on the board beside ours")
+	f.StringVar(&o.BaselineModel, "baseline-model", "", "that program's checkpoint (default the card's model as run.c reads it)")
 	f.BoolVar(&o.NoVoice, "no-voice", false, "leave the programs out that read the story aloud")
 	f.StringVar(&o.Buildroot, "from-buildroot", "", "Buildroot's output folder to take kernel and programs from")
 	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")

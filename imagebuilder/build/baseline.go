@@ -1,0 +1,53 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+)
+
+// Where the card has the program that ours is compared with, and its checkpoint.
+const (
+	baselineProgram = share + "/baseline/run"
+	baselineModel   = share + "/baseline/model.bin"
+)
+
+// baseline is a program of the user's that is compared with ours, and what it
+// reads; without paths there is none.
+type baseline struct{ program, checkpoint file }
+
+// findBaseline finds the program and its checkpoint: the one that the card's
+// model was packed from, for run.c cannot read the packed form.
+func (s *state) findBaseline(context.Context) (string, error) {
+	if s.Baseline == "" {
+		return "none given", nil
+	}
+	if err := runsAlone(s.Baseline); err != nil {
+		return "", fmt.Errorf("baseline: %w: build llama2.c's run.c with riscv64-linux-gnu-gcc -static", err)
+	}
+	var err error
+	if s.baseline.program, err = describe(s.Baseline, "given by --baseline"); err != nil {
+		return "", err
+	}
+	s.baseline.checkpoint = s.model.checkpoint
+	if s.BaselineModel != "" {
+		if s.baseline.checkpoint, err = describe(s.BaselineModel, "given by --baseline-model"); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%s, SHA-256 %.12s…, with %s of %s: the card is so much larger", s.baseline.program.name, s.baseline.program.sha256,
+		cmp.Or(s.baseline.checkpoint.name, "a checkpoint"), size(s.baseline.checkpoint.size)), nil
+}
+
+// rootSize is the size of the root file system's partition: the board's, and
+// what the baseline takes besides, in whole MiB.
+func (s *state) rootSize() int64 {
+	const unit = 1 << 20
+	extra := s.baseline.program.size + s.baseline.checkpoint.size
+	if s.baseline.program.path == "" {
+		extra = 0
+	} else {
+		extra += unit // for the file system's own blocks
+	}
+	return s.board.Card.RootSize + (extra+unit-1)/unit*unit
+}
