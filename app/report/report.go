@@ -12,8 +12,8 @@ import (
 	"math"
 	"strings"
 
+	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
-	"duostoryteller/app/speech"
 	"duostoryteller/app/verify"
 )
 
@@ -22,13 +22,16 @@ type Results struct {
 	Regression *verify.Report
 	Exact      *bench.Report
 	Fast       *bench.Report
-	Speech     *speech.Report
+	Memory     *bandwidth.Report
+	Speech     *Spoken
+	Baseline   *bench.Alone
+	Errors     map[string]string // why a suite that ran has no report, by its name
 }
 
 // The challenge's official speeds on a Duo, in tokens per second.
 const (
-	Baseline = 0.360 // run.c, fp32, without swap
-	Champion = 24.3  // the fastest entry, int8, another text than run.c's
+	OfficialBaseline = 0.360 // run.c, fp32, without swap
+	OfficialChampion = 24.3  // the fastest entry, int8, another text than run.c's
 )
 
 //go:embed report.html
@@ -147,7 +150,7 @@ func (p *plot) done(below string) template.HTML {
 
 // runs plots the speed of each run beside the official figures.
 func runs(b Bench) template.HTML {
-	most := Champion
+	most := OfficialChampion
 	for _, r := range b.Runs {
 		most = max(most, r.TokensPerSecond)
 	}
@@ -161,8 +164,8 @@ func runs(b Bench) template.HTML {
 		fmt.Fprintf(&p.svg, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>run %d: %s tokens/s</title></rect>`,
 			class, p.x(float64(i), len(b.Runs))-bar/2, p.y(r.TokensPerSecond), bar, p.y(0)-p.y(r.TokensPerSecond), i+1, number(r.TokensPerSecond))
 	}
-	p.level(Champion, fmt.Sprintf("int8 champion on a Duo %g, another text (official)", Champion))
-	p.level(Baseline, fmt.Sprintf("run.c on a Duo %.3f (official)", Baseline))
+	p.level(OfficialChampion, fmt.Sprintf("int8 champion on a Duo %g, another text (official)", OfficialChampion))
+	p.level(OfficialBaseline, fmt.Sprintf("run.c on a Duo %.3f (official)", OfficialBaseline))
 	return p.done("runs; the pale ones are the extremes that the mean leaves out")
 }
 

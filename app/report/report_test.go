@@ -27,7 +27,7 @@ func sample() Results {
 		Regression: &verify.Report{Environment: b.Environment, Engine: "exact", Right: 1, Total: 2, PassRate: 0.5, Results: []verify.Result{
 			{Command: "x", Right: true, Text: "<script>once</script>"},
 			{Command: "y", Text: "upon", Difference: &verify.Difference{Byte: 3, Token: 1, Before: "upo", Got: "n", Want: "m"}}}},
-		Exact: b, Speech: &speech.Report{Ratio: 0.0123, Complete: true},
+		Exact: b, Speech: &Spoken{Environment: b.Environment, Voice: "kal16", Report: &speech.Report{Ratio: 0.0123, Complete: true}},
 	}
 }
 

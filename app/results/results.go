@@ -6,23 +6,60 @@ package results
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// Write writes the file called name into dir. If dir is a file system mounted
-// read-only, that is made writable meanwhile. When Write returns, the file is on
-// the card; when the power fails before, the old one is.
-func Write(dir, name string, data []byte) (err error) {
+// File is one file to keep.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Write writes files into dir, one after the other. If dir is a file system
+// mounted read-only, that is made writable meanwhile. When Write returns, the files
+// are on the card; when the power fails before, of each the old or the new one is.
+func Write(dir string, files ...File) error {
+	return writable(dir, func() error {
+		for _, f := range files {
+			if err := write(dir, f.Name, f.Data); err != nil {
+				return fmt.Errorf("cannot keep %s on the card: %w", f.Name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Remove removes files from dir, such as the results of an earlier run. Those that
+// are not there are none the less gone.
+func Remove(dir string, names ...string) error {
+	old := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if len(old) == 0 {
+		return nil
+	}
+	return writable(dir, func() error {
+		for _, name := range old {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("cannot remove old results: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// writable calls do while the file system of dir is writable.
+func writable(dir string, do func() error) (err error) {
 	restore, err := makeWritable(dir)
 	if err != nil {
-		return fmt.Errorf("cannot keep %s: %s cannot be made writable: %w", name, dir, err)
+		return fmt.Errorf("no results can be kept: %s cannot be made writable: %w", dir, err)
 	}
 	defer func() { err = errors.Join(err, restore()) }()
-	if err := write(dir, name, data); err != nil {
-		return fmt.Errorf("cannot keep %s on the card: %w", name, err)
-	}
-	return nil
+	return do()
 }
 
 func write(dir, name string, data []byte) error {

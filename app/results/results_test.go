@@ -11,7 +11,7 @@ import (
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	for _, want := range []string{"first", "second, longer", "3"} {
-		if err := Write(dir, "results.txt", []byte(want)); err != nil {
+		if err := Write(dir, File{"results.txt", []byte(want)}); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != want || err != nil {
@@ -25,7 +25,7 @@ func TestWrite(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "results.txt.new"), []byte("half, but long enough to show"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(dir, "results.txt", []byte("4")); err != nil {
+	if err := Write(dir, File{"results.txt", []byte("4")}); err != nil {
 		t.Error(err)
 	}
 	if got, _ := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != "4" {
@@ -34,18 +34,37 @@ func TestWrite(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	if err := Write(filepath.Join(t.TempDir(), "none"), "x", nil); err == nil || !strings.Contains(err.Error(), "x") {
-		t.Errorf("Write = %v; want an error that names the file", err)
+	if err := Write(filepath.Join(t.TempDir(), "none"), File{"x", nil}); err == nil || !strings.Contains(err.Error(), "none") {
+		t.Errorf("Write = %v; want an error that names the folder", err)
 	}
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := Write(dir, "taken", []byte("x")); err == nil {
+	if err := Write(dir, File{"taken", []byte("x")}); err == nil {
 		t.Error("Write over a folder succeeded")
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
+	}
+}
+
+func TestRemove(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, File{"a.json", []byte("a")}, File{"b.json", []byte("b")}, File{"c.txt", []byte("c")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(dir, "a.json", "b.json", "none.json"); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || entries[0].Name() != "c.txt" {
+		t.Errorf("%v, %v; want c.txt alone", entries, err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "d.json", "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Remove(dir, "d.json"); err == nil || !strings.Contains(err.Error(), "d.json") {
+		t.Errorf("Remove of a folder = %v; want an error that names it", err)
 	}
 }
 
@@ -59,7 +78,7 @@ func TestReadOnly(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "x"), nil, 0o644); err == nil {
 		t.Fatal("the file system is not read-only")
 	}
-	if err := Write(dir, "results.txt", []byte("results")); err != nil {
+	if err := Write(dir, File{"results.txt", []byte("results")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, "results.txt")); string(got) != "results" || err != nil {

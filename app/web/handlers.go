@@ -1,12 +1,15 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +23,8 @@ const (
 	maxPrompt = 400       // bytes; the model has 256 positions
 	maxSeed   = 1<<53 - 1 // what JavaScript can hold
 	maxReport = 256 << 10
+	// resultTimeout bounds the sending of a file of results, at most a few hundred KB.
+	resultTimeout = time.Minute
 	// openingRunes is how much of a story the list of past ones shows.
 	openingRunes = 70
 )
@@ -179,7 +184,7 @@ func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		report.close(s.suites.Run(ctx, report))
+		report.close(s.suites.Run(ctx, r.FormValue("short") == "1", report))
 	}()
 	defer func() {
 		cancel()
@@ -202,6 +207,27 @@ func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// result serves a file of the suites' results.
+func (s *Server) result(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	data, err := s.suites.Result(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		http.Error(w, "there is no such result; the suites make them", http.StatusNotFound)
+		return
+	case err != nil:
+		http.Error(w, fmt.Sprintf("the result cannot be read: %v", err), http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	kinds := map[string]string{".html": "text/html; charset=utf-8", ".txt": "text/plain; charset=utf-8", ".json": "application/json"}
+	h.Set("Content-Type", cmp.Or(kinds[path.Ext(name)], "application/octet-stream"))
+	// The report has its styles in itself.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(resultTimeout))
+	w.Write(data)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

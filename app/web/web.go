@@ -9,7 +9,8 @@
 //	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks
 //	GET  /stories                the stories kept, newest first, as JSON
 //	GET  /status                 speed, memory and temperature as JSON
-//	POST /suites                 run the test suites; the report as text while it grows
+//	POST /suites[?short=1]       run the test suites, or little of each; the report as text while it grows
+//	GET  /results/NAME           a file of the newest results, such as report.html
 //
 // One story is told at a time and everyone hears the same one. A story, a
 // spoken sentence and a report are logs that grow by themselves; browsers read
@@ -38,9 +39,13 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// Suites runs the jury's suites and writes the report as plain text.
+// Suites runs the jury's suites.
 type Suites interface {
-	Run(ctx context.Context, report io.Writer) error
+	// Run runs them, or little of each, and writes their report as plain text.
+	Run(ctx context.Context, short bool, report io.Writer) error
+	// Result returns a file of the newest results; the error wraps fs.ErrNotExist
+	// if there is none of that name.
+	Result(name string) ([]byte, error)
 }
 
 // Options are what a Server works with.
@@ -103,6 +108,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	if s.suites != nil {
 		mux.HandleFunc("POST /suites", s.runSuites)
+		mux.HandleFunc("GET /results/{name}", s.result)
 	}
 	s.handler = s.guard(mux)
 	for _, e := range s.engines {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,9 +37,19 @@ const prompt = "Once upon a time"
 // report is a suite with a fixed report.
 type report string
 
-func (r report) Run(_ context.Context, w io.Writer) error {
+func (r report) Run(_ context.Context, short bool, w io.Writer) error {
+	if short {
+		r = "short: " + r
+	}
 	_, err := io.WriteString(w, string(r))
 	return err
+}
+
+func (r report) Result(name string) ([]byte, error) {
+	if name != "report.html" {
+		return nil, fs.ErrNotExist
+	}
+	return []byte("<p>" + r), nil
 }
 
 func do(t testing.TB, method, url, body string, header ...string) (*http.Response, string) {
@@ -428,6 +439,19 @@ func TestSystem(t *testing.T) {
 
 func TestSuites(t *testing.T) {
 	server := newTestServer(t, Options{Engines: one(newTeller(t, tale, 20*time.Millisecond)), Suites: report("regression: 12 of 12\n")})
+	if response, text := do(t, "POST", server.URL+"/suites?short=1", ""); response.StatusCode != http.StatusOK || text != "short: regression: 12 of 12\n" {
+		t.Errorf("POST /suites?short=1 = %s %q", response.Status, text)
+	}
+	response, text := do(t, "GET", server.URL+"/results/report.html", "")
+	if response.StatusCode != http.StatusOK || text != "<p>regression: 12 of 12\n" || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("GET /results/report.html = %s %q", response.Status, text)
+	}
+	if policy := response.Header.Get("Content-Security-Policy"); strings.Contains(policy, "script-src") || !strings.Contains(policy, "default-src 'none'") {
+		t.Errorf("the report's policy is %q; want no script to run", policy)
+	}
+	if response, _ := do(t, "GET", server.URL+"/results/boot.sd", ""); response.StatusCode != http.StatusNotFound {
+		t.Errorf("GET /results/boot.sd = %s; want 404", response.Status)
+	}
 	if response, text := do(t, "POST", server.URL+"/suites", ""); response.StatusCode != http.StatusOK || text != "regression: 12 of 12\n" {
 		t.Errorf("POST /suites = %s %q", response.Status, text)
 	}

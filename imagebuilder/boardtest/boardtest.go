@@ -1,6 +1,6 @@
 // Package boardtest runs the suites that are on the card from a PC, over the
-// board's console, and keeps their results. The board may be one of silicon at
-// a serial line or an emulated one: the console is all that is needed.
+// board's console or its page, and keeps their results. The board may be one of
+// silicon or an emulated one.
 package boardtest
 
 import (
@@ -11,51 +11,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
+	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
 	"duostoryteller/app/report"
-	"duostoryteller/app/verify"
 )
 
 // Results are what the suites of one board said.
 type Results struct {
-	Board  string    `json:"board"`
-	Way    string    `json:"way"` // "serial" or "emulated"
-	Time   time.Time `json:"time"`
-	Short  bool      `json:"short"` // not the jury's suites, but less of each
-	Suites []Suite   `json:"suites"`
-}
-
-// Suite is one suite's result.
-type Suite struct {
-	Name    string          `json:"name"`
-	Command string          `json:"command"`          // typed on the board's console
-	Report  json.RawMessage `json:"report,omitempty"` // as the board printed it
-	Error   string          `json:"error,omitempty"`  // why there is no report
-}
-
-// suites are the commands that run them.
-func suites(short bool) []Suite {
-	if short {
-		return []Suite{
-			{Name: "regression", Command: "verify --json - --cases 2"},
-			{Name: "performance", Command: "bench --json - --runs 1 -n 32"},
-			{Name: "performance-fast", Command: "bench --engine fast --json - --runs 1 -n 32"},
-		}
-	}
-	return []Suite{
-		{Name: "regression", Command: "verify --json -"},
-		{Name: "performance", Command: "bench --json -"},
-		{Name: "performance-fast", Command: "bench --engine fast --json -"},
-	}
+	Board  string         `json:"board"`
+	Way    string         `json:"way"` // "serial", "network" or "emulated"
+	Time   time.Time      `json:"time"`
+	Short  bool           `json:"short"` // not the jury's suites, but less of each
+	Suites []report.Entry `json:"suites"`
 }
 
 // Run waits for the board at the console and runs its suites, the short ones if
 // so asked. A suite that breaks off is a result. Progress, which may be nil, is
 // told what is going on.
-func Run(ctx context.Context, c *Console, short bool, progress func(what string)) ([]Suite, error) {
+func Run(ctx context.Context, c *Console, short bool, progress func(what string)) ([]report.Entry, error) {
 	if progress == nil {
 		progress = func(string) {}
 	}
@@ -63,69 +40,71 @@ func Run(ctx context.Context, c *Console, short bool, progress func(what string)
 	if err := c.ready(ctx); err != nil {
 		return nil, fmt.Errorf("the board does not prompt: %w", err)
 	}
-	list := suites(short)
-	for i := range list {
-		s := &list[i]
-		if err := c.settle(ctx); err != nil {
-			return list[:i], err
-		}
-		progress("the " + s.Name + " suite")
-		if err := c.send(s.Command); err != nil {
-			return list[:i], err
-		}
-		said, err := c.waitFor(ctx, prompt, 0)
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	command := "suites --json -"
+	if short {
+		command += " --short"
+	}
+	if err := c.send(command); err != nil {
+		return nil, err
+	}
+	var said strings.Builder
+	for {
+		before, match, err := c.waitFor(ctx, begins, 0)
+		said.WriteString(before)
 		if err != nil {
-			return list[:i], fmt.Errorf("the %s suite does not end: %w", s.Name, err)
+			return nil, fmt.Errorf("the suites do not end: %w", err)
 		}
-		if s.Report, err = findReport(said); err != nil {
-			s.Error = err.Error()
+		name, found := suiteName(match)
+		if !found {
+			break // the prompt
 		}
+		progress("the " + name + " suite")
+		said.WriteString("\n")
 	}
-	return list, nil
+	return findEntries(said.String())
 }
 
-// findReport finds the JSON in what the console said.
-func findReport(said string) (json.RawMessage, error) {
-	begin := strings.Index("\n"+said, "\n{")
-	if begin < 0 {
-		if strings.Contains(said, "story starts") {
-			return nil, errors.New("the card's console does not know this command: it is of an older version")
-		}
-		return nil, fmt.Errorf("no report; the console says %q", strings.Join(strings.Fields(said), " "))
-	}
-	var text json.RawMessage
-	if err := json.NewDecoder(strings.NewReader(said[begin:])).Decode(&text); err != nil {
-		return nil, fmt.Errorf("the report is damaged, something else wrote on the console: %w", err)
-	}
-	return text, nil
+// begins is what the console says when a suite begins, or when all have ended.
+var begins = regexp.MustCompile(`(?m:^suite ([a-z-]+) begins)\n|storyteller> $`)
+
+func suiteName(match string) (name string, found bool) {
+	groups := begins.FindStringSubmatch(match)
+	return groups[1], groups[1] != ""
 }
 
-// Summary says in a line how a suite went, and whether it passed.
-func (s Suite) Summary() (line string, passed bool) {
-	if s.Error != "" {
-		return s.Name + ": " + s.Error, false
-	}
-	switch s.Name {
-	case "regression":
-		var r verify.Report
-		if err := json.Unmarshal(s.Report, &r); err != nil || r.Total == 0 {
-			return s.Name + ": the report has no cases", false
+// findEntries finds the suites' JSON objects in what the console said. One that
+// is damaged by what else was written there is a suite that failed.
+func findEntries(said string) ([]report.Entry, error) {
+	var entries []report.Entry
+	for _, part := range strings.Split("\n"+said, "\n{\n")[1:] {
+		var e report.Entry
+		if err := json.NewDecoder(strings.NewReader("{\n" + part)).Decode(&e); err != nil {
+			e = report.Entry{Name: "unknown", Error: "the report is damaged, something else wrote on the console: " + err.Error()}
+			if m := entryName.FindStringSubmatch(part); m != nil {
+				e.Name = m[1]
+			}
 		}
-		return fmt.Sprintf("%s, %s: %d of %d texts right (%.1f %%), compared with %s", s.Name, r.Environment.Kind, r.Right, r.Total, 100*r.PassRate, r.Reference), r.Right == r.Total
-	case "performance", "performance-fast":
-		var r bench.Report
-		if err := json.Unmarshal(s.Report, &r); err != nil || len(r.Runs) == 0 {
-			return s.Name + ": the report has no runs", false
-		}
-		return fmt.Sprintf("%s, %s: %.2f tokens/s, mean of %d runs without the extremes (%.2f to %.2f)", s.Name, r.Environment.Kind, r.Speed.Mean, len(r.Runs), r.Speed.Min, r.Speed.Max), true
+		entries = append(entries, e)
 	}
-	return s.Name + ": unknown", false
+	switch {
+	case len(entries) > 0:
+		return entries, nil
+	case strings.Contains(said, "unknown flag") || strings.Contains(said, "story starts"):
+		return nil, errors.New("the card's console does not know this command: it is of an older version")
+	}
+	words := strings.Join(strings.Fields(said), " ")
+	return nil, fmt.Errorf("there is no report; the console says %q", words[max(0, len(words)-300):])
 }
+
+var entryName = regexp.MustCompile(`^  "name": "([a-z-]+)"`)
 
 // Passed tells whether all suites did.
 func (r Results) Passed() bool {
-	for _, s := range r.Suites {
-		if _, ok := s.Summary(); !ok {
+	for _, e := range r.Suites {
+		if _, ok := e.Summary(); !ok {
 			return false
 		}
 	}
@@ -152,29 +131,60 @@ func (r Results) Save(dir string) (string, error) {
 
 // page is what the report is made of.
 func (r Results) page() (page report.Results) {
-	for _, s := range r.Suites {
-		if _, passed := s.Summary(); !passed && s.Name != "regression" {
-			continue
-		}
-		switch s.Name {
-		case "regression":
-			page.Regression = decode[verify.Report](s)
-		case "performance":
-			page.Exact = decode[bench.Report](s)
-		case "performance-fast":
-			page.Fast = decode[bench.Report](s)
+	for _, e := range r.Suites {
+		if err := page.Add(e); err != nil {
+			page.Add(report.Entry{Name: e.Name, Error: err.Error()})
 		}
 	}
 	return page
 }
 
-// decode reads a suite's report; one that cannot be read is left out.
-func decode[T any](s Suite) *T {
-	r := new(T)
-	if err := json.Unmarshal(s.Report, r); err != nil {
-		return nil
+// Measured reads what a board's memory suite measured from a file: that of
+// Results.Save, that which the suites keep on the card (memory.json), or that of
+// bench --memory. Figures that were not measured on a board of silicon are an error.
+func Measured(file string) (*bandwidth.Report, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
 	}
-	return r
+	m, err := measured(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
+func measured(text []byte) (*bandwidth.Report, error) {
+	var results Results
+	var entry report.Entry
+	m := new(bandwidth.Report)
+	if err := errors.Join(json.Unmarshal(text, &results), json.Unmarshal(text, &entry)); err != nil {
+		return nil, err
+	}
+	page := results.page()
+	if entry.Name != "" {
+		if err := page.Add(entry); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case page.Memory != nil:
+		m = page.Memory
+	case page.Errors[report.Memory] != "":
+		return nil, errors.New(page.Errors[report.Memory])
+	default:
+		if err := json.Unmarshal(text, m); err != nil {
+			return nil, err
+		}
+	}
+	e := m.Environment
+	switch {
+	case m.Clock <= 0 || m.Memory.Fill <= 0:
+		return nil, errors.New("there is no result of the memory suite in it")
+	case e.Kind != bench.Measured || e.Arch != "riscv64":
+		return nil, fmt.Errorf("its figures were %s on %q (%s), and are not those of a board", e.Kind, e.Machine, e.Arch)
+	}
+	return m, nil
 }
 
 // write writes a file, whole or not at all.

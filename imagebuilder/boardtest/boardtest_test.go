@@ -58,20 +58,40 @@ func (b *board) serve(line io.ReadWriter) {
 	}
 }
 
+// The suites as the board prints them.
 const (
-	goodVerify = `{
-  "environment": {"kind": "measured"},
-  "reference": "llama2.c's run.c",
-  "right": 2, "total": 2, "pass_rate": 1,
-  "results": [{"text": "Once {upon} a\nstoryteller> time"}]
+	goodRegression = `suite regression begins
+{
+  "name": "regression",
+  "report": {
+    "environment": {"kind": "measured"},
+    "reference": "llama2.c's run.c",
+    "right": 2, "total": 2, "pass_rate": 1,
+    "results": [{"text": "Once {upon} a\nstoryteller> time"}]
+  }
 }
 `
-	goodBench = "storyteller: a note before\n" + `{
-  "environment": {"kind": "measured"},
-  "runs": [{"tokens_per_second": 25}],
-  "tokens_per_second": {"mean": 25, "min": 24, "max": 26}
+	goodPerformance = "suite performance begins\nstoryteller: a note before\n" + `{
+  "name": "performance",
+  "report": {
+    "environment": {"kind": "measured"},
+    "runs": [{"tokens_per_second": 25}],
+    "tokens_per_second": {"mean": 25, "min": 24, "max": 26}
+  }
 }
 `
+	goodMemory = `suite memory begins
+{
+  "name": "memory",
+  "report": {
+    "environment": {"kind": "measured", "machine": "Milk-V Duo", "arch": "riscv64"},
+    "clock_hz": 998000000,
+    "memory": {"fill_bytes_per_s": 1100000000},
+    "card": {"sequential_bytes_per_s": 20500000, "random_4k_ms": 1.1, "direct": true}
+  }
+}
+`
+	good = goodRegression + goodPerformance + goodMemory
 )
 
 // connect connects a simulated board over a pseudo-terminal.
@@ -102,13 +122,17 @@ func connect(t *testing.T, b *board) *Serial {
 
 func TestSerial(t *testing.T) {
 	for _, boots := range []bool{true, false} {
-		b := &board{boots: boots, answers: map[string]string{"verify --json -": goodVerify, "bench --json -": goodBench, "bench --engine fast --json -": goodBench}}
+		b := &board{boots: boots, answers: map[string]string{"suites --json -": good}}
 		s := connect(t, b)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		list, err := Run(ctx, s.Console, false, nil)
+		var told []string
+		list, err := Run(ctx, s.Console, false, func(what string) { told = append(told, what) })
 		if err != nil || len(list) != 3 {
 			t.Fatalf("Run() = %v, %v; want three suites", list, err)
+		}
+		if got := strings.Join(told, ", "); got != "waiting for the board, the regression suite, the performance suite, the memory suite" {
+			t.Errorf("progress = %s", got)
 		}
 		for i, want := range []string{
 			"regression, measured: 2 of 2 texts right (100.0 %), compared with llama2.c's run.c",
@@ -118,7 +142,7 @@ func TestSerial(t *testing.T) {
 				t.Errorf("Summary() = %q, %v; want %q", got, ok, want)
 			}
 		}
-		r := Results{Board: "duo", Time: time.Unix(1_700_000_000, 0), Suites: list}
+		r := Results{Board: "duo", Way: "serial", Time: time.Unix(1_700_000_000, 0), Suites: list}
 		if !r.Passed() {
 			t.Error("Passed() = false; want true")
 		}
@@ -138,6 +162,9 @@ func TestSerial(t *testing.T) {
 		if err := json.Unmarshal(text, &again); err != nil || !again.Passed() {
 			t.Errorf("what was saved reads as %+v, %v", again, err)
 		}
+		if m, err := Measured(name); err != nil || m.Clock != 998000000 || m.Card.Sequential != 20500000 {
+			t.Errorf("Measured() = %+v, %v; want what the memory suite said", m, err)
+		}
 		if left, _ := os.ReadDir(dir); len(left) != 2 {
 			t.Errorf("%v in the folder; want two files", left)
 		}
@@ -149,36 +176,69 @@ func TestSerial(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	for _, tt := range []struct{ name, verify, want string }{
-		{"wrong text", strings.Replace(goodVerify, `"right": 2`, `"right": 1`, 1), "1 of 2 texts right"},
-		{"no cases", "{}\n", "no cases"},
-		{"damaged", "{\n  \"environment\": {\"ki[ 12.3] usb 1-1: reset\nnd\"", "damaged"},
-		{"out of memory", "storyteller: cannot allocate memory\n", "cannot allocate memory"},
+	for _, tt := range []struct{ name, regression, want string }{
+		{"wrong text", strings.Replace(goodRegression, `"right": 2`, `"right": 1`, 1), "1 of 2 texts right"},
+		{"no cases", "suite regression begins\n{\n  \"name\": \"regression\", \"report\": {}\n}\n", "nothing in it"},
+		{"damaged", "suite regression begins\n{\n  \"name\": \"regression\",\n  \"re[ 12.3] usb 1-1: reset\nport\"", "damaged"},
+		{"out of memory", "suite regression begins\n{\n  \"name\": \"regression\",\n  \"error\": \"cannot allocate memory\"\n}\n", "cannot allocate memory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := connect(t, &board{answers: map[string]string{"verify --json -": tt.verify, "bench --json -": goodBench, "bench --engine fast --json -": goodBench}})
+			s := connect(t, &board{answers: map[string]string{"suites --json -": tt.regression + "\n" + goodPerformance}})
 			list, err := Run(t.Context(), s.Console, false, nil)
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || len(list) != 2 {
+				t.Fatalf("Run() = %v, %v; want two suites", list, err)
 			}
-			if got, ok := list[0].Summary(); ok || !strings.Contains(got, tt.want) || strings.Contains(got, "\n") {
+			if got, ok := list[0].Summary(); ok || !strings.Contains(got, tt.want) || !strings.HasPrefix(got, "regression") || strings.Contains(got, "\n") {
 				t.Errorf("Summary() = %q, %v; want a failure, one line with %q", got, ok, tt.want)
 			}
 			if _, ok := list[1].Summary(); !ok || (Results{Suites: list}).Passed() {
 				t.Errorf("the other suite passed: %v; want true, and not all", ok)
+			}
+			if _, err := (Results{Board: "duo", Suites: list}).Save(t.TempDir()); err != nil {
+				t.Errorf("Save() = %v", err)
 			}
 		})
 	}
 }
 
 func TestOldCard(t *testing.T) {
-	s := connect(t, &board{})
-	list, err := Run(t.Context(), s.Console, true, nil)
-	if err != nil {
-		t.Fatal(err)
+	for _, answer := range []string{"", "storyteller: unknown flag: --json; see 'storyteller suites --help'\n"} {
+		b := &board{}
+		if answer != "" {
+			b.answers = map[string]string{"suites --json - --short": answer}
+		}
+		s := connect(t, b)
+		if _, err := Run(t.Context(), s.Console, true, nil); err == nil || !strings.Contains(err.Error(), "older version") {
+			t.Errorf("Run() = %v; want it to name an older version", err)
+		}
 	}
-	if got, ok := list[0].Summary(); ok || !strings.Contains(got, "older version") {
-		t.Errorf("Summary() = %q; want it to name an older version", got)
+}
+
+func TestMeasured(t *testing.T) {
+	put := func(text string) string {
+		name := filepath.Join(t.TempDir(), "file.json")
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	entry := strings.TrimPrefix(goodMemory, "suite memory begins\n")
+	alone := entry[strings.Index(entry, `"report": `)+len(`"report": `) : strings.LastIndex(entry, "}")]
+	for name, text := range map[string]string{"an entry": entry, "a report alone": alone} {
+		if m, err := Measured(put(text)); err != nil || m.Memory.Fill != 1.1e9 {
+			t.Errorf("Measured of %s = %+v, %v", name, m, err)
+		}
+	}
+	for text, want := range map[string]string{
+		strings.Replace(entry, "measured", "emulated", 1): "were emulated",
+		strings.Replace(entry, "riscv64", "amd64", 1):     "not those of a board",
+		`{"suites": [{"name": "memory", "error": "x"}]}`:  "x",
+		`{"suites": []}`: "no result",
+		`[]`:             "cannot unmarshal",
+	} {
+		if m, err := Measured(put(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Measured(%s) = %+v, %v; want %q", text, m, err, want)
+		}
 	}
 }
 
@@ -236,30 +296,45 @@ func TestOpenSerial(t *testing.T) {
 }
 
 func TestOverNetwork(t *testing.T) {
-	status := http.StatusOK
+	status, kept := http.StatusOK, true
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "{}") })
 	mux.HandleFunc("POST /suites", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
-		fmt.Fprintln(w, "regression: 3 of 3")
+		fmt.Fprintln(w, "regression: 3 of 3, short", r.FormValue("short"))
+	})
+	mux.HandleFunc("GET /results/memory.json", func(w http.ResponseWriter, r *http.Request) {
+		if !kept {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, strings.TrimPrefix(goodMemory, "suite memory begins\n"))
 	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	address := strings.TrimPrefix(server.URL, "http://")
 	var live strings.Builder
-	if got, err := OverNetwork(t.Context(), address, &live); string(got) != "regression: 3 of 3\n" || err != nil || live.String() != string(got) {
-		t.Errorf("OverNetwork() = %q, %v", got, err)
+	got, err := OverNetwork(t.Context(), address, true, &live)
+	if err != nil || len(got) != 1 || live.String() != "regression: 3 of 3, short 1\n" {
+		t.Fatalf("OverNetwork() = %v, %v, %q; want the memory suite", got, err, &live)
+	}
+	if line, passed := got[0].Summary(); !passed || line != "memory, measured: clock 1.00 GHz, memory 1.10 GB/s, card 20.5 MB/s" {
+		t.Errorf("Summary() = %q, %v", line, passed)
 	}
 	for code, want := range map[int]string{404: "has no suites", 409: "3 of 3"} {
 		status = code
-		if _, err := OverNetwork(t.Context(), address, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OverNetwork(t.Context(), address, false, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("OverNetwork() with status %d = %v; want %q", code, err, want)
 		}
+	}
+	status, kept = http.StatusOK, false
+	if _, err := OverNetwork(t.Context(), address, false, io.Discard); err == nil || !strings.Contains(err.Error(), "no results to fetch") {
+		t.Errorf("OverNetwork() without results = %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	server.Close()
-	if _, err := OverNetwork(ctx, address, io.Discard); err == nil || !strings.Contains(err.Error(), "no page") {
+	if _, err := OverNetwork(ctx, address, false, io.Discard); err == nil || !strings.Contains(err.Error(), "no page") {
 		t.Errorf("OverNetwork() of nobody = %v; want an error", err)
 	}
 }

@@ -57,26 +57,26 @@ func (c *Console) wake() {
 var errQuiet = errors.New("the board says nothing")
 
 // waitFor waits until pattern matches what the board has said since the last
-// match, and returns what came before it. If quiet is not 0, it gives up with
+// match, and returns that and what came before it. If quiet is not 0, it gives up with
 // errQuiet when the board has said nothing for so long.
-func (c *Console) waitFor(ctx context.Context, pattern *regexp.Regexp, quiet time.Duration) (before string, err error) {
+func (c *Console) waitFor(ctx context.Context, pattern *regexp.Regexp, quiet time.Duration) (before, match string, err error) {
 	begin := time.Now()
 	for {
 		c.mu.Lock()
 		said, changed, last, end := c.said.Bytes(), c.changed, c.last, c.err
 		if at := pattern.FindIndex(said); at != nil {
-			before = string(said[:at[0]])
+			before, match = string(said[:at[0]]), string(said[at[0]:at[1]])
 			c.said.Next(at[1])
 			c.mu.Unlock()
-			return before, nil
+			return before, match, nil
 		}
 		tail := strings.TrimSpace(string(said[max(0, len(said)-200):]))
 		c.mu.Unlock()
 		if end != nil {
-			return "", fmt.Errorf("%w; the console's last words: %q", end, tail)
+			return "", "", fmt.Errorf("%w; the console's last words: %q", end, tail)
 		}
 		if ctx.Err() != nil {
-			return "", fmt.Errorf("%w while waiting for %q; the console's last words: %q", context.Cause(ctx), pattern, tail)
+			return "", "", fmt.Errorf("%w while waiting for %q; the console's last words: %q", context.Cause(ctx), pattern, tail)
 		}
 		var silence <-chan time.Time
 		if quiet > 0 {
@@ -85,7 +85,7 @@ func (c *Console) waitFor(ctx context.Context, pattern *regexp.Regexp, quiet tim
 			}
 			left := quiet - time.Since(last)
 			if left <= 0 {
-				return "", errQuiet
+				return "", "", errQuiet
 			}
 			silence = time.After(left)
 		}
@@ -109,7 +109,7 @@ var prompt = regexp.MustCompile(`storyteller> $`)
 // would stop its boot loader; one that is silent is asked to stop its story.
 func (c *Console) ready(ctx context.Context) error {
 	for {
-		_, err := c.waitFor(ctx, prompt, c.quiet)
+		_, _, err := c.waitFor(ctx, prompt, c.quiet)
 		if !errors.Is(err, errQuiet) {
 			return err
 		}
@@ -123,7 +123,7 @@ func (c *Console) ready(ctx context.Context) error {
 // it said: prompts that answered lines sent twice.
 func (c *Console) settle(ctx context.Context) error {
 	never := regexp.MustCompile(`[^\s\S]`)
-	if _, err := c.waitFor(ctx, never, c.quiet/5); !errors.Is(err, errQuiet) {
+	if _, _, err := c.waitFor(ctx, never, c.quiet/5); !errors.Is(err, errQuiet) {
 		return err
 	}
 	c.mu.Lock()

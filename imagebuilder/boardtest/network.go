@@ -1,18 +1,21 @@
 package boardtest
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"time"
+
+	"duostoryteller/app/report"
 )
 
-// OverNetwork waits for the board's page at address, has it run the suites and
-// returns their report as plain text, which it copies to w as it grows.
-func OverNetwork(ctx context.Context, address string, w io.Writer) ([]byte, error) {
+// OverNetwork waits for the board's page at address, has it run the suites, the
+// short ones if so asked, and fetches their results. Their report for people
+// goes to w as it grows.
+func OverNetwork(ctx context.Context, address string, short bool, w io.Writer) ([]report.Entry, error) {
 	base := "http://" + address
 	for {
 		ask, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -29,7 +32,11 @@ func OverNetwork(ctx context.Context, address string, w io.Writer) ([]byte, erro
 		case <-time.After(time.Second):
 		}
 	}
-	answer, err := do(ctx, http.MethodPost, base+"/suites")
+	suites := base + "/suites"
+	if short {
+		suites += "?short=1"
+	}
+	answer, err := do(ctx, http.MethodPost, suites)
 	if err != nil {
 		return nil, err
 	}
@@ -42,12 +49,47 @@ func OverNetwork(ctx context.Context, address string, w io.Writer) ([]byte, erro
 		why, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
 		return nil, fmt.Errorf("%s: %s", base, strings.Join(strings.Fields(string(why)), " "))
 	}
-	var report bytes.Buffer
-	if _, err := io.Copy(io.MultiWriter(&report, w), answer.Body); err != nil {
+	if _, err := io.Copy(w, answer.Body); err != nil {
 		return nil, fmt.Errorf("%s broke off: %w", base, err)
 	}
-	return report.Bytes(), nil
+	var entries []report.Entry
+	for _, name := range report.Names() {
+		e, found, err := fetchEntry(ctx, base+"/results/"+report.File(name))
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			entries = append(entries, e)
+		}
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("the page at %s has no results to fetch: its card is of an older version, or its FAT partition cannot be written; the report above is all", base)
+	}
+	return entries, nil
 }
+
+// fetchEntry fetches one suite's result, if there is one.
+func fetchEntry(ctx context.Context, url string) (e report.Entry, found bool, err error) {
+	answer, err := do(ctx, http.MethodGet, url)
+	if err != nil {
+		return e, false, err
+	}
+	defer answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return e, false, nil
+	default:
+		return e, false, fmt.Errorf("%s: %s", url, answer.Status)
+	}
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxResult)).Decode(&e); err != nil {
+		return e, false, fmt.Errorf("%s: %w", url, err)
+	}
+	return e, true, nil
+}
+
+// maxResult is much more than any suite's result has, in bytes.
+const maxResult = 64 << 20
 
 func do(ctx context.Context, method, url string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, url, nil)

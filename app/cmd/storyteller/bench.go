@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
 	"duostoryteller/app/llama"
 
@@ -25,6 +27,7 @@ func benchCommand() *cobra.Command {
 		asJSON        string
 		againstModel  string
 		againstTokens string
+		memory        bool
 	)
 	cmd := &cobra.Command{
 		Use:   "bench --model CHECKPOINT [flags]",
@@ -37,9 +40,15 @@ official run, 30 times.
 One more story, not timed, shows how much memory is left and what is read from
 the card for each token.
 
---against takes a build of llama2.c's run.c, and runs it in turns with ours.`,
+--against takes a build of llama2.c's run.c, and runs it in turns with ours.
+
+--memory tells no story. It measures what stories are made of: the clock, how
+fast memory gets into the cache, how fast the card is read (the file --model, past
+the page cache), and the arithmetic. What was measured on a board corrects the
+model of its speed: imagebuilder model --measured.`,
 		Example: `  storyteller bench --model stories15M.bin
-  storyteller bench --model stories15M.bin --runs 5 --against ../llama2.c/run`,
+  storyteller bench --model stories15M.bin --runs 5 --against ../llama2.c/run
+  storyteller bench --memory --model model.packed --json memory.json`,
 		GroupID: groupCheck,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -55,7 +64,7 @@ the card for each token.
 			options.Progress = counter(cmd.ErrOrStderr(), "run")
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			report, err := bench.Measure(ctx, options)
+			report, err := measure(ctx, options, memory, model.model)
 			if err != nil {
 				return err
 			}
@@ -78,8 +87,17 @@ the card for each token.
 	flags.StringVar(&against.Path, "against", "", "a build of llama2.c's run.c to compare with")
 	flags.StringVar(&againstModel, "against-model", "", "that program's checkpoint, if ours is packed")
 	flags.StringVar(&againstTokens, "against-tokenizer", "", "that program's tokenizer")
+	flags.BoolVar(&memory, "memory", false, "measure clock, memory, card and arithmetic instead of stories")
 	flags.StringVar(&asJSON, "json", "", "write the report into this file too; - for standard output alone")
 	return cmd
+}
+
+// measure measures stories or, without telling any, memory.
+func measure(ctx context.Context, o bench.Options, memory bool, card string) (table, error) {
+	if memory {
+		return bandwidth.Measure(ctx, bandwidth.Options{File: card, Progress: o.Progress})
+	}
+	return bench.Measure(ctx, o)
 }
 
 // counter shows on a terminal how many of a number of things are done; off a

@@ -35,6 +35,10 @@ func TestBench(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {
 		t.Errorf("--json - wrote %q: %v", stdout, err)
 	}
+	stdout, stderr, status = storyteller("", "bench", "--memory", "--model", checkpoint)
+	if status != 0 || !strings.Contains(stdout, "cycles a MAC") || !strings.Contains(stdout, "MB/s in order") {
+		t.Errorf("bench --memory = %q, %q, %d; want clock, memory and card", stdout, stderr, status)
+	}
 	for _, tt := range []struct {
 		args   []string
 		status int

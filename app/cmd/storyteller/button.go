@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,10 +21,11 @@ import (
 type suitesButton struct {
 	slot    *slot
 	options []string // of the verb suites
+	dir     string   // where the results are kept; "" for nowhere
 }
 
 // Run implements web.Suites.
-func (b suitesButton) Run(ctx context.Context, report io.Writer) error {
+func (b suitesButton) Run(ctx context.Context, short bool, report io.Writer) error {
 	if err := b.slot.reserve(); err != nil {
 		return err
 	}
@@ -29,12 +34,28 @@ func (b suitesButton) Run(ctx context.Context, report io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot find this program: %w", err)
 	}
+	options := b.options
+	if short {
+		options = append(slices.Clone(options), "--short")
+	}
 	fmt.Fprintln(report, "The suites take a while: they tell dozens of stories.")
-	cmd := exec.CommandContext(ctx, program, append([]string{"suites"}, b.options...)...)
+	cmd := exec.CommandContext(ctx, program, append([]string{"suites"}, options...)...)
 	cmd.Stdout, cmd.Stderr = report, report
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
-	return cmd.Run()
+	err = cmd.Run()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok && failed.ExitCode() == 1 {
+		return nil // and the report says why
+	}
+	return err
+}
+
+// Result implements web.Suites.
+func (b suitesButton) Result(name string) ([]byte, error) {
+	if b.dir == "" || !slices.Contains(resultFiles(), name) {
+		return nil, fs.ErrNotExist
+	}
+	return os.ReadFile(filepath.Join(b.dir, name))
 }
 
 // reserve empties the slot and lets no story begin until release.

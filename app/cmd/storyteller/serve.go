@@ -78,7 +78,7 @@ is no network then, and no page.`,
 			}
 			inMemory := &slot{model: model.model, name: model.engine, engine: engine}
 			defer inMemory.close()
-			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer}}
+			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer}, results}
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}

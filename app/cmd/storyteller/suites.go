@@ -2,16 +2,19 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
+	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/report"
@@ -23,69 +26,145 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// Where a card has a build of llama2.c's run.c to compare with, and its checkpoint;
+// see imagebuilder build --baseline.
+const (
+	baselineProgram = "/usr/share/storyteller/baseline/run"
+	baselineModel   = "/usr/share/storyteller/baseline/model.bin"
+)
+
 // suitesCommand runs all suites and keeps their results.
 func suitesCommand() *cobra.Command {
-	s := &suiteRun{official: bench.Official()}
+	s := &suiteRun{official: bench.Official(), baselineRuns: 3}
 	var short bool
+	var asJSON string
 	cmd := &cobra.Command{
 		Use:   "suites --model CHECKPOINT [flags]",
 		Short: "Run all test suites and keep their results",
 		Long: `Suites runs the regression suite, the performance suite with the exact and with
-the fast engine, and the voice's, and prints their tables. With --results they
-are kept in a folder, each as soon as it is there: report.html and results.txt
-for people and one JSON file a suite for programs. A folder on a file system that is mounted
-read-only, as the card's FAT partition is, is made writable for that moment.
+the fast engine, what the speed rests on (bench --memory), the voice's, and, where
+there is a build of run.c to compare with, that program's performance. It prints
+their tables. With --results they are kept in a folder, each as soon as it is
+there, in place of an earlier run's: report.html and results.txt for people and one
+JSON file a suite for programs. A folder on a file system that is mounted read-only,
+as the card's FAT partition is, is made writable for that moment.
+
+A run of run.c takes 12 minutes on a board, so it is made three times;
+--baseline-runs 30 is what the challenge's jury did.
 
 What a suite finds wrong does not keep the next one from running. Exit status 1
 says that something was.`,
 		Example: `  storyteller suites --model model.packed --results /boot
-  storyteller suites --model stories15M.bin -z tokenizer.bin --short`,
+  storyteller suites --model stories15M.bin -z tokenizer.bin --short
+  storyteller suites --model stories15M.bin --only regression,speech`,
 		GroupID: groupCheck,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.check(cmd, asJSON); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			if short {
-				s.most, s.official.Runs, s.official.Request.Steps = 2, 3, 64
+				s.most, s.official.Runs, s.official.Request.Steps = 2, 3, 32
+				s.baselineRuns, s.effort = 1, 20*time.Millisecond
 			}
-			s.cmd = cmd
+			s.cmd, s.json = cmd, asJSON == "-"
 			return s.all(ctx)
 		},
 	}
 	s.model.add(cmd)
-	cmd.Flags().MarkHidden("engine") // the suites know which
-	cmd.Flags().StringVar(&s.suite, "suite", "", "file of the regression cases (default the card's)")
-	cmd.Flags().StringVar(&s.dir, "results", "", "keep the results in this folder")
-	cmd.Flags().BoolVar(&short, "short", false, "little of each, to see that they run")
+	flags := cmd.Flags()
+	flags.MarkHidden("engine") // the suites know which
+	flags.StringVar(&s.suite, "suite", "", "file of the regression cases (default the card's)")
+	flags.StringVar(&s.dir, "results", "", "keep the results in this folder")
+	flags.BoolVar(&short, "short", false, "little of each, to see that they run")
+	flags.StringSliceVar(&s.only, "only", nil, "these suites alone: "+strings.Join(report.Names(), ", "))
+	flags.StringVar(&asJSON, "json", "", "- prints one JSON object a suite in place of the tables")
+	flags.StringVar(&s.baseline.Path, "baseline", "", "a build of llama2.c's run.c to measure beside ours (default the card's)")
+	flags.StringVar(&s.baseline.Checkpoint, "baseline-model", "", "that program's checkpoint (default the card's, else --model)")
+	flags.IntVar(&s.baselineRuns, "baseline-runs", s.baselineRuns, "how many stories that program tells")
 	return cmd
 }
 
 // suiteRun is one run of all suites.
 type suiteRun struct {
-	cmd      *cobra.Command
-	model    modelFlags
-	suite    string
-	dir      string
-	most     int // regression cases; 0 for all
-	official bench.Options
-	text     bytes.Buffer // of results.txt
-	page     report.Results
+	cmd          *cobra.Command
+	model        modelFlags
+	suite        string
+	dir          string
+	only         []string
+	json         bool
+	most         int // regression cases; 0 for all
+	official     bench.Options
+	baseline     bench.Program
+	baselineRuns int
+	effort       time.Duration // of the memory suite; 0 for its own
+	text         bytes.Buffer  // of results.txt
+	page         report.Results
 }
 
 // table is what every suite's report is for people.
 type table interface{ WriteTable(io.Writer) error }
 
+// check looks at the flags.
+func (s *suiteRun) check(cmd *cobra.Command, asJSON string) error {
+	for _, name := range s.only {
+		if !slices.Contains(report.Names(), name) {
+			return usageErrorf(cmd, "--only %s: the suites are %s", name, strings.Join(report.Names(), ", "))
+		}
+	}
+	if asJSON != "" && asJSON != "-" {
+		return usageErrorf(cmd, "--json %s: - is standard output; --results FOLDER keeps a file a suite", asJSON)
+	}
+	if s.baselineRuns < 1 {
+		return usageErrorf(cmd, "--baseline-runs %d: one or more", s.baselineRuns)
+	}
+	if s.baseline.Path == "" {
+		if _, err := os.Stat(baselineProgram); err == nil {
+			s.baseline.Path = baselineProgram
+			s.baseline.Checkpoint = cmp.Or(s.baseline.Checkpoint, baselineModel)
+		} else if slices.Contains(s.only, report.Baseline) {
+			return usageErrorf(cmd, "--only %s: there is no program to compare with: give --baseline", report.Baseline)
+		}
+	}
+	s.baseline.Checkpoint, s.baseline.Tokenizer = cmp.Or(s.baseline.Checkpoint, s.model.model), s.model.tokenizer
+	return nil
+}
+
+// wants says whether a suite is to run.
+func (s *suiteRun) wants(name string) bool {
+	if name == report.Baseline && s.baseline.Path == "" {
+		return false
+	}
+	return len(s.only) == 0 || slices.Contains(s.only, name)
+}
+
 func (s *suiteRun) all(ctx context.Context) error {
 	var failed []string
+	if s.model.model == "" {
+		return usageErrorf(s.cmd, "no model: give --model CHECKPOINT")
+	}
+	if err := s.forget(); err != nil {
+		return err
+	}
 	for _, suite := range []struct {
 		name, title string
 		run         func(context.Context) (result table, passed bool, err error)
 	}{
-		{"regression", "Regression: the exact engine's text against the reference", s.regression},
-		{"performance", "Performance: the challenge's run, exact engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "exact") }},
-		{"performance-fast", "Performance: the same, fast engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "fast") }},
-		{"speech", "Speech: the voice alone", s.speech},
+		{report.Regression, "Regression: the exact engine's text against the reference", s.regression},
+		{report.Performance, "Performance: the challenge's run, exact engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "exact") }},
+		{report.PerformanceFast, "Performance: the same, fast engine", func(ctx context.Context) (table, bool, error) { return s.performance(ctx, "fast") }},
+		{report.Memory, "Memory: what the speed rests on", s.memory},
+		{report.Speech, "Speech: the voice alone", s.speech},
+		{report.Baseline, "Performance: the same, the program that is compared with", s.alone},
 	} {
+		if !s.wants(suite.name) {
+			continue
+		}
+		if s.json {
+			fmt.Fprintf(s.cmd.ErrOrStderr(), "suite %s begins\n", suite.name)
+		}
 		result, passed, err := suite.run(ctx)
 		if ctx.Err() != nil {
 			return context.Canceled
@@ -105,8 +184,10 @@ func (s *suiteRun) all(ctx context.Context) error {
 			failed = append(failed, suite.name)
 		}
 		fmt.Fprintln(&text)
-		io.WriteString(s.cmd.OutOrStdout(), text.String())
 		s.text.WriteString(text.String())
+		if !s.json {
+			io.WriteString(s.cmd.OutOrStdout(), text.String())
+		}
 		if err := s.keep(suite.name, result, err); err != nil {
 			return err
 		}
@@ -117,26 +198,50 @@ func (s *suiteRun) all(ctx context.Context) error {
 	return nil
 }
 
-// keep writes what is there so far.
-func (s *suiteRun) keep(name string, result table, failure error) error {
+// forget removes what an earlier run has kept, so that no results of two runs
+// stand side by side.
+func (s *suiteRun) forget() error {
 	if s.dir == "" {
 		return nil
 	}
-	var data any = result
-	if failure != nil {
-		data = map[string]string{"error": failure.Error()}
+	return results.Remove(s.dir, resultFiles()...)
+}
+
+// resultFiles are the names of all files that are kept.
+func resultFiles() []string {
+	names := []string{report.PageFile, report.TextFile}
+	for _, name := range report.Names() {
+		names = append(names, report.File(name))
 	}
-	text, err := json.MarshalIndent(data, "", "  ")
+	return names
+}
+
+// keep writes what is there so far.
+func (s *suiteRun) keep(name string, result table, failure error) error {
+	entry, err := report.NewEntry(name, result, failure)
 	if err != nil {
 		return err
 	}
-	var page bytes.Buffer
-	if err := report.Write(&page, s.page); err != nil {
+	if err := s.page.Add(entry); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if s.json {
+		if err := entry.Write(s.cmd.OutOrStdout()); err != nil {
+			return err
+		}
+	}
+	if s.dir == "" {
+		return nil
+	}
+	var text, page bytes.Buffer
+	if err := errors.Join(entry.Write(&text), report.Write(&page, s.page)); err != nil {
 		return err
 	}
-	// Windows' editor wants carriage returns in what people read.
-	return errors.Join(results.Write(s.dir, name+".json", append(text, '\n')), results.Write(s.dir, "report.html", page.Bytes()),
-		results.Write(s.dir, "results.txt", bytes.ReplaceAll(s.text.Bytes(), []byte("\n"), []byte("\r\n"))))
+	return results.Write(s.dir,
+		results.File{Name: report.File(name), Data: text.Bytes()},
+		results.File{Name: report.PageFile, Data: page.Bytes()},
+		// Windows' editor wants carriage returns in what people read.
+		results.File{Name: report.TextFile, Data: bytes.ReplaceAll(s.text.Bytes(), []byte("\n"), []byte("\r\n"))})
 }
 
 func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
@@ -156,7 +261,6 @@ func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
 		return nil, false, err
 	}
 	r.Engine = model.engine
-	s.page.Regression = r
 	return r, r.Right == r.Total, nil
 }
 
@@ -166,10 +270,20 @@ func (s *suiteRun) performance(ctx context.Context, engine string) (table, bool,
 	o.Open = func() (llama.Engine, *llama.Tokenizer, error) { return model.open(s.cmd) }
 	o.Progress = counter(s.cmd.ErrOrStderr(), "run")
 	r, err := bench.Measure(ctx, o)
-	if engine == "fast" {
-		s.page.Fast = r
-	} else {
-		s.page.Exact = r
+	return r, err == nil, err
+}
+
+func (s *suiteRun) memory(ctx context.Context) (table, bool, error) {
+	r, err := bandwidth.Measure(ctx, bandwidth.Options{File: s.model.model, Short: s.effort, Progress: counter(s.cmd.ErrOrStderr(), "figure")})
+	return r, err == nil, err
+}
+
+// alone measures the program that is compared with, when no model of ours is in
+// memory.
+func (s *suiteRun) alone(ctx context.Context) (table, bool, error) {
+	r, err := bench.MeasureAlone(ctx, s.baseline, s.official.Request, s.baselineRuns, counter(s.cmd.ErrOrStderr(), "run"))
+	if err == nil {
+		r.Compare(s.page.Exact)
 	}
 	return r, err == nil, err
 }
@@ -180,16 +294,6 @@ func (s *suiteRun) speech(ctx context.Context) (table, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	r := speaker.Text(ctx, strings.NewReader(speech.Sample))
-	s.page.Speech = r
-	return speechTable{r}, r.Complete, flags.close(speaker, r)
-}
-
-// speechTable is the voice's report as a table of one line.
-type speechTable struct{ *speech.Report }
-
-// WriteTable implements table.
-func (s speechTable) WriteTable(w io.Writer) error {
-	_, err := fmt.Fprintln(w, s.Report)
-	return err
+	r := &report.Spoken{Environment: bench.ThisMachine(), Voice: flags.name, Report: speaker.Text(ctx, strings.NewReader(speech.Sample))}
+	return r, r.Complete, flags.close(speaker, r.Report)
 }

@@ -2,13 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"duostoryteller/app/bench"
-	"duostoryteller/app/verify"
+	"duostoryteller/app/report"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -21,7 +22,11 @@ func TestSuites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	common := []string{"suites", "--model", checkpoint, "-z", tokenizer, "--short", "--results", dir, "--suite"}
+	baseline := filepath.Join(t.TempDir(), "baseline")
+	if out, err := exec.Command("go", "build", "-o", baseline, "../../../tests/baseline").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	common := []string{"suites", "--model", checkpoint, "-z", tokenizer, "--short", "--baseline", baseline, "--results", dir, "--suite"}
 	golden, err := os.ReadFile("../../../tests/testmodel/golden.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -35,19 +40,28 @@ func TestSuites(t *testing.T) {
 	if status != 1 || !strings.HasSuffix(stderr, "storyteller: not passed: speech\n") {
 		t.Fatalf("suites = %q, %q, %d; want 1 for want of a voice", stdout, stderr, status)
 	}
-	var regression verify.Report
-	var performance, fast bench.Report
-	for name, to := range map[string]any{"regression": &regression, "performance": &performance, "performance-fast": &fast, "speech": &map[string]any{}} {
-		data, err := os.ReadFile(filepath.Join(dir, name+".json"))
+	var page report.Results
+	for _, name := range report.Names() {
+		data, err := os.ReadFile(filepath.Join(dir, report.File(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal(data, to); err != nil {
+		var e report.Entry
+		if err := json.Unmarshal(data, &e); err != nil || e.Name != name {
 			t.Errorf("%s.json: %v", name, err)
 		}
+		if _, passed := e.Summary(); passed != (name != report.Speech) {
+			t.Errorf("%s passed: %v", name, passed)
+		}
+		if err := page.Add(e); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	if regression.Right != 2 || regression.Total != 2 || len(performance.Runs) != 3 || len(fast.Runs) != 3 {
-		t.Errorf("%d of %d right, %d runs, %d fast ones; want 2, 2, 3, 3", regression.Right, regression.Total, len(performance.Runs), len(fast.Runs))
+	if v := page.Regression; v.Right != 2 || v.Total != 2 || len(page.Exact.Runs) != 3 || len(page.Fast.Runs) != 3 || len(page.Baseline.Runs) != 1 {
+		t.Errorf("results = %+v; want 2 of 2 right, 3 runs, 3 fast ones, 1 of the other program", page)
+	}
+	if c := page.Baseline.Compared; c == nil || !c.SameText || c.Ours != page.Exact.Speed.Mean {
+		t.Errorf("the other program's is compared as %+v; want the same text", c)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "results.txt"))
 	if want := strings.ReplaceAll(stdout, "\n", "\r\n"); string(text) != want || err != nil {
@@ -62,10 +76,32 @@ func TestSuites(t *testing.T) {
 		}
 	}
 
+	// An earlier run's results are gone, and what is asked for alone is there.
+	stdout, stderr, status = storyteller("", append(common, suite, "--only", "regression,memory", "--json", "-")...)
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.json")); status != 0 || len(left) != 2 {
+		t.Errorf("suites --only = %d, %q, with %v kept; want two", status, stderr, left)
+	}
+	for d := json.NewDecoder(strings.NewReader(stdout)); ; {
+		var e report.Entry
+		if err := d.Decode(&e); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatalf("--json - prints %q: %v", stdout, err)
+		}
+		if line, passed := e.Summary(); !passed {
+			t.Error(line)
+		}
+	}
+	if !strings.HasPrefix(stderr, "suite regression begins\n") {
+		t.Errorf("--json says %q; want it to say what is going on", stderr)
+	}
+
 	if stdout, stderr, status := storyteller("", append(common, filepath.Join(dir, "none"))...); status != 1 || !strings.Contains(stderr, "not passed: regression, speech") {
 		t.Errorf("without a suite: %q, %q, %d; want the others run", stdout, stderr, status)
 	}
-	if _, stderr, status := storyteller("", "suites"); status != 2 || !strings.Contains(stderr, "--model") {
-		t.Errorf("suites without a model = %q, %d; want a usage error", stderr, status)
+	for flags, want := range map[string]string{"": "--model", "--only nothing": "the suites are", "--json file": "--results", "--baseline-runs 0": "one or more", "--only performance-baseline": "--baseline"} {
+		if _, stderr, status := storyteller("", append([]string{"suites"}, strings.Fields(flags)...)...); status != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("suites %s = %q, %d; want a usage error with %q", flags, stderr, status, want)
+		}
 	}
 }

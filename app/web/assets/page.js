@@ -386,7 +386,16 @@ if (el("suites")) {
       say("statusLost");
     }
     el("suites").disabled = false;
+    results();
   });
+  results();
+}
+
+// results shows the way to the report where the suites have kept one.
+async function results() {
+  try {
+    el("results").hidden = !(await fetch("/results/report.html", { method: "HEAD" })).ok;
+  } catch { /* the page says so elsewhere */ }
 }
 
 setInterval(() => { if (!document.hidden) meters(); }, 2000);

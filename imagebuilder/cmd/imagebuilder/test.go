@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/boardtest"
 	"duostoryteller/imagebuilder/emulator"
@@ -22,12 +23,12 @@ func testCommand() *cobra.Command {
 		Use:     "test (--serial PORT | --network ADDRESS | --emulated)",
 		GroupID: groupUse,
 		Short:   "Run the suites that are on a board's card, and keep the results",
-		Long: `Test waits for a board, has it run the regression and the performance suites
-that are on its card, and writes what they say into results/BOARD-DATE.json, fit
-for a pull request, and a page for people beside it. Switch the board on before or after.
+		Long: `Test waits for a board, has it run all suites that are on its card, and writes
+what they say into results/BOARD-DATE.json, fit for a pull request, and a page for
+people beside it. Switch the board on before or after.
 
 The serial console is all that is needed (--serial; -v shows it). --network asks
-the board's page; its report is plain text. --emulated boots the image in QEMU:
+the board's page, which the USB cable leads to. --emulated boots the image in QEMU:
 texts and counts are right there, times are not the board's.
 
 Exit status 1 says that a text was wrong or a suite broke off.`,
@@ -61,10 +62,7 @@ Exit status 1 says that a text was wrong or a suite broke off.`,
 			}
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), t.timeout, fmt.Errorf("%v have passed (--timeout)", t.timeout))
 			defer cancel()
-			if t.network != "" {
-				return t.overNetwork(ctx, cmd.OutOrStdout())
-			}
-			return t.overConsole(ctx, cmd.OutOrStdout())
+			return t.run(ctx, cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
@@ -76,7 +74,7 @@ Exit status 1 says that a text was wrong or a suite broke off.`,
 	f.StringVar(&t.board, "board", "milkv-duo", "board of silicon, a folder of board/")
 	f.BoolVar(&t.short, "short", false, "a few cases and one short run, to see that all works")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "show the board's console")
-	f.DurationVar(&t.timeout, "timeout", 2*time.Hour, "how long all may take")
+	f.DurationVar(&t.timeout, "timeout", 6*time.Hour, "how long all may take; with a run.c on the card, an hour more")
 	f.StringVarP(&t.results, "output", "o", "", "folder for the results (default results/ of the repository)")
 	return cmd
 }
@@ -90,39 +88,22 @@ type boardTest struct {
 	console                                        io.Writer // nil: not shown
 }
 
-func (t *boardTest) overConsole(ctx context.Context, out io.Writer) error {
-	r := boardtest.Results{Board: t.board, Way: "serial", Time: time.Now().UTC().Truncate(time.Second), Short: t.short}
-	var console *boardtest.Console
-	if t.emulated {
-		r.Board, r.Way = "qemu-virt", "emulated"
-		o, err := emulator.OptionsFor(t.boards, r.Board, t.image)
-		if err != nil {
-			return err
-		}
-		o.Console = t.console
-		machine, err := boardtest.Emulate(ctx, o)
-		if err != nil {
-			return err
-		}
-		defer machine.Close()
-		console = machine.Console
-	} else {
-		b, err := board.Load(t.boards, t.board)
-		if err != nil {
-			return err
-		}
-		if t.baud == 0 {
-			t.baud = b.Console.Baud
-		}
-		port, err := boardtest.OpenSerial(t.serial, t.baud, t.console)
-		if err != nil {
-			return err
-		}
-		defer port.Close()
-		console = port.Console
-	}
+// run runs the suites and keeps their results.
+func (t *boardTest) run(ctx context.Context, out io.Writer) error {
+	r := boardtest.Results{Board: t.board, Time: time.Now().UTC().Truncate(time.Second), Short: t.short}
 	var err error
-	r.Suites, err = boardtest.Run(ctx, console, t.short, func(what string) { fmt.Fprintln(out, r.Board+":", what) })
+	switch {
+	case t.network != "":
+		r.Way = "network"
+		fmt.Fprintln(out, r.Board+": waiting for the page at", t.network)
+		r.Suites, err = boardtest.OverNetwork(ctx, t.network, t.short, out)
+	case t.emulated:
+		r.Board, r.Way = "qemu-virt", "emulated"
+		r.Suites, err = t.overEmulated(ctx, r.Board, out)
+	default:
+		r.Way = "serial"
+		r.Suites, err = t.overSerial(ctx, out)
+	}
 	if err != nil {
 		return err
 	}
@@ -134,25 +115,44 @@ func (t *boardTest) overConsole(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "results:", name)
+	fmt.Fprintf(out, "results: %s and the page beside it, %s\n", name, strings.TrimSuffix(filepath.Base(name), ".json")+".html")
 	if !r.Passed() {
 		return errors.New("not all suites passed, see above")
 	}
 	return nil
 }
 
-func (t *boardTest) overNetwork(ctx context.Context, out io.Writer) error {
-	text, err := boardtest.OverNetwork(ctx, t.network, out)
+// saying prints what is going on at a board.
+func saying(out io.Writer, board string) func(string) {
+	return func(what string) { fmt.Fprintln(out, board+":", what) }
+}
+
+func (t *boardTest) overEmulated(ctx context.Context, board string, out io.Writer) ([]report.Entry, error) {
+	o, err := emulator.OptionsFor(t.boards, board, t.image)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(t.results, 0o755); err != nil {
-		return err
+	o.Console = t.console
+	machine, err := boardtest.Emulate(ctx, o)
+	if err != nil {
+		return nil, err
 	}
-	name := filepath.Join(t.results, t.board+"-"+time.Now().UTC().Format("2006-01-02-150405")+".txt")
-	if err := os.WriteFile(name, text, 0o644); err != nil {
-		return err
+	defer machine.Close()
+	return boardtest.Run(ctx, machine.Console, t.short, saying(out, board))
+}
+
+func (t *boardTest) overSerial(ctx context.Context, out io.Writer) ([]report.Entry, error) {
+	b, err := board.Load(t.boards, t.board)
+	if err != nil {
+		return nil, err
 	}
-	fmt.Fprintln(out, "results:", name)
-	return nil
+	if t.baud == 0 {
+		t.baud = b.Console.Baud
+	}
+	port, err := boardtest.OpenSerial(t.serial, t.baud, t.console)
+	if err != nil {
+		return nil, err
+	}
+	defer port.Close()
+	return boardtest.Run(ctx, port.Console, t.short, saying(out, t.board))
 }
