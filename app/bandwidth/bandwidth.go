@@ -4,15 +4,16 @@
 //
 // The model adds cycles and fills as if nothing overlapped. So the cost of a fill
 // is measured apart: the time to touch every line of a stretch of memory, less
-// the time of the same instructions within the cache. Each figure is that of
-// the fastest of several passes; the others were disturbed.
+// the time of the same instructions within the cache. Each figure is that of the
+// median of several passes.
 package bandwidth
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -120,15 +121,16 @@ type meter struct {
 	least  time.Duration
 }
 
-// best is the shortest time that f takes, in seconds.
-func (m *meter) best(f func()) float64 {
-	shortest := time.Duration(math.MaxInt64)
-	for begin, passes := time.Now(), 0; passes < 3 || time.Since(begin) < m.least; passes++ {
+// median is the time that f takes, in seconds.
+func (m *meter) median(f func()) float64 {
+	var passes []time.Duration
+	for begin := time.Now(); len(passes) < 3 || time.Since(begin) < m.least; {
 		start := time.Now()
 		f()
-		shortest = min(shortest, time.Since(start))
+		passes = append(passes, time.Since(start))
 	}
-	return max(shortest, 1).Seconds()
+	slices.Sort(passes)
+	return max(passes[len(passes)/2], 1).Seconds()
 }
 
 // sink keeps what is computed from being optimized away.
@@ -140,7 +142,7 @@ func sink(uint64) {}
 // one a cycle. One that does them in order has two more cycles a round.
 func (m *meter) clock() float64 {
 	const rounds, cycles = 500_000, 32 + 2
-	t := m.best(func() { sink(additions(rounds)) })
+	t := m.median(func() { sink(additions(rounds)) })
 	return rounds * cycles / t
 }
 
@@ -189,8 +191,8 @@ func additions(rounds int) uint64 {
 func (m *meter) fills() Memory {
 	big, small := view[uint64](m.memory), view[uint64](m.memory[:inside])
 	const again = region / inside
-	outside := m.best(func() { sink(touch(big)) })
-	within := m.best(func() {
+	outside := m.median(func() { sink(touch(big)) })
+	within := m.median(func() {
 		for range again {
 			sink(touch(small))
 		}
@@ -199,8 +201,8 @@ func (m *meter) fills() Memory {
 	if stall := outside - within; stall > 0 {
 		r.Fill, r.Line = region/stall, stall/(region/line)*1e9
 	}
-	r.Read = region / m.best(func() { sink(sum(big)) })
-	r.Hit = region / m.best(func() {
+	r.Read = region / m.median(func() { sink(sum(big)) })
+	r.Hit = region / m.median(func() {
 		for range again {
 			sink(sum(small))
 		}
@@ -232,7 +234,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	e := r.Environment
-	row("machine", "%s, %s arithmetic: figures are %s", e.Machine, e.Arithmetic, e.Kind)
+	row("machine", "%s, %s arithmetic: figures are %s", cmp.Or(e.Machine, "without a name"), e.Arithmetic, e.Kind)
 	row("clock", "%.3f GHz, by a chain of additions", r.Clock/1e9)
 	m := r.Memory
 	if m.Fill > 0 {

@@ -70,14 +70,14 @@ func (m *meter) kernel(k kernel, clock float64) Kernel {
 	}
 	size := k.bytes(k.n, k.d)
 	copies := len(m.memory) / size
-	from := m.best(func() {
+	from := m.median(func() {
 		for i := range copies {
 			k.run(m.set, m.memory[i*size:][:size], k.n, k.d, k.k, b)
 		}
 	})
 	small := m.memory[:k.bytes(k.m, k.e)]
 	const again = 64
-	cached := m.best(func() {
+	cached := m.median(func() {
 		for range again {
 			k.run(m.set, small, k.m, k.e, k.k, b)
 		}

@@ -133,6 +133,7 @@ func Measure(ctx context.Context, o Options) (report *Report, err error) {
 	}
 	o.Request = o.Request.Settled(time.Now())
 	b := &bench{Options: o, report: &Report{Request: o.Request, Environment: ThisMachine()}, texts: make(map[uint64][32]byte)}
+	resetPeak()
 	b.report.Memory.Before = memory().Available
 	start, begin := counters(), time.Now()
 	if b.engine, b.tokenizer, err = o.Open(); err != nil {

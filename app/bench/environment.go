@@ -79,6 +79,10 @@ func field(text, key string) string {
 	return ""
 }
 
+// resetPeak has peakMemory begin anew: this process may have held another model.
+// Format: proc(5), /proc/pid/clear_refs.
+func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
+
 // peakMemory is the largest resident size of this process in kB.
 func peakMemory() int {
 	n, _ := strconv.Atoi(strings.TrimSuffix(field(text("/proc/self/status"), "VmHWM"), " kB"))

@@ -10,10 +10,12 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
+	"duostoryteller/app/cost"
 	"duostoryteller/app/verify"
 )
 
@@ -26,6 +28,8 @@ type Results struct {
 	Speech     *Spoken
 	Baseline   *bench.Alone
 	Errors     map[string]string // why a suite that ran has no report, by its name
+
+	Board *cost.Board // what the board's speed is modelled by; nil: nothing is modelled
 }
 
 // The challenge's official speeds on a Duo, in tokens per second.
@@ -37,17 +41,117 @@ const (
 //go:embed report.html
 var page string
 
+// Kinds of figures beside those of package bench.
+const official = "official" // published by the challenge's jury
+
 // Write writes the page.
 func Write(w io.Writer, r Results) error {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"runs": runs, "perToken": perToken, "shares": shares, "memory": memory,
+		"runs": runs, "perToken": perToken, "shares": shares, "memory": memory, "speeds": speeds, "sentences": sentences,
+		"kind": func(k string) template.HTML {
+			return template.HTML(`<span class="kind ` + template.HTMLEscapeString(k) + `">` + template.HTMLEscapeString(k) + `</span>`)
+		},
 		"percent": func(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) },
+		"off":     func(f cost.Figure) string { return fmt.Sprintf("%+.1f %%", 100*f.Off()) },
+		"giga":    func(v float64) string { return number(v / 1e9) },
+		"mega":    func(v float64) string { return number(v / 1e6) },
 		"num":     number, "add": func(a, b int) int { return a + b },
 	}).Parse(page)
 	if err != nil {
 		return err
 	}
 	return t.Execute(w, r)
+}
+
+// Verdict is a suite in one line.
+type Verdict struct {
+	Suite, Says, Kind string
+	Passed            bool
+}
+
+// Verdicts are those of all suites that ran.
+func (r Results) Verdicts() (all []Verdict) {
+	add := func(suite, kind string, passed bool, format string, args ...any) {
+		all = append(all, Verdict{suite, fmt.Sprintf(format, args...), kind, passed})
+	}
+	if v := r.Regression; v != nil {
+		add("Regression", v.Environment.Kind, v.Right == v.Total, "%d of %d texts right, %.1f %%", v.Right, v.Total, 100*v.PassRate)
+	}
+	for _, b := range r.Benches() {
+		add("Performance, "+b.Engine+" engine", b.Environment.Kind, true, "%s tokens/s, mean of %d runs without the extremes", number(b.Speed.Mean), len(b.Runs))
+	}
+	if b := r.Baseline; b != nil {
+		says := fmt.Sprintf("%s tokens/s, mean of %d run(s)", number(b.Speed.Mean), len(b.Runs))
+		if c := b.Compared; c != nil {
+			says += fmt.Sprintf("; ours is %s times as fast, with %s", number(c.Ratio), sameText(c.SameText))
+		}
+		add("Performance, run.c beside ours", b.Environment.Kind, b.Compared == nil || b.Compared.SameText, "%s", says)
+	}
+	if m := r.Memory; m != nil {
+		says := fmt.Sprintf("clock %s GHz, memory %s GB/s", number(m.Clock/1e9), number(m.Memory.Fill/1e9))
+		if m.Card != nil {
+			says += fmt.Sprintf(", card %s MB/s", number(m.Card.Sequential/1e6))
+		}
+		add("Memory", m.Environment.Kind, true, "%s", says)
+	}
+	if s := r.Speech; s != nil {
+		add("Speech", s.Environment.Kind, s.Complete, "%.4f s of computing a second of speech, %d sentences", s.Ratio, len(s.Sentences))
+	}
+	for _, name := range Names() {
+		if why := r.Errors[name]; why != "" {
+			add(name, "", false, "%s", why)
+		}
+	}
+	return all
+}
+
+func sameText(same bool) string {
+	if same {
+		return "the same text"
+	}
+	return "ANOTHER text"
+}
+
+// Ordered are the regression's cases, wrong ones first.
+func (r Results) Ordered() []verify.Result {
+	if r.Regression == nil {
+		return nil
+	}
+	cases := slices.Clone(r.Regression.Results)
+	slices.SortStableFunc(cases, func(a, b verify.Result) int {
+		switch {
+		case a.Right == b.Right:
+			return 0
+		case b.Right:
+			return -1
+		}
+		return 1
+	})
+	return cases
+}
+
+// Model is a set of modelled figures by one set of parameters.
+type Model struct {
+	Parameters cost.Parameters
+	Measured   bool // the parameters were, on this board
+	Check      []cost.Figure
+	Ours       []cost.Figure
+}
+
+// Models models the board's speed as it is assumed and, where the memory suite
+// ran on a board, as it was measured.
+func (r Results) Models() (all []Model) {
+	if r.Board == nil {
+		return nil
+	}
+	add := func(p cost.Parameters, measured bool) {
+		all = append(all, Model{p, measured, r.Board.Check(p), r.Board.Ours(p)})
+	}
+	add(r.Board.Assumed, false)
+	if m := r.Memory; m != nil && m.Environment.Kind == bench.Measured && m.Environment.Arch == "riscv64" && m.Memory.Fill > 0 {
+		add(r.Board.Assumed.Measured(m), true)
+	}
+	return all
 }
 
 // Environment is that of the first suite that knows it.
@@ -59,6 +163,12 @@ func (r Results) Environment() bench.Environment {
 		return r.Exact.Environment
 	case r.Fast != nil:
 		return r.Fast.Environment
+	case r.Memory != nil:
+		return r.Memory.Environment
+	case r.Speech != nil:
+		return r.Speech.Environment
+	case r.Baseline != nil:
+		return r.Baseline.Environment
 	}
 	return bench.Environment{}
 }
@@ -73,6 +183,14 @@ func (r Results) Benches() []Bench {
 		all = append(all, Bench{"fast", r.Fast})
 	}
 	return all
+}
+
+// Clock is the processor's in Hz, 0 where the memory suite did not run.
+func (r Results) Clock() float64 {
+	if r.Memory == nil {
+		return 0
+	}
+	return r.Memory.Clock
 }
 
 // Bench is one engine's performance.
@@ -224,16 +342,104 @@ func shares(b Bench) template.HTML {
 		return ""
 	}
 	return bar("Where a token's time goes", "ms", []share{
-		{"guessing with the 8-bit layers", b.Work.DraftMS}, {"layers in full precision", b.Work.LayersMS},
+		{"guessing with rough layers", b.Work.DraftMS}, {"layers in full precision", b.Work.LayersMS},
 		{"classifier: screening", b.Work.ScreenMS}, {"classifier: exact rows, sampling", b.Work.DecideMS},
 	})
 }
 
-// memory shows who has the machine's memory while a story is told.
+// memory is a map of the machine's memory while a story is told: 64 squares, on
+// the board each a megabyte.
 func memory(b Bench) template.HTML {
+	const columns, rows, cell, gap = 32, 2, 19.0, 1.0
 	m := b.Memory
-	others := m.Total - m.Available - m.Peak
-	return bar("Memory while a story is told", "MB", []share{
-		{"storyteller (peak)", float64(m.Peak) / 1024}, {"kernel's and other programs'", float64(max(0, others)) / 1024}, {"available (lowest)", float64(m.Available) / 1024},
-	})
+	if m.Total == 0 {
+		return ""
+	}
+	whole := max(64<<10, m.Total) // kB; what Linux does not have is the kernel's own and the firmware's
+	parts := []share{
+		{"kernel, firmware, second core", float64(whole - m.Total)},
+		{"storyteller at its largest", float64(min(m.Peak, m.Total-m.Available))},
+		{"init, caches and the kernel's", float64(max(0, m.Total-m.Available-m.Peak))},
+		{"left at the lowest", float64(m.Available)},
+	}
+	var svg strings.Builder
+	fmt.Fprintf(&svg, `<svg viewBox="0 0 %g %g" role="img" aria-label="Map of the memory while a story is told">`, width, rows*(cell+gap)+62)
+	each := float64(whole) / (columns * rows)
+	end, at := 0.0, 0
+	for i, p := range parts {
+		end += p.value
+		for ; at < columns*rows && (float64(at)+0.5)*each <= end; at++ {
+			fmt.Fprintf(&svg, `<rect class="part%d" x="%.1f" y="%.1f" width="%g" height="%g"/>`, i, float64(at%columns)*(cell+gap), float64(at/columns)*(cell+gap), cell, cell)
+		}
+		lx, ly := float64(i%2)*width/2, rows*(cell+gap)+16+20*float64(i/2)
+		fmt.Fprintf(&svg, `<rect class="part%d" x="%g" y="%g" width="12" height="12"/><text x="%g" y="%g">%s: %s MB</text>`,
+			i, lx, ly, lx+18, ly+10, template.HTMLEscapeString(p.name), number(p.value/1024))
+	}
+	svg.WriteString(`</svg>`)
+	return template.HTML(svg.String())
+}
+
+// speeds compares all speeds that are known, each with what it is.
+func speeds(r Results) template.HTML {
+	type speed struct {
+		name, kind string
+		value      float64
+	}
+	all := []speed{{"run.c, fp32, on a Duo", official, OfficialBaseline}, {"int8 champion on a Duo, another text", official, OfficialChampion}}
+	if b := r.Baseline; b != nil {
+		all = append(all, speed{"run.c here", b.Environment.Kind, b.Speed.Mean})
+	}
+	for _, b := range r.Benches() {
+		name := "exact engine here, run.c's text"
+		if b.Engine != "exact" {
+			name = b.Engine + " engine here, its own text"
+		}
+		all = append(all, speed{name, b.Environment.Kind, b.Speed.Mean})
+	}
+	for _, m := range r.Models() {
+		name := "a Duo as assumed"
+		if m.Measured {
+			name = "by this board's figures"
+		}
+		for _, f := range m.Ours {
+			all = append(all, speed{f.Name + " engine, " + name, f.Kind, f.Speed})
+		}
+	}
+	most := 0.0
+	for _, s := range all {
+		most = max(most, s.value)
+	}
+	const names, row, room = 225.0, 24.0, 150.0
+	var svg strings.Builder
+	fmt.Fprintf(&svg, `<svg viewBox="0 0 %g %g" role="img" aria-label="Tokens per second compared">`, width, row*float64(len(all))+4)
+	for i, s := range all {
+		y := row * float64(i)
+		w := max(1.5, s.value/most*(width-names-room))
+		fmt.Fprintf(&svg, `<text x="%g" y="%g" text-anchor="end">%s</text><rect class="%s" x="%g" y="%g" width="%.1f" height="%g"/><text x="%.1f" y="%g">%s tokens/s, %s</text>`,
+			names-6, y+16, template.HTMLEscapeString(s.name), template.HTMLEscapeString(s.kind), names, y+4, w, row-8, names+w+6, y+16, number(s.value), template.HTMLEscapeString(s.kind))
+	}
+	svg.WriteString(`</svg>`)
+	return template.HTML(svg.String())
+}
+
+// sentences shows for each sentence how long it sounds and how long it was
+// computed.
+func sentences(s *Spoken) template.HTML {
+	if s.Report == nil || len(s.Sentences) == 0 {
+		return ""
+	}
+	most := 0.0
+	for _, x := range s.Sentences {
+		most = max(most, x.Speech, x.Compute)
+	}
+	p := newPlot(most, "seconds a sentence, "+s.Environment.Kind, "Speech and computing of each sentence")
+	n := len(s.Sentences)
+	half := (width - left) / float64(n) * 0.35
+	for i, x := range s.Sentences {
+		for j, v := range []float64{x.Speech, x.Compute} {
+			class := []string{"extreme", "bar"}[j]
+			fmt.Fprintf(&p.svg, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, p.x(float64(i), n)+half*float64(j-1), p.y(v), half, p.y(0)-p.y(v))
+		}
+	}
+	return p.done("sentences; pale: how long it sounds, dark: how long it was computed")
 }

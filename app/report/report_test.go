@@ -37,7 +37,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := page.String()
-	for _, want := range []string{"1 of 2 right, 50.0 %", "&lt;script&gt;once", "token 1, byte 3", "25.8 tokens/s", "Times are emulated", "0.0123 s of computing", "official"} {
+	for _, want := range []string{"1 of 2 right, 50.0 %", "&lt;script&gt;once", "token 1, byte 3", "25.8 tokens/s", "times are emulated", "0.0123 s of computing", "official"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -46,8 +46,8 @@ func TestWrite(t *testing.T) {
 		t.Errorf("the page has %q", bad)
 	}
 	pictures := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(text, -1)
-	if len(pictures) != 4 {
-		t.Errorf("%d pictures; want 4", len(pictures))
+	if len(pictures) != 5 {
+		t.Errorf("%d pictures; want 5", len(pictures))
 	}
 	for _, p := range pictures {
 		for d := xml.NewDecoder(strings.NewReader(p)); ; {

@@ -17,6 +17,7 @@ import (
 
 	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
+	"duostoryteller/app/cost"
 	"duostoryteller/app/report"
 )
 
@@ -112,14 +113,17 @@ func (r Results) Passed() bool {
 }
 
 // Save writes the results into dir, as BOARD-DATE.json and a page for people,
-// BOARD-DATE.html, and returns the first file.
-func (r Results) Save(dir string) (string, error) {
+// BOARD-DATE.html, and returns the first file. What is known of the board, which
+// may be nil, is modelled on the page.
+func (r Results) Save(dir string, known *cost.Board) (string, error) {
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return "", err
 	}
 	var page bytes.Buffer
-	if err := report.Write(&page, r.page()); err != nil {
+	results := r.page()
+	results.Board = known
+	if err := report.Write(&page, results); err != nil {
 		return "", err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

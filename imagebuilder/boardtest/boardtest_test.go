@@ -147,7 +147,7 @@ func TestSerial(t *testing.T) {
 			t.Error("Passed() = false; want true")
 		}
 		dir := filepath.Join(t.TempDir(), "results")
-		name, err := r.Save(dir)
+		name, err := r.Save(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestBroken(t *testing.T) {
 			if _, ok := list[1].Summary(); !ok || (Results{Suites: list}).Passed() {
 				t.Errorf("the other suite passed: %v; want true, and not all", ok)
 			}
-			if _, err := (Results{Board: "duo", Suites: list}).Save(t.TempDir()); err != nil {
+			if _, err := (Results{Board: "duo", Suites: list}).Save(t.TempDir(), nil); err != nil {
 				t.Errorf("Save() = %v", err)
 			}
 		})

@@ -255,6 +255,8 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		{share + "/model.packed", s.model.packed.path, 0o644},
 		{share + "/tokenizer.bin", s.model.tokenizer.path, 0o644},
 		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
+		{share + "/official.toml", filepath.Join(s.board.Dir, "official.toml"), 0o644},
+		{share + "/engines.toml", filepath.Join(s.board.Dir, "engines.toml"), 0o644},
 	}
 	if s.baseline.program.path != "" {
 		files = append(files, hostFile{baselineProgram, s.baseline.program.path, 0o755}, hostFile{baselineModel, s.baseline.checkpoint.path, 0o644})

@@ -34,7 +34,7 @@ const repository = "../.."
 
 // buildCard builds a card image with a checkpoint and its tokenizer. Without the
 // tools for it the test is skipped.
-func buildCard(t *testing.T, model, tokenizer string) string {
+func buildCard(t *testing.T, model, tokenizer string, change ...func(*build.Options)) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("boots take minutes: not with -short")
@@ -63,11 +63,15 @@ func buildCard(t *testing.T, model, tokenizer string) string {
 	out := t.TempDir()
 	var log bytes.Buffer
 	begin := time.Now()
-	if err := build.Run(t.Context(), build.Options{
+	options := build.Options{
 		Source: repository, Board: "milkv-duo", Out: out, Cache: cache,
 		Model: model, Tokenizer: tokenizer,
 		Time: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Log: &log,
-	}); err != nil {
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	if err := build.Run(t.Context(), options); err != nil {
 		t.Fatalf("the card cannot be built: %v\n%s", err, log.String())
 	}
 	t.Logf("card built in %.0f s", time.Since(begin).Seconds())

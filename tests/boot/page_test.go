@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -32,15 +31,8 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nobody else takes the port in the moment between, or QEMU says so.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	o.Args = append(o.Args, "-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:"+address+"-192.168.42.1:80",
-		"-device", "virtio-net-device,netdev=cable")
+	network, address := cable(t)
+	o.Args = append(o.Args, network...)
 	o.Args = append(o.Args, args...)
 	o.Started = func(cmd string) { t.Log(cmd) }
 	started, err := emulator.Start(ctx, o)

@@ -2,42 +2,157 @@ package boot
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"duostoryteller/app/cost"
+	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/boardtest"
+	"duostoryteller/imagebuilder/build"
 	"duostoryteller/imagebuilder/emulator"
+	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/tests/testmodel"
 )
 
-// TestSuites runs the shortened suites as `imagebuilder test --emulated` does.
+// TestSuites runs the shortened suites as `imagebuilder test` does, over the
+// console and then over the network, beside a program that stands in for run.c.
 func TestSuites(t *testing.T) {
 	checkpoint, tokenizer, err := testmodel.Models()[0].Files(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := buildCard(t, checkpoint, tokenizer)
+	baseline := filepath.Join(t.TempDir(), "run")
+	compile := exec.Command("go", "build", "-o", baseline, "../baseline")
+	compile.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	image := buildCard(t, checkpoint, tokenizer, func(o *build.Options) { o.Baseline = baseline })
 	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	var address string
+	o.Args, address = cable(t)
+	o.Started = func(cmd string) { t.Log(cmd) }
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	board, err := boardtest.Emulate(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer board.Close()
-	suites, err := boardtest.Run(ctx, board.Console, true, func(what string) { t.Log(what) })
-	if err != nil || len(suites) != 3 {
-		t.Fatalf("Run() = %d suites, %v; want three", len(suites), err)
+
+	over := func(way string, entries []report.Entry, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", way, err)
+		}
+		var names []string
+		for _, e := range entries {
+			line, passed := e.Summary()
+			t.Log(line)
+			if !passed || !strings.Contains(line, "emulated") {
+				t.Errorf("%s: %s; want it passed, and emulated", way, line)
+			}
+			names = append(names, e.Name)
+		}
+		if !slices.Equal(names, report.Names()) {
+			t.Errorf("%s: the suites are %v; want all, %v", way, names, report.Names())
+		}
+		checkResults(t, image, boardtest.Results{Board: "qemu-virt", Way: way, Time: time.Unix(1_700_000_000, 0), Short: true, Suites: entries})
 	}
-	for _, s := range suites {
-		line, passed := s.Summary()
-		t.Log(line)
-		if !passed {
-			t.Errorf("%s; want it passed", line)
+	entries, err := boardtest.Run(ctx, board.Console, true, func(what string) { t.Log(what) })
+	over("emulated", entries, err)
+	var live strings.Builder
+	entries, err = boardtest.OverNetwork(ctx, address, true, &live)
+	over("network", entries, err)
+	if !strings.Contains(live.String(), "of 2 right") {
+		t.Errorf("the page said %q while the suites ran; want their tables", &live)
+	}
+
+	// What people find on the card.
+	for _, name := range []string{report.PageFile, report.TextFile} {
+		response, err := http.Get("http://" + address + "/results/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(text), "of 2 right") {
+			t.Errorf("%s = %s, %d bytes, %v; want the regression's result in it", name, response.Status, len(text), err)
 		}
 	}
+}
+
+// checkResults holds saved results to what the card's owner reads.
+func checkResults(t *testing.T, image string, r boardtest.Results) {
+	t.Helper()
+	known, err := cost.ReadBoard(filepath.Join(repository, "board/milkv-duo"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := r.Save(t.TempDir(), &known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(strings.TrimSuffix(name, ".json") + ".html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest.Manifest
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(image), "manifest.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil || m.Image.Parts == "" {
+		t.Fatalf("manifest.json names no parts: %v", err)
+	}
+	for _, want := range []string{"emulated", "0.360", "24.3", "2 of 2 right", "the same text", "modelled", m.Image.Parts} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("%s: the report lacks %q", r.Way, want)
+		}
+	}
+	if strings.Contains(string(page), ">measured<") {
+		t.Errorf("%s: the report calls something measured", r.Way)
+	}
+	var results report.Results
+	for _, e := range r.Suites {
+		if err := results.Add(e); err != nil {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+	}
+	if b := results.Baseline; b == nil || b.Compared == nil || !b.Compared.SameText || b.Compared.Ratio <= 0 {
+		t.Errorf("%s: the program beside ours is compared as %+v; want the same text", r.Way, b)
+	}
+	if got := results.Environment().Card; got != m.Image.Parts {
+		t.Errorf("%s: the results are of the card %q, the manifest's is %q", r.Way, got, m.Image.Parts)
+	}
+	if _, err := boardtest.Measured(name); err == nil || !strings.Contains(err.Error(), "emulated") {
+		t.Errorf("%s: emulated figures pass as a board's: %v", r.Way, err)
+	}
+}
+
+// cable is a network card of the machine that leads here, in place of the USB
+// cable: arguments for QEMU, and the page's address.
+func cable(t *testing.T) (args []string, address string) {
+	t.Helper()
+	// Nobody else takes the port in the moment between, or QEMU says so.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = l.Addr().String()
+	l.Close()
+	return []string{"-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:" + address + "-192.168.42.1:80",
+		"-device", "virtio-net-device,netdev=cable"}, address
 }

@@ -16,6 +16,7 @@ import (
 
 	"duostoryteller/app/bandwidth"
 	"duostoryteller/app/bench"
+	"duostoryteller/app/cost"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/report"
 	"duostoryteller/app/results"
@@ -26,11 +27,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// cardShare is where a card has what is known of its board.
+const cardShare = "/usr/share/storyteller"
+
 // Where a card has a build of llama2.c's run.c to compare with, and its checkpoint;
 // see imagebuilder build --baseline.
 const (
-	baselineProgram = "/usr/share/storyteller/baseline/run"
-	baselineModel   = "/usr/share/storyteller/baseline/model.bin"
+	baselineProgram = cardShare + "/baseline/run"
+	baselineModel   = cardShare + "/baseline/model.bin"
 )
 
 // suitesCommand runs all suites and keeps their results.
@@ -147,6 +151,9 @@ func (s *suiteRun) all(ctx context.Context) error {
 	}
 	if err := s.forget(); err != nil {
 		return err
+	}
+	if b, err := cost.ReadBoard(cardShare); err == nil { // not on a card, nothing is modelled
+		s.page.Board = &b
 	}
 	for _, suite := range []struct {
 		name, title string
@@ -295,5 +302,6 @@ func (s *suiteRun) speech(ctx context.Context) (table, bool, error) {
 		return nil, false, err
 	}
 	r := &report.Spoken{Environment: bench.ThisMachine(), Voice: flags.name, Report: speaker.Text(ctx, strings.NewReader(speech.Sample))}
+	r.PowerOn = 0 // nothing sounded
 	return r, r.Complete, flags.close(speaker, r.Report)
 }

@@ -7,14 +7,15 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"duostoryteller/app/cost"
 	"duostoryteller/imagebuilder/board"
-	"duostoryteller/imagebuilder/cost"
+	"duostoryteller/imagebuilder/boardtest"
 
 	"github.com/spf13/cobra"
 )
 
 func modelCommand() *cobra.Command {
-	var boardName string
+	var boardName, measured string
 	var clock, dram, card float64
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -22,7 +23,8 @@ func modelCommand() *cobra.Command {
 		GroupID: groupUse,
 		Short:   "Model the board's speed from counted instructions and bytes",
 		Long: `Model turns counts of work, made under emulation, into milliseconds a token and
-tokens a second on the board. Its figures are modelled: nobody measured them.
+tokens a second on the board: those of our engines (engines.toml beside the board's
+board.toml) and of the files named. Its figures are modelled: nobody measured them.
 
     time = max(cycles/clock + DRAM bytes/bandwidth, card bytes/bandwidth)
 
@@ -30,11 +32,13 @@ A file of counts has JSON objects: name, cycles (serial; or instructions and
 cycles_per_instruction), dram_bytes, card_bytes, and tokens if these are sums.
 
 Clock and bandwidths are [cost] in the board's board.toml, where their sources
-are; what was measured on a board corrects them by the options.
+are. --measured takes those that a board's memory suite measured in their place,
+from the file that 'imagebuilder test' has written or memory.json from the card.
 
 Whatever it is asked for, it first checks itself against the programs that were
 timed on a board, official.toml beside board.toml.`,
 		Example: `  imagebuilder model
+  imagebuilder model --measured results/milkv-duo-2026-01-31-120000.json
   imagebuilder model --dram 1.3e9 --card 18e6 counts.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			source, err := repository()
@@ -48,45 +52,52 @@ timed on a board, official.toml beside board.toml.`,
 			if b.CardOf != "" {
 				return fmt.Errorf("there is nothing to model: %s is not of silicon; --board %s is", b.Title, b.CardOf)
 			}
-			p := cost.Of(b.Cost)
+			known, err := cost.ReadBoard(b.Dir)
+			if err != nil {
+				return err
+			}
+			m := model{Board: b.Name, title: b.Title, Parameters: known.Assumed}
+			if measured != "" {
+				figures, err := boardtest.Measured(measured)
+				if err != nil {
+					return err
+				}
+				m.Parameters, m.Measured = m.Parameters.Measured(figures), figures.Environment.Machine
+			}
 			for _, o := range []struct {
 				flag  string
 				value float64
 				to    *float64
-			}{{"clock", clock, &p.Clock}, {"dram", dram, &p.DRAM}, {"card", card, &p.Card}} {
+			}{{"clock", clock, &m.Parameters.Clock}, {"dram", dram, &m.Parameters.DRAM}, {"card", card, &m.Parameters.Card}} {
 				if !cmd.Flags().Changed(o.flag) {
 					continue
 				}
 				if !(o.value > 0) {
 					return usageError{fmt.Errorf("--%s %v: more than 0", o.flag, o.value)}
 				}
-				*o.to = o.value
+				*o.to, m.given = o.value, true
 			}
-			known, err := cost.ReadOfficial(filepath.Join(b.Dir, "official.toml"))
-			if err != nil {
-				return err
-			}
-			check := cost.Check(known, p)
-			var figures []cost.Figure
+			m.Check, m.Figures = known.Check(m.Parameters), known.Ours(m.Parameters)
 			for _, file := range args {
 				counts, err := cost.ReadCounts(file)
 				if err != nil {
 					return err
 				}
 				for _, c := range counts {
-					figures = append(figures, cost.Model(c, p))
+					m.Figures = append(m.Figures, cost.Model(c, m.Parameters))
 				}
 			}
 			if asJSON {
-				text, err := json.MarshalIndent(map[string]any{"board": b.Name, "parameters": p, "check": check, "figures": figures}, "", "  ")
+				text, err := json.MarshalIndent(m, "", "  ")
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
 				return err
 			}
-			return writeModel(cmd.OutOrStdout(), b.Title, p, check, figures)
+			return m.write(cmd.OutOrStdout())
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&boardName, "board", "milkv-duo", "board of silicon, a folder of board/")
+	f.StringVar(&measured, "measured", "", "results of a board whose measured clock and bandwidths are taken")
 	f.Float64Var(&clock, "clock", 0, "cycles a second, instead of the board's")
 	f.Float64Var(&dram, "dram", 0, "bytes a second from memory, instead of the board's")
 	f.Float64Var(&card, "card", 0, "bytes a second from the card, instead of the board's")
@@ -94,31 +105,50 @@ timed on a board, official.toml beside board.toml.`,
 	return cmd
 }
 
-// writeModel prints the check and the figures.
-func writeModel(out io.Writer, board string, p cost.Parameters, check, figures []cost.Figure) error {
-	fmt.Fprintf(out, "%s, modelled: clock %.3g Hz, memory %.3g B/s, card %.3g B/s\n\n", board, p.Clock, p.DRAM, p.Card)
+// model is what is modelled, and by which parameters.
+type model struct {
+	Board      string          `json:"board"`
+	Parameters cost.Parameters `json:"parameters"`
+	Measured   string          `json:"measured_on,omitempty"` // the board that they were measured on
+	Check      []cost.Figure   `json:"check"`
+	Figures    []cost.Figure   `json:"figures"`
+
+	title string
+	given bool // some parameters are the user's
+}
+
+// write prints the check and the figures.
+func (m model) write(out io.Writer) error {
+	p := m.Parameters
+	source := "as board.toml assumes"
+	if m.Measured != "" {
+		source = "measured on " + m.Measured
+	}
+	if m.given {
+		source += ", but for those given here"
+	}
+	fmt.Fprintf(out, "%s, modelled: clock %.3g Hz, memory %.3g B/s, card %.3g B/s (%s)\n\n", m.title, p.Clock, p.DRAM, p.Card, source)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(f cost.Figure) {
 		fmt.Fprintf(w, "  %s\t%.1f\t%.1f\t%.1f\t%.1f\t%.3g", f.Name, f.Cycles, f.DRAM, f.Card, f.Total, f.Speed)
 	}
 	const heading = "\tms cycles\tmemory\tcard\ttoken\ttokens/s"
 	fmt.Fprintln(w, "The check, against official results"+heading+"\tofficial\toff")
-	for _, f := range check {
+	for _, f := range m.Check {
 		row(f)
 		fmt.Fprintf(w, "\t%.3g\t%+.1f %%\n", f.Against, 100*f.Off())
 	}
 	w.Flush()
-	fmt.Fprintln(out, "The check shows that one set of parameters meets all of them, no more: each was used to choose one:")
-	for _, f := range check {
-		fmt.Fprintf(w, "  %s\t%s\n", f.Fitted, f.Name)
-	}
-	w.Flush()
-	if len(figures) > 0 {
-		fmt.Fprintln(w, "\nModelled"+heading)
-		for _, f := range figures {
-			row(f)
-			fmt.Fprintln(w)
+	if m.Measured == "" && !m.given {
+		fmt.Fprintln(out, "The check shows that one set of parameters meets all of them, no more: each was used to choose one:")
+		for _, f := range m.Check {
+			fmt.Fprintf(w, "  %s\t%s\n", f.Fitted, f.Name)
 		}
+	}
+	fmt.Fprintln(w, "\nModelled"+heading)
+	for _, f := range m.Figures {
+		row(f)
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"duostoryteller/app/cost"
 	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/boardtest"
@@ -111,7 +112,11 @@ func (t *boardTest) run(ctx context.Context, out io.Writer) error {
 		line, _ := s.Summary()
 		fmt.Fprintln(out, line)
 	}
-	name, err := r.Save(t.results)
+	known, err := cost.ReadBoard(filepath.Join(t.boards, t.board))
+	if err != nil {
+		return err
+	}
+	name, err := r.Save(t.results, &known)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,11 @@
 // The core issues one instruction after the other and waits for every fill of its
 // cache: it has no second-level cache, and its prefetcher is off. The card is
 // read ahead by DMA while the core computes, so the slower of both decides.
+//
+// A board's folder, and the card, have three files: board.toml with the
+// parameters that are assumed; official.toml with programs that others have timed
+// on a board, by which the model checks itself; engines.toml with what our engines
+// take. What the memory suite measures on a board takes the parameters' place.
 package cost
 
 import (
@@ -18,8 +23,9 @@ import (
 	"io"
 	"math"
 	"os"
+	"path/filepath"
 
-	"duostoryteller/imagebuilder/board"
+	"duostoryteller/app/bandwidth"
 
 	"github.com/BurntSushi/toml"
 )
@@ -54,9 +60,61 @@ type Parameters struct {
 	Card  float64 `json:"card_bytes_per_s"`
 }
 
-// Of returns the parameters of a board.
-func Of(c board.Cost) Parameters {
-	return Parameters{c.Clock.Value, c.DRAM.Value, c.Card.Value}
+// Measured returns p with what was measured in place of what is assumed. A
+// report without the card leaves that one.
+func (p Parameters) Measured(m *bandwidth.Report) Parameters {
+	p.Clock, p.DRAM = m.Clock, m.Memory.Fill
+	if m.Card != nil && m.Card.Direct {
+		p.Card = m.Card.Sequential
+	}
+	return p
+}
+
+// Board is what is known of a board's speed.
+type Board struct {
+	Assumed  Parameters
+	Official []Official
+	Engines  []Count // ours, by name
+}
+
+// ReadBoard reads board.toml, official.toml and engines.toml in dir.
+func ReadBoard(dir string) (b Board, err error) {
+	type value struct{ Value float64 }
+	var all struct {
+		Cost struct{ Clock, DRAM, Card value }
+	}
+	name := filepath.Join(dir, "board.toml")
+	if _, err := toml.DecodeFile(name, &all); err != nil {
+		return b, fmt.Errorf("%s: %w", name, err)
+	}
+	c := all.Cost
+	b.Assumed = Parameters{c.Clock.Value, c.DRAM.Value, c.Card.Value}
+	if !(c.Clock.Value > 0 && c.DRAM.Value > 0 && c.Card.Value > 0) {
+		return b, fmt.Errorf("%s: no [cost.clock], [cost.dram] or [cost.card] with a value", name)
+	}
+	if b.Official, err = readOfficial(filepath.Join(dir, "official.toml")); err != nil {
+		return b, err
+	}
+	b.Engines, err = readEngines(filepath.Join(dir, "engines.toml"))
+	return b, err
+}
+
+// Check models the programs whose speed is known.
+func (b Board) Check(p Parameters) (figures []Figure) {
+	for _, o := range b.Official {
+		f := Model(o.Count, p)
+		f.Against, f.Fitted = o.Speed, o.Fitted
+		figures = append(figures, f)
+	}
+	return figures
+}
+
+// Ours models our engines.
+func (b Board) Ours(p Parameters) (figures []Figure) {
+	for _, c := range b.Engines {
+		figures = append(figures, Model(c, p))
+	}
+	return figures
 }
 
 // Figure is a modelled speed.
@@ -143,15 +201,11 @@ func parseCounts(r io.Reader) (counts []Count, err error) {
 	return counts, nil
 }
 
-// ReadOfficial reads the programs with known speeds, a board's official.toml.
-func ReadOfficial(file string) ([]Official, error) {
+// readOfficial reads the programs with known speeds.
+func readOfficial(file string) ([]Official, error) {
 	var list struct{ Program []Official }
-	meta, err := toml.DecodeFile(file, &list)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	for _, key := range meta.Undecoded() {
-		return nil, fmt.Errorf("%s: unknown key %s", file, key)
+	if err := decode(file, &list); err != nil {
+		return nil, err
 	}
 	for _, o := range list.Program {
 		if err := o.check(); err != nil {
@@ -164,12 +218,28 @@ func ReadOfficial(file string) ([]Official, error) {
 	return list.Program, nil
 }
 
-// Check models the programs whose speed is known.
-func Check(known []Official, p Parameters) (figures []Figure) {
-	for _, o := range known {
-		f := Model(o.Count, p)
-		f.Against, f.Fitted = o.Speed, o.Fitted
-		figures = append(figures, f)
+// readEngines reads what our engines take.
+func readEngines(file string) ([]Count, error) {
+	var list struct{ Engine []Count }
+	if err := decode(file, &list); err != nil {
+		return nil, err
 	}
-	return figures
+	for _, c := range list.Engine {
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return list.Engine, nil
+}
+
+// decode reads a file whose every key must be known.
+func decode(file string, to any) error {
+	meta, err := toml.DecodeFile(file, to)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for _, key := range meta.Undecoded() {
+		return fmt.Errorf("%s: unknown key %s", file, key)
+	}
+	return nil
 }
