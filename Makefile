@@ -120,6 +120,7 @@ board-test:
 	$(IMAGEBUILDER) test $(if $(SERIAL),--serial '$(SERIAL)',--network '$(BOARD)')
 
 submission:
+	$(call tools,xz-utils)
 	@test -e out/storyteller.img || $(MAKE) image
 	$(IMAGEBUILDER) submission
 

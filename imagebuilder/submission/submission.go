@@ -2,11 +2,11 @@
 // with checksums, a block map, the manifest, a software bill of materials, the
 // licences, the test procedures and results, in one folder and one archive.
 //
-// The same inputs give the same bytes.
+// The same inputs and the same version of xz give the same bytes.
 package submission
 
 import (
-	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -18,6 +18,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -28,8 +29,6 @@ import (
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Options are the inputs.
@@ -55,7 +54,7 @@ type Result struct {
 // Name is the stem of all that belongs to a version.
 func Name(version string) string { return "duo-storyteller-" + version }
 
-// Write makes Out/NAME and Out/NAME.tar.zst, replacing earlier ones. It fails,
+// Write makes Out/NAME and Out/NAME.zip, replacing earlier ones. It fails,
 // and leaves these as they were, if the image is not the manifest's.
 func Write(ctx context.Context, o Options) (Result, error) {
 	if o.Version == "" || strings.ContainsAny(o.Version, "/ \n") {
@@ -86,12 +85,12 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	if err := s.gather(text); err != nil {
 		return Result{}, err
 	}
-	archive := filepath.Join(tmp, name+".tar.zst")
+	archive := filepath.Join(tmp, name+".zip")
 	if err := s.pack(archive); err != nil {
 		return Result{}, err
 	}
 	r := s.result
-	r.Folder, r.Archive = filepath.Join(o.Out, name), filepath.Join(o.Out, name+".tar.zst")
+	r.Folder, r.Archive = filepath.Join(o.Out, name), filepath.Join(o.Out, name+".zip")
 	info, err := os.Stat(archive)
 	if err != nil {
 		return Result{}, err
@@ -134,7 +133,7 @@ func (s *submission) gather(manifestText []byte) error {
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
 		return err
 	}
-	sum, err := s.compress(f, info.Size(), image+".zst")
+	sum, err := s.compress(f, info.Size(), image+".xz")
 	if err != nil {
 		return err
 	}
@@ -205,45 +204,52 @@ func (s *submission) put(name string, data []byte) error {
 	return os.WriteFile(file, data, 0o644)
 }
 
-// compress writes the image as a Zstandard file and returns its SHA-256.
-func (s *submission) compress(image io.ReaderAt, size int64, name string) (sum string, err error) {
-	h := sha256.New()
-	var done int64
-	r := io.TeeReader(io.NewSectionReader(image, 0, size), h)
-	s.result.Image, err = s.zstd(filepath.Join(s.dir, name), func(w io.Writer) error {
-		for done < size {
-			if err := s.ctx.Err(); err != nil {
-				return err
-			}
-			n, err := io.CopyN(w, r, min(4<<20, size-done))
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.Image, err)
-			}
-			done += n
-			s.Progress("compressing", done, size)
-		}
-		return nil
-	})
-	return hex.EncodeToString(h.Sum(nil)), err
-}
+// xzOptions make of the card's image what any program that writes cards unpacks.
+// Most of the image is float32: lc, lp and pb tell the compressor that what a byte
+// is like depends on its place in four, which makes it a tenth smaller. The
+// dictionary spans the model, parts of which are in it twice. One thread, so that
+// the number of processors cannot change the bytes.
+var xzOptions = []string{"--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "--no-adjust", "--lzma2=preset=6,dict=96MiB,lc=2,lp=2,pb=2"}
 
-// zstd writes a Zstandard file and returns its size. One goroutine alone, so
-// that the number of processors cannot change the bytes.
-func (s *submission) zstd(file string, content func(io.Writer) error) (int64, error) {
-	out, err := os.Create(file)
+// compress writes the image as an xz file and returns its SHA-256.
+func (s *submission) compress(image io.ReaderAt, size int64, name string) (sum string, err error) {
+	program, err := exec.LookPath("xz")
 	if err != nil {
-		return 0, err
+		return "", errors.New("the program xz is missing: apt-get install xz-utils")
+	}
+	out, err := os.Create(filepath.Join(s.dir, name))
+	if err != nil {
+		return "", err
 	}
 	defer out.Close()
-	z, err := zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return 0, err
+	h := sha256.New()
+	cmd := exec.CommandContext(s.ctx, program, xzOptions...)
+	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=", "XZ_OPT=") // the user's would change the bytes
+	var complaint bytes.Buffer
+	cmd.Stdin = &progressReader{io.TeeReader(io.NewSectionReader(image, 0, size), h), 0, func(done int64) { s.Progress("compressing", done, size) }}
+	cmd.Stdout, cmd.Stderr = out, &complaint
+	if err := cmd.Run(); err != nil {
+		if s.ctx.Err() != nil {
+			return "", s.ctx.Err()
+		}
+		return "", fmt.Errorf("%s cannot be compressed: %w: %s", s.Image, err, strings.TrimSpace(complaint.String()))
 	}
-	if err := errors.Join(content(z), z.Close()); err != nil {
-		return 0, err
-	}
-	size, err := out.Seek(0, io.SeekCurrent)
-	return size, errors.Join(err, out.Close())
+	s.result.Image, err = out.Seek(0, io.SeekCurrent)
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, out.Close())
+}
+
+// progressReader tells how much was read.
+type progressReader struct {
+	r    io.Reader
+	done int64
+	tell func(done int64)
+}
+
+func (p *progressReader) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.done += int64(n)
+	p.tell(p.done)
+	return n, err
 }
 
 // licences copies the licences that the card carries.
@@ -336,43 +342,45 @@ func (s *submission) sums() error {
 	return s.put("SHA256SUMS", []byte(list.String()))
 }
 
-// pack writes the folder as one archive and gives its files their time.
+// pack writes the folder as one archive, which any PC opens, and gives its files
+// their time.
 func (s *submission) pack(archive string) error {
 	names, err := s.files()
 	if err != nil {
 		return err
 	}
-	_, err = s.zstd(archive, func(w io.Writer) error {
-		t := tar.NewWriter(w)
-		for i, name := range names {
-			if err := s.ctx.Err(); err != nil {
-				return err
-			}
-			if err := s.packFile(t, name); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			s.Progress("packing", int64(i+1), int64(len(names)))
+	out, err := os.Create(archive)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	z := zip.NewWriter(out)
+	for i, name := range names {
+		if err := s.ctx.Err(); err != nil {
+			return err
 		}
-		return t.Close()
-	})
-	return err
+		if err := s.packFile(z, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s.Progress("packing", int64(i+1), int64(len(names)))
+	}
+	return errors.Join(z.Close(), out.Close())
 }
 
-func (s *submission) packFile(t *tar.Writer, name string) error {
+func (s *submission) packFile(z *zip.Writer, name string) error {
 	f, err := os.Open(filepath.Join(s.dir, name))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	header := &zip.FileHeader{Name: Name(s.Version) + "/" + name, Method: zip.Deflate, Modified: s.Time.UTC()}
+	header.SetMode(0o644)
+	if path.Ext(name) == ".xz" {
+		header.Method = zip.Store // smaller it will not become
 	}
-	err = t.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: Name(s.Version) + "/" + name, Size: info.Size(), Mode: 0o644, ModTime: s.Time, Format: tar.FormatPAX,
-	})
+	w, err := z.CreateHeader(header)
 	if err == nil {
-		_, err = io.Copy(t, f)
+		_, err = io.Copy(w, f)
 	}
 	return errors.Join(err, os.Chtimes(f.Name(), s.Time, s.Time))
 }

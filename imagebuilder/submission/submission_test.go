@@ -1,13 +1,14 @@
 package submission
 
 import (
-	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -23,7 +24,7 @@ import (
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/ulikunitz/xz"
 )
 
 const mib = 1 << 20
@@ -95,11 +96,11 @@ func read(t *testing.T, elem ...string) []byte {
 	return data
 }
 
+// unpack unpacks with another program than the one that packed.
 func unpack(t *testing.T, data []byte) []byte {
 	t.Helper()
-	z, err := zstd.NewReader(bytes.NewReader(data))
+	z, err := xz.NewReader(bytes.NewReader(data))
 	check(t, err)
-	defer z.Close()
 	plain, err := io.ReadAll(z)
 	check(t, err)
 	return plain
@@ -115,22 +116,22 @@ func TestWrite(t *testing.T) {
 	check(t, err)
 	want := []string{
 		"SHA256SUMS", "licences/debian/libthing/copyright", "licences/example.org/mod/LICENCE", "manifest.json", "readme.md",
-		"results/plots/a.svg", "sbom.spdx.json", "storyteller.img.bmap", "storyteller.img.sha256", "storyteller.img.zst",
+		"results/plots/a.svg", "sbom.spdx.json", "storyteller.img.bmap", "storyteller.img.sha256", "storyteller.img.xz",
 	}
 	var got []string
-	for tr := tar.NewReader(bytes.NewReader(unpack(t, read(t, r.Archive)))); ; {
-		h, err := tr.Next()
-		if err == io.EOF {
-			break
-		}
-		check(t, err)
-		name, ok := strings.CutPrefix(h.Name, "duo-storyteller-v1.0-3-gabc/")
-		if !ok || h.Mode != 0o644 || h.Uid != 0 || !h.ModTime.Equal(o.Time) {
-			t.Errorf("archive has %+v", h)
+	archive, err := zip.OpenReader(r.Archive)
+	check(t, err)
+	defer archive.Close()
+	for _, f := range archive.File {
+		name, ok := strings.CutPrefix(f.Name, "duo-storyteller-v1.0-3-gabc/")
+		if !ok || f.Mode() != 0o644 || !f.Modified.Equal(o.Time) {
+			t.Errorf("archive has %+v", f.FileHeader)
 		}
 		got = append(got, name)
-		data, err := io.ReadAll(tr)
+		content, err := f.Open()
 		check(t, err)
+		data, err := io.ReadAll(content)
+		check(t, errors.Join(err, content.Close()))
 		if !bytes.Equal(data, read(t, r.Folder, name)) {
 			t.Errorf("%s: archive and folder differ", name)
 		}
@@ -139,7 +140,7 @@ func TestWrite(t *testing.T) {
 		t.Errorf("archive = %q; want %q", got, want)
 	}
 	image := read(t, o.Image)
-	if !bytes.Equal(unpack(t, read(t, r.Folder, "storyteller.img.zst")), image) {
+	if !bytes.Equal(unpack(t, read(t, r.Folder, "storyteller.img.xz")), image) {
 		t.Error("the compressed image unpacks to another one")
 	}
 	sums := 0
@@ -191,22 +192,23 @@ func TestReproducible(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
-		spoil      func(*Options)
+		spoil      func(*testing.T, *Options)
 	}{
-		{"other image", "build again", func(o *Options) {
+		{"other image", "build again", func(_ *testing.T, o *Options) {
 			data, _ := os.ReadFile(o.Image)
 			data[2*mib] ^= 1
 			os.WriteFile(o.Image, data, 0o644)
 		}},
-		{"no image", "imagebuilder build", func(o *Options) { os.Remove(o.Image) }},
-		{"no manifest", "imagebuilder build", func(o *Options) { os.Remove(o.Manifest) }},
-		{"broken manifest", "manifest.json", func(o *Options) { os.WriteFile(o.Manifest, []byte("{"), 0o644) }},
-		{"no card", "not a card image", func(o *Options) { os.WriteFile(o.Image, noise(mib), 0o644) }},
-		{"version", "cannot be a version", func(o *Options) { o.Version = "../x" }},
+		{"no image", "imagebuilder build", func(_ *testing.T, o *Options) { os.Remove(o.Image) }},
+		{"no manifest", "imagebuilder build", func(_ *testing.T, o *Options) { os.Remove(o.Manifest) }},
+		{"broken manifest", "manifest.json", func(_ *testing.T, o *Options) { os.WriteFile(o.Manifest, []byte("{"), 0o644) }},
+		{"no card", "not a card image", func(_ *testing.T, o *Options) { os.WriteFile(o.Image, noise(mib), 0o644) }},
+		{"no xz", "apt-get install xz-utils", func(t *testing.T, _ *Options) { t.Setenv("PATH", t.TempDir()) }},
+		{"version", "cannot be a version", func(_ *testing.T, o *Options) { o.Version = "../x" }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := built(t)
-			tt.spoil(&o)
+			tt.spoil(t, &o)
 			_, err := Write(t.Context(), o)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Write() = %v; want one line with %q", err, tt.want)
