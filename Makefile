@@ -18,6 +18,8 @@
 #                          test procedures and results, in out/submission/
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: most of an hour
+#   make timeline          four stories in an emulated machine whose clock goes by instructions:
+#                          what reading aloud costs the story, and app/speech/timeline.svg
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -46,7 +48,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing
+.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -95,6 +97,14 @@ test:
 test-hearing:
 	$(call tools,$(HEARING_TOOLS))
 	STORYTELLER_HEARING_FULL=1 go test -count=1 -timeout 120m -v ./tests/hearing
+
+# Half an hour on two cores; longer beside other work.
+timeline:
+	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
+	@$(MAKE) -s speech || echo "make timeline: without these packages nobody listens for words"
+	@mkdir -p out/timeline
+	STORYTELLER_TIMELINE='$(abspath out/timeline)' go test -count=1 -timeout 120m -run TestTimeline -v ./tests/boot
+	cp out/timeline/timeline.svg app/speech/timeline.svg
 
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:

@@ -21,16 +21,18 @@ const (
 )
 
 // bootWithSound boots a card in a machine with a USB sound card that plays into
-// a file on the host. close ends the machine and returns what it played.
-func bootWithSound(t *testing.T, image string) (m *machine, played func() *listen.Recording) {
+// a file on the host, with these arguments for QEMU added. played returns what
+// it played so far.
+func bootWithSound(t *testing.T, image string, args ...string) (m *machine, played func() *listen.Recording) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // much of it is played in real time
 	t.Cleanup(cancel)
 	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "speaker.wav")
+	o.Args = append(o.Args, args...)
 	o.Args = append(o.Args, "-audiodev", "wav,id=speaker,path="+path, "-device", usbHost, "-device", soundCard)
 	o.Started = func(cmd string) { t.Log(cmd) }
 	started, err := emulator.Start(ctx, o)

@@ -70,7 +70,7 @@ func commands() []command {
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},
 		{"dmesg", "", "the kernel's last messages", none, show(dmesg)},
 		{"ls", "[/PATH]", "list a directory", pathOrNone, show(ls)},
-		{"cat", "/PATH", "show the beginning of a file", path, show(cat)},
+		{"cat", "/PATH", "show the beginning of a file; " + speechTimes + " has the times of the last story's speech", path, show(cat)},
 		{"kill", "[-STOP] PID", "kill a process, or have it hang", func(a string) bool { return number(strings.TrimPrefix(a, "-STOP ")) }, show(kill)},
 		{"reboot", "", "start the machine again", none, func(*robot, string) power { return reboot }},
 		{"poweroff", "", "switch the machine off", none, func(*robot, string) power { return powerOff }},

@@ -20,8 +20,11 @@ import (
 )
 
 const (
-	program = "/bin/storyteller"
-	share   = "/usr/share/storyteller/"
+	// speechTimes is where the storyteller keeps the times of the last story's
+	// speech, for `cat` to show: JSON, see package speech.
+	speechTimes = "/run/speech.json"
+	program     = "/bin/storyteller"
+	share       = "/usr/share/storyteller/"
 )
 
 // A request is a story to tell, or something else that the storyteller does. A
@@ -57,7 +60,8 @@ func arguments(program string, c config.Config, verb string) []string {
 		args = append(args, "--engine", c.Engine)
 	}
 	if c.Voice != config.Silent {
-		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume))
+		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume),
+			"--timing", speechTimes)
 	}
 	args = append(args, "--microphone", c.Microphone)
 	if c.Button != "" {

@@ -72,6 +72,9 @@ is no network then, and no page.`,
 			if usb == usbnet.Host && !onConsole {
 				return usageErrorf(cmd, "--usb host leaves no page: give --console as well")
 			}
+			if err := voices.check(cmd); err != nil {
+				return err
+			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
 				return err

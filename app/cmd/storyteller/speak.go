@@ -145,6 +145,14 @@ func (f *voiceFlags) add(cmd *cobra.Command) {
 // wanted says whether anything is to be spoken.
 func (f *voiceFlags) wanted() bool { return f.speak || f.wav != "" }
 
+// check reports flags that ask for nothing.
+func (f *voiceFlags) check(cmd *cobra.Command) error {
+	if f.timing != "" && !f.wanted() {
+		return usageErrorf(cmd, "--timing: nothing is spoken; --speak or --wav does that")
+	}
+	return nil
+}
+
 // louder makes what is spoken from now on louder by a factor.
 func (f *voiceFlags) louder(factor float64) {
 	f.mu.Lock()

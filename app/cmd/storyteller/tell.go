@@ -53,6 +53,9 @@ tell equal stories.`,
 				}
 				flags.prompt = prompt
 			}
+			if err := voices.check(cmd); err != nil {
+				return err
+			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
 				return err

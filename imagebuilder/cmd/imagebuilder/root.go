@@ -76,6 +76,7 @@ emulated machine with 64 MB.`,
 		testCommand(),
 		voicesCommand(),
 		modelCommand(),
+		timelineCommand(),
 		submissionCommand(),
 	)
 	return root
