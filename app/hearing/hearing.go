@@ -4,7 +4,7 @@
 //
 // The recogniser is a program of its own (app/voice/child, pocketsphinx) that is
 // started for an utterance and ended soon after it: it has no place in memory
-// beside the model. Its words come with their acoustic scores, and with those of
+// beside the model. The utterance is rid of the room's noise before. Its words come with their acoustic scores, and with those of
 // any phones that fit the sound best; a word that fits much worse than those was
 // not said (Young, Detecting misrecognitions and out-of-vocabulary words, 1994).
 package hearing
@@ -131,6 +131,7 @@ type Heard struct {
 	Understood
 	Words   []string      // of the grammar, whether they were believed or not
 	Doubt   Doubt         // how much worse they fit than the best phones
+	Sound   time.Duration // how long the utterance is
 	Compute time.Duration // processor time of the recogniser
 }
 
@@ -140,13 +141,14 @@ func (e *Ear) Hear(ctx context.Context, samples []int16) (Heard, error) {
 	if len(samples) > MaxSamples {
 		return Heard{Understood: Understood{Answer: Missed}}, nil
 	}
-	samples = floored(samples)
+	samples = floored(suppressed(samples))
 	r, err := e.ask(ctx, samples)
 	if err != nil {
 		e.Rest()
 		return Heard{}, fmt.Errorf("the recogniser failed: %w", err)
 	}
-	h := Heard{Words: r.heard(), Doubt: r.doubt(samples), Compute: r.compute}
+	h := Heard{Words: r.heard(), Doubt: r.doubt(samples), Compute: r.compute,
+		Sound: time.Duration(len(samples)) * time.Second / Rate}
 	h.Understood = Understood{Answer: Missed}
 	if h.Doubt.believable() {
 		h.Understood = e.words.Understand(h.Words)
