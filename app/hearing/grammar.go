@@ -23,13 +23,19 @@ func (w Words) Grammar() string {
 		fmt.Fprintf(&b, "<%s> = %s;\n", name, strings.Join(words, " | "))
 		return "<" + name + ">"
 	}
-	kind := rule("kind", w.Kinds...)
-	if kind != "" {
-		kind = "[" + kind + "] "
-	}
+	thing := rule("thing", w.Things...)
 	var beings []string
-	if thing := rule("thing", w.Things...); thing != "" {
-		beings = append(beings, "(a | an | the) "+kind+thing)
+	for _, a := range []string{"a", "an"} { // nobody says "an boat"
+		var rest []string
+		if things := rule(a+"thing", taking(a, w.Things)...); things != "" {
+			rest = append(rest, things)
+		}
+		if kinds := rule(a+"kind", taking(a, w.Kinds)...); kinds != "" && thing != "" {
+			rest = append(rest, kinds+" "+thing)
+		}
+		if rest := rule(a+"rest", rest...); rest != "" {
+			beings = append(beings, "("+a+" | the) "+rest)
+		}
 	}
 	if name := rule("name", slices.Concat(w.Girls, w.Boys)...); name != "" {
 		beings = append(beings, name)
@@ -50,6 +56,11 @@ func (w Words) Grammar() string {
 	// No option within an option: sphinxbase 0.8 takes the inner one for granted.
 	b.WriteString("public <utterance> = [<call>] (" + ask + " | " + command + ");\n")
 	return b.String()
+}
+
+// taking returns the words that the article a or an stands before.
+func taking(a string, words []string) []string {
+	return slices.DeleteFunc(slices.Clone(words), func(s string) bool { return article(s) != a })
 }
 
 // Dictionary copies to out the pronunciations of the fixed words and of w from a

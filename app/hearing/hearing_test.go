@@ -54,10 +54,15 @@ func lots(n int) string {
 func TestGrammar(t *testing.T) {
 	want := `#JSGF V1.0;
 grammar storyteller;
-<kind> = little | angry;
 <thing> = dragon | cat | owl;
+<athing> = dragon | cat;
+<akind> = little;
+<arest> = <athing> | <akind> <thing>;
+<anthing> = owl;
+<ankind> = angry;
+<anrest> = <anthing> | <ankind> <thing>;
 <name> = lily | tom;
-<being> = (a | an | the) [<kind>] <thing> | <name>;
+<being> = (a | the) <arest> | (an | the) <anrest> | <name>;
 <beings> = <being> | <being> and <being>;
 <there> = once upon a time there was <beings>;
 <ask> = [please] (tell | read) me a story [about <beings>] [please] | a story [about <beings>] [please] | <there>;
