@@ -83,7 +83,12 @@ func missing() string {
 const packages = "espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
 
 // say returns what a speaker says, at the recogniser's rate.
-func (s speaker) say(ctx context.Context, dir, text string) ([]int16, error) {
+func (s speaker) say(ctx context.Context, text string) ([]int16, error) {
+	dir, err := os.MkdirTemp("", "say-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "say.wav")
 	var cmd *exec.Cmd
 	switch s.engine {

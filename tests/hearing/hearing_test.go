@@ -69,7 +69,7 @@ type trial struct {
 	what  string
 	want  hearing.Understood // Nothing: it is to be rejected
 	snr   float64
-	sound func(dir string) ([]int16, error) // without the noise
+	sound func() ([]int16, error) // without the noise
 }
 
 // outcome counts trials.
@@ -86,11 +86,11 @@ func listenTo(t *testing.T, all chan *hearing.Ear, trials []trial) map[float64]o
 	counts := make(map[float64]outcome)
 	jobs := make(chan trial)
 	for range cap(all) {
-		e, dir := <-all, t.TempDir()
+		e := <-all
 		wg.Go(func() {
 			defer func() { all <- e }()
 			for j := range jobs {
-				o, err := listenOnce(t.Context(), e, dir, j)
+				o, err := listenOnce(t.Context(), e, j)
 				mu.Lock()
 				if err != nil {
 					t.Errorf("%s: %v", j.what, err)
@@ -115,8 +115,8 @@ func listenTo(t *testing.T, all chan *hearing.Ear, trials []trial) map[float64]o
 	return counts
 }
 
-func listenOnce(ctx context.Context, e *hearing.Ear, dir string, j trial) (outcome, error) {
-	said, err := j.sound(dir)
+func listenOnce(ctx context.Context, e *hearing.Ear, j trial) (outcome, error) {
+	said, err := j.sound()
 	if err != nil {
 		return outcome{}, err
 	}
@@ -167,12 +167,12 @@ func TestUnderstood(t *testing.T) {
 	all := ears(t, w, 2)
 	var trials []trial
 	for _, u := range utterances(w, measuredSpeakers(), n, 2026) {
+		say := sync.OnceValues(func() ([]int16, error) { return u.speaker.say(t.Context(), u.text) })
 		for _, snr := range []float64{clean, 20, 10} {
 			if n < 20 && snr == 20 {
 				continue
 			}
-			trials = append(trials, trial{fmt.Sprintf("%v: %q", u.speaker, u.text), u.want, snr,
-				func(dir string) ([]int16, error) { return u.speaker.say(t.Context(), dir, u.text) }})
+			trials = append(trials, trial{fmt.Sprintf("%v: %q", u.speaker, u.text), u.want, snr, say})
 		}
 	}
 	got := listenTo(t, all, trials)
@@ -204,9 +204,9 @@ func TestRejected(t *testing.T) {
 	for i, text := range sentences {
 		s := speakers[i%len(speakers)]
 		trials = append(trials, trial{fmt.Sprintf("%v: %q", s, text), hearing.Understood{}, clean,
-			func(dir string) ([]int16, error) { return s.say(t.Context(), dir, text) }})
+			func() ([]int16, error) { return s.say(t.Context(), text) }})
 	}
-	trials = append(trials, trial{"noise", hearing.Understood{}, clean, func(string) ([]int16, error) { return noise(seconds), nil }})
+	trials = append(trials, trial{"noise", hearing.Understood{}, clean, func() ([]int16, error) { return noise(seconds), nil }})
 	o := listenTo(t, all, trials)[clean]
 	t.Logf("%d of %d sentences and %d s of noise taken for a wish", o.wrong, len(sentences), seconds)
 	if o.wrong > 3 {
