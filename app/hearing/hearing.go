@@ -4,9 +4,10 @@
 //
 // The recogniser is a program of its own (app/voice/child, pocketsphinx) that is
 // started for an utterance and ended soon after it: it has no place in memory
-// beside the model. The utterance is rid of the room's noise before. Its words come with their acoustic scores, and with those of
-// any phones that fit the sound best; a word that fits much worse than those was
-// not said (Young, Detecting misrecognitions and out-of-vocabulary words, 1994).
+// beside the model. The utterance is rid of the room's noise before. Its words
+// come with their acoustic scores, and with those of any phones that fit the sound
+// best; a word that fits much worse than those was not said (Young, Detecting
+// misrecognitions and out-of-vocabulary words, 1994).
 package hearing
 
 import (

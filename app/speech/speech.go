@@ -32,6 +32,9 @@ type Speaker struct {
 	Params voice.Params
 	Sink   sound.Sink
 	Log    func(string) // one line when something is not as it should be
+	// Between, unless nil, is called between two sentences when the first was
+	// played; the next one waits for its return.
+	Between func(context.Context)
 }
 
 // Sentence is one sentence of a Report. Times are in seconds since the text
@@ -156,6 +159,14 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 		return
 	}
 	r := t.report
+	if t.Between != nil && len(t.marked) > 0 {
+		if t.Sink.Drain(ctx) == nil {
+			t.Between(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
 	asked := time.Now()
 	line := Sentence{Text: plain, Complete: t.since(complete), Asked: t.since(asked)}
 	if !t.Sink.Listens() { // nobody would hear it: the story has the processor to itself

@@ -165,3 +165,28 @@ func TestStop(t *testing.T) {
 		time.Sleep(time.Minute) // the writer ends
 	})
 }
+
+// Between two sentences, when the first was played, the story waits.
+func TestBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, sink := &fakeVoice{}, &fakeSink{}
+		ctx, cancel := context.WithCancel(t.Context())
+		var pauses []int // samples played before them
+		s := Speaker{Voice: v, Params: voice.Normal(), Sink: sink, Log: func(l string) { t.Errorf("line %q", l) }}
+		s.Between = func(context.Context) {
+			pauses = append(pauses, sink.samples)
+			time.Sleep(time.Second)
+			if len(pauses) == 2 {
+				cancel()
+			}
+		}
+		r := s.Text(ctx, strings.NewReader(tale))
+		first, second := 800*len("Once upon a time."), 800*len("There was a fox, a big one.")
+		if want := []int{first, first + second}; !slices.Equal(pauses, want) {
+			t.Errorf("pauses after %v samples; want %v", pauses, want)
+		}
+		if len(v.said) != 2 || len(r.Sentences) != 2 || r.Sentences[1].Asked-r.Sentences[0].First < 1 {
+			t.Errorf("said %q, report %+v; want two sentences a pause apart, and none after the end in the second pause", v.said, r.Sentences)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// attention is how long the storyteller listens when its button was held.
-const attention = 10 * time.Second
+const (
+	// attention is how long the storyteller listens when its button was held.
+	attention = 10 * time.Second
+	// pause is how long it listens between two sentences that it reads aloud: the
+	// room's echo must die away, and somebody begin to speak.
+	pause = time.Second
+	// held is how long a story is held up at most by who speaks in a pause.
+	held = 30 * time.Second
+	// poll is how often is looked what becomes of it.
+	poll = 50 * time.Millisecond
+)
 
 // The microphones that --microphone can name beside those of sound cards.
 const (
@@ -41,6 +51,9 @@ type ears struct {
 
 	light    *panel.Light // nil: none
 	telling  atomic.Bool  // a story is told or read aloud
+	pausing  atomic.Bool  // between two sentences of it
+	ready    atomic.Bool  // there is a microphone
+	hearing  atomic.Bool  // somebody speaks, or is being understood
 	speaking atomic.Bool  // an answer is
 	until    atomic.Int64 // when attention ends, Unix nanoseconds
 
@@ -111,15 +124,26 @@ func (e *ears) attend(ctx context.Context) {
 	}
 	defer ear.Close()
 	l := hearing.Listener{
-		Open: e.source, Ear: ear, Log: e.note, Deaf: e.deaf,
+		Open: func() (hearing.Source, error) {
+			source, err := e.source()
+			e.ready.Store(err == nil)
+			return source, err
+		},
+		Ear: ear, Log: e.note, Deaf: e.deaf,
+		Level: func(_, _ float64, open bool) { e.hearing.Store(open) },
 		Ready: func() bool {
 			e.show(panel.Thinking)
-			return e.slot.reserve() == nil
+			free := e.free(ctx)
+			if !free {
+				e.rest()
+			}
+			return free
 		},
 	}
 	err = l.Listen(ctx, func(h hearing.Heard) {
 		ear.Rest() // its memory is the model's
 		e.slot.release()
+		e.note(fmt.Sprintf("heard: %s (%.1f s of sound, %.2f s of computing)", h.Answer, h.Sound.Seconds(), h.Compute.Seconds()))
 		e.heard(ctx, h.Understood)
 		e.rest()
 	})
@@ -128,9 +152,46 @@ func (e *ears) attend(ctx context.Context) {
 	}
 }
 
+// free makes room for the recogniser. In a pause the model may still be at work
+// on the story's end: that is waited for.
+func (e *ears) free(ctx context.Context) bool {
+	for begun := time.Now(); ; {
+		err := e.slot.reserve()
+		if err == nil || !errors.Is(err, story.ErrBusy) || !e.pausing.Load() || time.Since(begun) > held {
+			return err == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(poll):
+		}
+	}
+}
+
+// between listens for a moment between two sentences that are read aloud, and,
+// if somebody speaks, until what was said is done or the story goes on. A button
+// stops a story at any time, so that with one there are no pauses.
+func (e *ears) between(ctx context.Context) {
+	if !e.listens() || e.button != "" || !e.ready.Load() {
+		return
+	}
+	e.hearing.Store(false)
+	e.pausing.Store(true)
+	defer e.pausing.Store(false)
+	e.show(panel.Listening)
+	defer e.show(panel.Speaking)
+	for begun := time.Now(); time.Since(begun) < pause || e.hearing.Load() && time.Since(begun) < held; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(poll):
+		}
+	}
+}
+
 // deaf says whether what the microphone hears is none of ours.
 func (e *ears) deaf() bool {
-	return e.telling.Load() || e.speaking.Load() || e.button != "" && time.Now().UnixNano() > e.until.Load()
+	return e.telling.Load() && !e.pausing.Load() || e.speaking.Load() || e.button != "" && time.Now().UnixNano() > e.until.Load()
 }
 
 func (e *ears) pressed(a panel.Action) {
@@ -146,9 +207,22 @@ func (e *ears) pressed(a panel.Action) {
 	}
 }
 
-// heard does what was understood.
+// heard does what was understood. In a pause of a story what was not is passed
+// over, and the story ends before an answer.
 func (e *ears) heard(ctx context.Context, u hearing.Understood) {
-	e.note("heard: " + u.Answer)
+	if e.telling.Load() {
+		switch u.Command {
+		case hearing.Nothing:
+			return
+		case hearing.Louder, hearing.Quieter: // the next sentence is the answer
+			e.louder(loudness(u.Command))
+			return
+		}
+		e.stop()
+		for e.telling.Load() && ctx.Err() == nil {
+			time.Sleep(poll)
+		}
+	}
 	e.speaking.Store(true)
 	e.say(ctx, u.Answer)
 	e.speaking.Store(false)
@@ -157,13 +231,17 @@ func (e *ears) heard(ctx context.Context, u hearing.Understood) {
 		e.ask(e.asked(&u.Opening))
 	case hearing.Again:
 		e.ask(e.asked(nil))
-	case hearing.Stop:
-		e.stop()
-	case hearing.Louder:
-		e.louder(1.25)
-	case hearing.Quieter:
-		e.louder(1 / 1.25)
+	case hearing.Louder, hearing.Quieter:
+		e.louder(loudness(u.Command))
 	}
+}
+
+// loudness is the factor that a command asks for.
+func loudness(c hearing.Command) float64 {
+	if c == hearing.Louder {
+		return 1.25
+	}
+	return 1 / 1.25
 }
 
 // asked returns the prompt asked for last, which is now prompt unless that is nil.

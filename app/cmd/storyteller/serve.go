@@ -119,6 +119,12 @@ is no network then, and no page.`,
 						note(err.Error() + "; the story goes on silently")
 						return func() {}
 					}
+					if hears.listens() {
+						speaker.Between = func(ctx context.Context) {
+							hears.between(ctx)
+							speaker.Params = voices.now()
+						}
+					}
 					return voices.follow(ctx, cmd, speaker, s)
 				}
 				var printing sync.WaitGroup

@@ -160,11 +160,16 @@ func (f *voiceFlags) louder(factor float64) {
 	f.params.Volume = max(0.1, min(2, f.params.Volume*factor))
 }
 
+// now returns how the voice is to be.
+func (f *voiceFlags) now() voice.Params {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.params
+}
+
 // open returns the speaker that the flags describe; close ends it.
 func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
-	f.mu.Lock()
-	params := f.params
-	f.mu.Unlock()
+	params := f.now()
 	if err := params.Check(); err != nil {
 		return nil, usageErrorf(cmd, "%w", err)
 	}
