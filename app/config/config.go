@@ -71,13 +71,14 @@ type Config struct {
 	Pitch       float64
 	Volume      float64
 	Microphone  string // name of the sound card to listen on; Automatic for the first one, or Silent
+	Gain        int    // of the microphone in percent of what the sound card can
 	Button      string // GPIO line of a push-button, as in "gpiochip0/15"; empty: none
 }
 
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice,
-		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic}
+		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic, Gain: 60}
 }
 
 // A Problem is something in the file that was not used.
@@ -253,6 +254,11 @@ var settings = []setting{
 			s, ok := v.(string)
 			return ok && s != "" && len(s) <= 64 && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0 && store(&c.Microphone, s)
 		}, func(c Config) any { return c.Microphone }},
+	{"gain", "a whole number from 0 to 100",
+		func(c *Config, v any) bool {
+			n, ok := v.(int64)
+			return ok && 0 <= n && n <= 100 && store(&c.Gain, int(n))
+		}, func(c Config) any { return c.Gain }},
 	{"button", `a GPIO line in quotes, as "gpiochip0/15", or ""`,
 		func(c *Config, v any) bool {
 			s, ok := v.(string)

@@ -3,6 +3,7 @@ package sound
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"github.com/gen2brain/alsa"
@@ -100,6 +101,42 @@ func (m *Microphone) Read() ([]int16, error) {
 		return m.mono, nil
 	}
 	return m.convert.Process(nil, m.mono), nil
+}
+
+// SetGain has the card amplify by a part of what it can, in percent, and not be
+// mute. It reports a card that cannot be told.
+func (m *Microphone) SetGain(percent int) error {
+	mixer, err := alsa.MixerOpen(uint(m.card))
+	if err != nil {
+		return fmt.Errorf("%s: the gain cannot be set: %w", m.name, err)
+	}
+	defer mixer.Close()
+	found := false
+	for _, c := range mixer.Ctls {
+		volume, mute := captures(c.Name())
+		for i := range uint(c.NumValues()) {
+			switch {
+			case volume:
+				err = errors.Join(err, c.SetPercent(i, percent))
+				found = true
+			case mute:
+				err = errors.Join(err, c.SetValue(i, 1)) // a switch is on when it is not mute
+			}
+		}
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: the gain cannot be set: %w", m.name, err)
+	case !found:
+		return fmt.Errorf("%s has no control for the gain", m.name)
+	}
+	return nil
+}
+
+// captures says what a control does for recording by its name, which ends as
+// Linux's Documentation/sound/designs/control-names.rst has it.
+func captures(name string) (volume, mute bool) {
+	return strings.HasSuffix(name, "Capture Volume"), strings.HasSuffix(name, "Capture Switch")
 }
 
 // Close lets the card go.

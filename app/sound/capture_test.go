@@ -65,3 +65,17 @@ func TestDecimate(t *testing.T) {
 		}
 	}
 }
+
+func TestCaptures(t *testing.T) {
+	for name, want := range map[string][2]bool{
+		"Internal I2S Capture Volume": {true, false}, // the Duo's
+		"Mic Capture Volume":          {true, false},
+		"Mic Capture Switch":          {false, true},
+		"PCM Playback Volume":         {},
+		"Auto Gain Control":           {},
+	} {
+		if volume, mute := captures(name); [2]bool{volume, mute} != want {
+			t.Errorf("captures(%q) = %v, %v; want %v", name, volume, mute, want)
+		}
+	}
+}

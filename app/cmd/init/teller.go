@@ -63,7 +63,7 @@ func arguments(program string, c config.Config, verb string) []string {
 		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume),
 			"--timing", speechTimes)
 	}
-	args = append(args, "--microphone", c.Microphone)
+	args = append(args, "--microphone", c.Microphone, "--gain", strconv.Itoa(c.Gain))
 	if c.Button != "" {
 		args = append(args, "--button", c.Button)
 	}

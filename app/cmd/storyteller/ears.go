@@ -66,6 +66,7 @@ func (e *ears) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&e.microphone, "microphone", noMicrophone, "with --console: listen on the first sound card, auto, or that of a name")
 	flags.StringVar(&e.words, "words", boardWords, "file with the words that stories asked for by voice can be about")
+	e.addGain(cmd)
 	flags.StringVar(&e.button, "button", "", "with --console: GPIO line of a push-button, as gpiochip0/15")
 }
 
@@ -125,7 +126,7 @@ func (e *ears) attend(ctx context.Context) {
 	defer ear.Close()
 	l := hearing.Listener{
 		Open: func() (hearing.Source, error) {
-			source, err := e.source()
+			source, err := e.source(e.note)
 			e.ready.Store(err == nil)
 			return source, err
 		},

@@ -43,8 +43,9 @@ understands sentences like these, about the words of a list that can be edited:
 Other speech and noise are not understood, which standard error says.
 
 With --meter it shows the level of the microphone instead: a voice from where
-you will stand should reach 20 dB over the room's floor, and stay below -3 dB.`,
-		Example: `  storyteller listen --meter
+you will stand should reach 20 dB over the room's floor, and stay below -3 dB.
+Try other values of --gain until it does.`,
+		Example: `  storyteller listen --meter --gain 80
   storyteller tell --model stories15M.bin -i "$(storyteller listen --once)"
   storyteller listen --wav question.wav`,
 		GroupID: groupTell,
@@ -52,7 +53,11 @@ you will stand should reach 20 dB over the room's floor, and stay below -3 dB.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			open := ears.source
+			note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
+			if ears.gain < 0 || ears.gain > 100 {
+				return usageErrorf(cmd, "--gain %d: it is 0 to 100", ears.gain)
+			}
+			open := func() (hearing.Source, error) { return ears.source(note) }
 			if wav != "" {
 				hz, samples, err := sound.ReadWAV(wav)
 				if err != nil {
@@ -65,7 +70,6 @@ you will stand should reach 20 dB over the room's floor, and stay below -3 dB.`,
 			if meter {
 				return showLevel(ctx, open, cmd.ErrOrStderr())
 			}
-			note := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), "storyteller:", line) }
 			ear, err := ears.open(note)
 			if err != nil {
 				return err
@@ -126,17 +130,34 @@ func line(u hearing.Understood) string {
 }
 
 // earFlags are the flags of every verb that listens.
-type earFlags struct{ card, words string }
+type earFlags struct {
+	card, words string
+	gain        int
+}
+
+// defaultGain suits a bare capsule at the Duo's own converter, 28 dB, and most
+// USB sound cards.
+const defaultGain = 60
 
 func (f *earFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.card, "card", "", "name of the sound card to listen on, e.g. Headset; unasked the first one, USB before others")
 	cmd.Flags().StringVar(&f.words, "words", boardWords, "file with the words that stories can be about")
+	f.addGain(cmd)
 }
 
-func (f *earFlags) source() (hearing.Source, error) {
+func (f *earFlags) addGain(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.gain, "gain", defaultGain, "how much the sound card amplifies the microphone, 0 to 100 percent of what it can")
+}
+
+// source opens the microphone. Whatever becomes of the gain, it can be listened
+// to; note is told what does.
+func (f *earFlags) source(note func(string)) (hearing.Source, error) {
 	m, err := sound.OpenMicrophone(f.card, hearing.Rate)
 	if err != nil {
 		return nil, err
+	}
+	if err := m.SetGain(f.gain); err != nil {
+		note(err.Error())
 	}
 	return m, nil
 }

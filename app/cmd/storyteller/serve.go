@@ -75,6 +75,9 @@ is no network then, and no page.`,
 			if err := voices.check(cmd); err != nil {
 				return err
 			}
+			if hears.gain < 0 || hears.gain > 100 {
+				return usageErrorf(cmd, "--gain %d: it is 0 to 100", hears.gain)
+			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
 				return err
