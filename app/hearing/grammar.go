@@ -8,8 +8,12 @@ import (
 	"strings"
 )
 
-// fixed are the words of the phrases themselves.
-var fixed = strings.Fields("hello storyteller please tell read me a an the story about once upon time there was and named again another stop louder quieter")
+// fixed are the words of the phrases themselves: those that all have in common,
+// and those of the commands.
+var (
+	common = strings.Fields("please tell read me a an the story about once upon time there was and named")
+	fixed  = append(strings.Fields("hello storyteller again another stop louder quieter"), common...)
+)
 
 // Grammar returns the phrases that are understood, in the Java Speech Grammar
 // Format 1.0 (Sun Microsystems, 1998). Rules without words are left out.

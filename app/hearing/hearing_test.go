@@ -177,7 +177,7 @@ func FuzzReply(f *testing.F) {
 				break
 			}
 		}
-		if d := r.doubt(make([]int16, 500)); math.IsNaN(d.Whole) || math.IsNaN(d.Worst) || !(d.Left >= 0 && d.Left <= 1) {
+		if d := r.doubt(make([]int16, 500)); math.IsNaN(d.Whole) || math.IsNaN(d.Worst) || math.IsNaN(d.Wish) || !(d.Left >= 0 && d.Left <= 1) {
 			t.Errorf("doubt %+v of %+v", d, r)
 		}
 		for _, w := range r.heard() {
