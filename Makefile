@@ -17,7 +17,8 @@
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
-#                          taken for one: most of an hour
+#                          taken for one: half an hour
+#   make tune-hearing      what the limits of doubt in app/hearing are chosen by
 #   make timeline          four stories in an emulated machine whose clock goes by instructions:
 #                          what reading aloud costs the story, and app/speech/timeline.svg
 #   make clean             remove out/ (the cache with the kernel stays)
@@ -48,7 +49,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing timeline
+.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -105,6 +106,10 @@ timeline:
 	@mkdir -p out/timeline
 	STORYTELLER_TIMELINE='$(abspath out/timeline)' go test -count=1 -timeout 120m -run TestTimeline -v ./tests/boot
 	cp out/timeline/timeline.svg app/speech/timeline.svg
+
+tune-hearing:
+	$(call tools,$(HEARING_TOOLS))
+	STORYTELLER_HEARING_TUNE=1 go test -count=1 -timeout 120m -run TestTuned -v ./tests/hearing
 
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:

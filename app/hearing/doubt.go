@@ -24,9 +24,10 @@ const (
 	maxLeft  = 0.15
 )
 
-func (d Doubt) believable() bool {
-	return d.Whole+(d.Worst+d.Wish)/5 <= maxDoubt && d.Left <= maxLeft
-}
+// Sum is all doubt about the words together.
+func (d Doubt) Sum() float64 { return d.Whole + (d.Worst+d.Wish)/5 }
+
+func (d Doubt) believable() bool { return d.Sum() <= maxDoubt && d.Left <= maxLeft }
 
 // phonesBetween is the score of the best phones in some frames, of a phone that
 // lies there in part its share.

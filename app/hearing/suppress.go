@@ -58,6 +58,9 @@ func suppressed(in []int16) []int16 {
 	}
 
 	powers := make([][]float32, bins)
+	for k := range powers {
+		powers[k] = make([]float32, 0, blocks)
+	}
 	for n := range blocks {
 		transform(n)
 		for k, c := range spectrum {

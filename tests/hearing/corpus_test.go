@@ -252,12 +252,17 @@ func words(t *testing.T) hearing.Words {
 	return w
 }
 
-// TestSpeakersApart holds the figures honest: nobody is measured whom the
-// thresholds were chosen with.
+// TestSpeakersApart holds the figures honest: nobody and nothing is measured that
+// the thresholds were chosen with.
 func TestSpeakersApart(t *testing.T) {
 	for _, s := range tuningSpeakers() {
 		if slices.Contains(measuredSpeakers(), s) {
 			t.Errorf("%v is in both sets", s)
+		}
+	}
+	for _, s := range tuningSentences() {
+		if slices.Contains(outside(), s) {
+			t.Errorf("%q is in both sets", s)
 		}
 	}
 }

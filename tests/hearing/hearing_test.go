@@ -75,35 +75,63 @@ type trial struct {
 // outcome counts trials.
 type outcome struct {
 	n, right, wrong int // wrong: understood as something else
-	speech, compute time.Duration
+	sound, compute  time.Duration
 }
 
 // listenTo counts what is understood of the trials, by their noise.
 func listenTo(t *testing.T, all chan *hearing.Ear, trials []trial) map[float64]outcome {
 	t.Helper()
 	var mu sync.Mutex
-	var wg sync.WaitGroup
 	counts := make(map[float64]outcome)
+	listenToAll(t, all, trials, func(j trial, heard []hearing.Heard) {
+		var o outcome
+		var got []hearing.Understood
+		for _, h := range heard {
+			o.compute += h.Compute
+			o.sound += h.Sound
+			if h.Command != hearing.Nothing {
+				got = append(got, h.Understood)
+			}
+		}
+		switch {
+		case j.want.Command == hearing.Nothing:
+			o.wrong = len(got)
+		case len(got) == 1 && got[0] == j.want:
+			o.right = 1
+		case len(got) > 0:
+			o.wrong = 1
+		}
+		switch {
+		case o.wrong > 0:
+			t.Logf("%s at %g dB: taken for something else", j.what, j.snr)
+		case o.right == 0 && j.want.Command != hearing.Nothing:
+			t.Logf("%s at %g dB: rejected", j.what, j.snr)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		c := counts[j.snr]
+		counts[j.snr] = outcome{c.n + 1, c.right + o.right, c.wrong + o.wrong, c.sound + o.sound, c.compute + o.compute}
+	})
+	return counts
+}
+
+// listenToAll listens to the trials, several at a time, and gives what was heard
+// of each to done.
+func listenToAll(t *testing.T, all chan *hearing.Ear, trials []trial, done func(trial, []hearing.Heard)) {
+	t.Helper()
+	var wg sync.WaitGroup
 	jobs := make(chan trial)
 	for range cap(all) {
 		e := <-all
 		wg.Go(func() {
 			defer func() { all <- e }()
 			for j := range jobs {
-				o, err := listenOnce(t.Context(), e, j)
-				mu.Lock()
+				heard, err := listenOnce(t.Context(), e, j)
 				if err != nil {
 					t.Errorf("%s: %v", j.what, err)
+					continue
 				}
-				switch {
-				case o.wrong > 0:
-					t.Logf("%s at %g dB: taken for something else", j.what, j.snr)
-				case o.right == 0 && j.want.Command != hearing.Nothing:
-					t.Logf("%s at %g dB: rejected", j.what, j.snr)
-				}
-				c := counts[j.snr]
-				counts[j.snr] = outcome{c.n + 1, c.right + o.right, c.wrong + o.wrong, c.speech + o.speech, c.compute + o.compute}
-				mu.Unlock()
+				done(j, heard)
 			}
 		})
 	}
@@ -112,48 +140,32 @@ func listenTo(t *testing.T, all chan *hearing.Ear, trials []trial) map[float64]o
 	}
 	close(jobs)
 	wg.Wait()
-	return counts
 }
 
-func listenOnce(ctx context.Context, e *hearing.Ear, j trial) (outcome, error) {
+// listenOnce plays a trial to a listener, a second and a half of the room before
+// it, so that its floor is known.
+func listenOnce(ctx context.Context, e *hearing.Ear, j trial) (heard []hearing.Heard, err error) {
 	said, err := j.sound()
 	if err != nil {
-		return outcome{}, err
+		return nil, err
 	}
-	// A second and a half of the room before it, so that its floor is known.
 	all := make([]int16, len(said)+5*hearing.Rate/2)
 	copy(all[3*hearing.Rate/2:], said)
 	if j.snr < clean {
 		all = noisy(all, j.snr, rand.New(rand.NewPCG(uint64(j.snr), uint64(len(said)))))
 	}
-	var o outcome
-	var got []hearing.Understood
 	l := hearing.Listener{
 		Open: func() (hearing.Source, error) { return hearing.NewRecording(hearing.Rate, all), nil },
 		Ear:  e, Log: func(string) {},
 	}
-	err = l.Listen(ctx, func(h hearing.Heard) {
-		o.compute += h.Compute
-		if h.Command != hearing.Nothing {
-			got = append(got, h.Understood)
-		}
-	})
-	o.speech = time.Duration(len(said)) * time.Second / hearing.Rate
-	switch {
-	case j.want.Command == hearing.Nothing:
-		o.wrong = len(got)
-	case len(got) == 1 && got[0] == j.want:
-		o.right = 1
-	case len(got) > 0:
-		o.wrong = 1
-	}
-	return o, err
+	err = l.Listen(ctx, func(h hearing.Heard) { heard = append(heard, h) })
+	return heard, err
 }
 
 // share is a part of the trials, as text.
 func (o outcome) share() string {
 	return fmt.Sprintf("%d of %d right (%.1f %%), %d taken for something else, %.2f s of processor time a second", o.right, o.n,
-		100*float64(o.right)/float64(o.n), o.wrong, o.compute.Seconds()/o.speech.Seconds())
+		100*float64(o.right)/float64(o.n), o.wrong, o.compute.Seconds()/o.sound.Seconds())
 }
 
 // TestUnderstood measures how many of the grammar's utterances are understood:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,7 +143,8 @@ func (e *ears) attend(ctx context.Context) {
 		},
 	}
 	err = l.Listen(ctx, func(h hearing.Heard) {
-		ear.Rest() // its memory is the model's
+		ear.Rest() // its memory is the model's, and so is that of the sound
+		debug.FreeOSMemory()
 		e.slot.release()
 		e.note(fmt.Sprintf("heard: %s (%.1f s of sound, %.2f s of computing)", h.Answer, h.Sound.Seconds(), h.Compute.Seconds()))
 		e.heard(ctx, h.Understood)
