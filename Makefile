@@ -33,7 +33,7 @@ HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphin
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 
 # Packages whose tests run goroutines against each other.
-RACE := $(wildcard app/story app/voice app/subprocess app/speech app/sound app/hearing app/web imagebuilder/fetch imagebuilder/boardtest)
+RACE := $(wildcard app/story app/voice app/subprocess app/speech app/sound app/hearing app/web app/sshd app/shell imagebuilder/fetch imagebuilder/boardtest)
 
 # $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
 # no network when nothing is. apt's answer decides between alternatives, so the

@@ -32,6 +32,9 @@ type Memory struct {
 	Available int // what programs can still take without swapping
 }
 
+// ShellMemory is what a shell and its commands need, in kB: 8 MB.
+const ShellMemory = 8 << 10
+
 // ReadMemory reads /proc/meminfo.
 func ReadMemory() (Memory, error) {
 	data, err := os.ReadFile("/proc/meminfo")

@@ -65,8 +65,12 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	engine := s.engines[s.engine(request.Engine)]
 	told, err := engine.Tell(s.ctx, request.story())
-	if errors.Is(err, story.ErrBusy) {
+	if err == story.ErrBusy {
 		http.Error(w, "another story is being told; listen along, or stop it first", http.StatusConflict)
+		return
+	}
+	if errors.Is(err, story.ErrBusy) {
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
 	if err != nil {

@@ -14,14 +14,12 @@ import (
 const (
 	shellProgram = "/bin/sh"
 	shell        = "shell" // what it is called on the console, and among verbs
-	// shellMemory is what a shell and one of its commands need, in kB.
-	shellMemory = 8 << 10
 )
 
 // startShell gives a terminal to a shell. Until it ends, init reads nothing there.
 func startShell(children *reaper, program string, at *terminal) (*teller, error) {
-	if m, err := machine.ReadMemory(); err == nil && m.Available < shellMemory {
-		return nil, fmt.Errorf("a shell needs %d kB of memory and %d kB are left", shellMemory, m.Available)
+	if m, err := machine.ReadMemory(); err == nil && m.Available < machine.ShellMemory {
+		return nil, fmt.Errorf("a shell needs %d kB of memory and %d kB are left", machine.ShellMemory, m.Available)
 	}
 	if at == nil {
 		return nil, fmt.Errorf("a shell needs a terminal")

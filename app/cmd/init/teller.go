@@ -55,7 +55,7 @@ func arguments(program string, c config.Config, verb string) []string {
 	if verb != "" {
 		return args
 	}
-	args = append(args, "--console", "--events", "--usb", c.USB, "--results", cardDir)
+	args = append(args, "--console", "--events", "--usb", c.USB, "--results", cardDir, "--authorized-keys", cardDir+"/authorized_keys")
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}

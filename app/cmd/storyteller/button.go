@@ -26,7 +26,7 @@ type suitesButton struct {
 
 // Run implements web.Suites.
 func (b suitesButton) Run(ctx context.Context, short bool, report io.Writer) error {
-	if err := b.slot.reserve(); err != nil {
+	if err := b.slot.reserve("the test suites are running"); err != nil {
 		return err
 	}
 	defer b.slot.release()
@@ -58,19 +58,26 @@ func (b suitesButton) Result(name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(b.dir, name))
 }
 
-// reserve empties the slot and lets no story begin until release.
-func (s *slot) reserve() error {
+// busyWith is the story.ErrBusy that says with what.
+type busyWith string
+
+func (b busyWith) Error() string      { return string(b) }
+func (busyWith) Is(target error) bool { return target == story.ErrBusy }
+
+// reserve empties the slot and lets no story begin until release; why tells those
+// who ask for one.
+func (s *slot) reserve(why string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.busy() {
-		return story.ErrBusy
+	if err := s.busy(); err != nil {
+		return err
 	}
-	s.reserved = true
+	s.reserved = busyWith(why)
 	return s.close()
 }
 
 func (s *slot) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reserved = false
+	s.reserved = nil
 }

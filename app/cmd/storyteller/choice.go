@@ -17,16 +17,17 @@ type slot struct {
 
 	mu       sync.Mutex
 	newest   *story.Story
-	reserved bool // for something else than a story
+	reserved error // why no story may be told; nil: one may
 }
 
-// busy tells whether a story is told or none may be. The caller holds mu.
-func (s *slot) busy() bool {
-	if s.newest == nil {
-		return s.reserved
+// busy returns why no story may begin, a story.ErrBusy, or nil. The caller holds mu.
+func (s *slot) busy() error {
+	if s.newest != nil {
+		if _, ended := s.newest.End(); !ended {
+			return story.ErrBusy
+		}
 	}
-	_, ended := s.newest.End()
-	return !ended || s.reserved
+	return s.reserved
 }
 
 func (s *slot) close() error {
@@ -77,8 +78,8 @@ type turn struct {
 func (t turn) Tell(ctx context.Context, r story.Request) (*story.Story, error) {
 	t.slot.mu.Lock()
 	defer t.slot.mu.Unlock()
-	if t.slot.busy() {
-		return nil, story.ErrBusy
+	if err := t.slot.busy(); err != nil {
+		return nil, err
 	}
 	s, err := t.Teller.Tell(ctx, r)
 	if err == nil {

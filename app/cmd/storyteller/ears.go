@@ -159,7 +159,7 @@ func (e *ears) attend(ctx context.Context) {
 // on the story's end: that is waited for.
 func (e *ears) free(ctx context.Context) bool {
 	for begun := time.Now(); ; {
-		err := e.slot.reserve()
+		err := e.slot.reserve("the storyteller makes out what somebody said; ask again in a moment")
 		if err == nil || !errors.Is(err, story.ErrBusy) || !e.pausing.Load() || time.Since(begun) > held {
 			return err == nil
 		}

@@ -109,7 +109,7 @@ func TestBetween(t *testing.T) {
 func TestFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _ := listening()
-		if err := e.slot.reserve(); err != nil {
+		if err := e.slot.reserve("elsewhere"); err != nil {
 			t.Fatal(err)
 		}
 		if e.free(t.Context()) {

@@ -34,6 +34,7 @@ func serveCommand() *cobra.Command {
 		onConsole   bool
 		events      bool
 		results     string
+		keys        string
 		hosts       []string
 		hears       ears
 	)
@@ -56,7 +57,12 @@ voice or push-button as well; see 'listen'.
 On the board, --usb device makes the USB port a network card for the PC at the
 other end of the cable, which finds the page at http://192.168.42.1/ or
 http://storyteller.local/. With --usb host the port is for a sound card: there
-is no network then, and no page.`,
+is no network then, and no page.
+
+With --authorized-keys, a file as OpenSSH has it, whoever holds one of its keys
+gets a shell with ssh root@192.168.42.1; where there is no such file nobody does.
+There are no passwords. The key of the board itself is made at the first start
+and kept beside that file, as ssh_host_key.`,
 		Example: `  storyteller serve --model stories15M.bin
   storyteller serve --model model.bin --usb device --console --speak -i "Once upon a time"`,
 		GroupID: groupTell,
@@ -77,6 +83,9 @@ is no network then, and no page.`,
 			}
 			if hears.gain < 0 || hears.gain > 100 {
 				return usageErrorf(cmd, "--gain %d: it is 0 to 100", hears.gain)
+			}
+			if keys != "" && usb == "" {
+				return usageErrorf(cmd, "--authorized-keys is for the board's cable: give --usb as well")
 			}
 			engine, tokenizer, err := model.open(cmd)
 			if err != nil {
@@ -140,6 +149,9 @@ is no network then, and no page.`,
 				go c.prompts(ctx, cmd.InOrStdin())
 			}
 			err = link(ctx, usb, &listen, cmd.Flags().Changed("listen"), note)
+			if err == nil && usb == usbnet.Device && keys != "" {
+				go serveSSH(ctx, keys, inMemory, note)
+			}
 			if err == nil && usb != usbnet.Host {
 				err = serve(ctx, listen, options, note)
 			}
@@ -161,6 +173,7 @@ is no network then, and no page.`,
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
 	flags.StringVar(&results, "results", "", "keep the results of the page's test suites in this folder")
+	flags.StringVar(&keys, "authorized-keys", "", "with --usb device: who has one of the keys in this file gets a shell by ssh")
 	flags.BoolVar(&events, "events", false, "with --console: print events for a program, and take its requests; see package dialog")
 	hears.add(cmd)
 	flags.BoolVar(&voices.speak, "speak", false, "read the stories aloud on this machine, with --console")

@@ -260,11 +260,11 @@ func TestSlotReserved(t *testing.T) {
 	if err := tell(); err != nil {
 		t.Fatal(err)
 	}
-	if err := inMemory.reserve(); err != nil || inMemory.engine != nil {
+	if err := inMemory.reserve("elsewhere"); err != nil || inMemory.engine != nil {
 		t.Errorf("reserve() = %v, engine %v; want the memory free", err, inMemory.engine)
 	}
-	if err := tell(); !errors.Is(err, story.ErrBusy) {
-		t.Errorf("a story while the slot is reserved = %v; want ErrBusy", err)
+	if err := tell(); !errors.Is(err, story.ErrBusy) || err.Error() != "elsewhere" {
+		t.Errorf("a story while the slot is reserved = %v; want ErrBusy and why", err)
 	}
 	inMemory.release()
 	if err := tell(); err != nil {
