@@ -50,8 +50,10 @@ func obey(ctx context.Context, runner *interp.Runner, node syntax.Node) (status 
 	}
 	if ctx.Err() != nil {
 		fmt.Fprintln(os.Stderr) // behind the terminal's ^C
+	}
+	if errors.Is(err, context.Canceled) { // now, or before an `exit`
 		const interrupted = 130
-		return interrupted, false
+		return interrupted, runner.Exited()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sh:", err)

@@ -114,11 +114,22 @@ func TestInteractive(t *testing.T) {
 		p.send("\x03")
 		p.wait(ready)
 	}
-	p.send("echo a''fter; exit 3\r")
-	p.wait("after")
-	if cmd.Wait(); cmd.ProcessState.ExitCode() != 3 {
-		t.Errorf("the shell ended with %v; want status 3", cmd.ProcessState)
+	p.send("(exit 3)\r")
+	p.wait(ready)
+	p.send("echo $?.\r")
+	p.wait("\r\n3.\r\n")
+	p.send("while true; do :; done\r")
+	time.Sleep(50 * time.Millisecond)
+	p.send("\x03")
+	p.wait(ready)
+	p.send("exit\r") // with the status of the last command
+	if cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
+		t.Errorf("the shell ended with %v; want status 130", cmd.ProcessState)
 	}
+	if p.mu.Lock(); strings.Contains(p.said.String(), "context") {
+		t.Errorf("the shell said %q", &p.said)
+	}
+	p.mu.Unlock()
 }
 
 func TestRun(t *testing.T) {

@@ -83,6 +83,7 @@ type machine struct {
 	*emulator.Machine
 	t   *testing.T
 	ctx context.Context
+	ssh string // address that leads to its port for SSH; "": no network
 }
 
 // boot boots a card.
@@ -111,7 +112,7 @@ func bootWith(t *testing.T, image string, patience time.Duration) *machine {
 			t.Logf("the console:\n%s", m.Console())
 		}
 	})
-	return &machine{m, t, ctx}
+	return &machine{Machine: m, t: t, ctx: ctx}
 }
 
 func (m *machine) waitFor(pattern string) []string {

@@ -31,7 +31,7 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 	if err != nil {
 		t.Fatal(err)
 	}
-	network, address := cable(t)
+	network, address, ssh := cable(t)
 	o.Args = append(o.Args, network...)
 	o.Args = append(o.Args, args...)
 	o.Started = func(cmd string) { t.Log(cmd) }
@@ -45,7 +45,18 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 			t.Logf("the console:\n%s", started.Console())
 		}
 	})
-	return &machine{started, t, ctx}, "http://" + address
+	return &machine{Machine: started, t: t, ctx: ctx, ssh: ssh}, "http://" + address
+}
+
+// said waits until the console has said text, now or earlier.
+func (m *machine) said(text string) {
+	m.t.Helper()
+	for !strings.Contains(m.Console(), text) {
+		if m.ctx.Err() != nil {
+			m.t.Fatalf("the console never said %q", text)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // get fetches an address from the machine.
@@ -131,12 +142,7 @@ func TestPage(t *testing.T) {
 	})
 	m, page := bootWithNetwork(t, changed(t, image, configured("steps = 8\nvoice = \"off\"\n")))
 	m.story()
-	for !strings.Contains(m.Console(), "storyteller: the page is at http://192.168.42.1/\n") {
-		if m.ctx.Err() != nil {
-			t.Fatal("there is no page")
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	m.said("storyteller: the page is at http://192.168.42.1/\n")
 
 	response, body := m.get(page + "/")
 	if kind := response.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") || !bytes.Contains(body, []byte("<textarea")) && !bytes.Contains(body, []byte("<input")) {

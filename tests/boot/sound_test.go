@@ -45,7 +45,7 @@ func bootWithSound(t *testing.T, image string, args ...string) (m *machine, play
 			t.Logf("the console:\n%s", started.Console())
 		}
 	})
-	m = &machine{started, t, ctx}
+	m = &machine{Machine: started, t: t, ctx: ctx}
 	return m, func() *listen.Recording {
 		t.Helper()
 		r, err := listen.ReadWAV(path)

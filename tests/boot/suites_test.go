@@ -42,7 +42,7 @@ func TestSuites(t *testing.T) {
 		t.Fatal(err)
 	}
 	var address string
-	o.Args, address = cable(t)
+	o.Args, address, _ = cable(t)
 	o.Started = func(cmd string) { t.Log(cmd) }
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
@@ -143,16 +143,22 @@ func checkResults(t *testing.T, image string, r boardtest.Results) {
 }
 
 // cable is a network card of the machine that leads here, in place of the USB
-// cable: arguments for QEMU, and the page's address.
-func cable(t *testing.T) (args []string, address string) {
+// cable: arguments for QEMU, and the addresses of the page and of SSH.
+func cable(t *testing.T) (args []string, page, ssh string) {
 	t.Helper()
-	// Nobody else takes the port in the moment between, or QEMU says so.
+	page, ssh = freePort(t), freePort(t)
+	return []string{"-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:" + page + "-192.168.42.1:80,hostfwd=tcp:" + ssh + "-192.168.42.1:22",
+		"-device", "virtio-net-device,netdev=cable"}, page, ssh
+}
+
+// freePort returns an address of this machine that nobody listens at. Nobody else
+// takes it in the moment between, or QEMU says so.
+func freePort(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address = l.Addr().String()
-	l.Close()
-	return []string{"-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:" + address + "-192.168.42.1:80",
-		"-device", "virtio-net-device,netdev=cable"}, address
+	defer l.Close()
+	return l.Addr().String()
 }

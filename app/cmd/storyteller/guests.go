@@ -42,7 +42,7 @@ func serveSSH(ctx context.Context, keys string, s *slot, note func(string)) {
 		note(fmt.Sprintf("ssh: %v; until the next start the key is a new one", err))
 	}
 	server, err := sshd.New(sshd.Options{Keys: allowed, Host: host, Shell: "/bin/sh", Env: os.Environ(), Note: note,
-		Enter: (&guests{slot: s, available: availableMemory}).enter})
+		Enter: (&guests{slot: s, memory: readMemory}).enter})
 	if err != nil {
 		note(err.Error())
 		return
@@ -59,62 +59,60 @@ func serveSSH(ctx context.Context, keys string, s *slot, note func(string)) {
 	}
 }
 
-// guests are those with a shell. They share the memory with the model, and where it
-// is not enough for both, the model leaves until the last one has gone.
+// roomy is the memory, in kB, with which a machine has room for the model and a shell.
+const roomy = 256 << 10
+
+// guests are those with a shell. On a machine with little memory the model leaves for
+// them, and no story is told until the last one has gone.
 type guests struct {
-	slot      *slot
-	available func() int // kB
+	slot   *slot
+	memory func() machine.Memory
 
 	mu       sync.Mutex
 	inside   int
 	reserved bool
 }
 
-func availableMemory() int {
+func readMemory() machine.Memory {
 	m, err := machine.ReadMemory()
-	if err != nil {
-		return machine.ShellMemory
+	if err != nil { // no Linux
+		return machine.Memory{Total: roomy, Available: roomy}
 	}
-	return m.Available
+	return m
 }
 
 // enter makes room for a shell.
 func (g *guests) enter() (leave func(), err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if left := g.available(); left < machine.ShellMemory {
-		if err := g.makeRoom(left); err != nil {
+	if g.memory().Total < roomy && !g.reserved {
+		err := g.slot.reserve("somebody has a shell, which needs the model's memory; ask again when that is over")
+		if err == story.ErrBusy {
+			return nil, errors.New("a story is being told, and there is no memory for a shell beside it; come back when it has ended, or stop it on the page")
+		}
+		if err != nil {
 			return nil, err
 		}
+		g.reserved = true
+		debug.FreeOSMemory()
+	}
+	if left := g.memory().Available; left < machine.ShellMemory {
+		g.release()
+		return nil, fmt.Errorf("a shell needs %d kB of memory, and %d kB are left", machine.ShellMemory, left)
 	}
 	g.inside++
 	return sync.OnceFunc(func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if g.inside--; g.inside == 0 && g.reserved {
-			g.reserved = false
-			g.slot.release()
-		}
+		g.inside--
+		g.release()
 	}), nil
 }
 
-func (g *guests) makeRoom(left int) error {
-	none := fmt.Errorf("a shell needs %d kB of memory, and %d kB are left", machine.ShellMemory, left)
-	if g.reserved {
-		return none
-	}
-	err := g.slot.reserve("somebody has a shell, which needs the model's memory; ask again when that is over")
-	if err == story.ErrBusy {
-		return errors.New("a story is being told, and there is no memory for a shell beside it; come back when it has ended, or stop it on the page")
-	}
-	if err != nil {
-		return err
-	}
-	debug.FreeOSMemory()
-	if g.available() < machine.ShellMemory {
+// release lets the model come back when nobody is inside. The caller holds mu.
+func (g *guests) release() {
+	if g.inside == 0 && g.reserved {
+		g.reserved = false
 		g.slot.release()
-		return none
 	}
-	g.reserved = true
-	return nil
 }
