@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 
 	"golang.org/x/term"
 	"mvdan.cc/sh/v3/expand"
@@ -31,7 +32,9 @@ func Run(ctx context.Context, in io.Reader, name string, arguments ...string) (s
 		fmt.Fprintln(os.Stderr, "sh:", err)
 		return 1
 	}
-	status, _ = obey(ctx, runner, program)
+	interrupts, stop := catch()
+	defer stop()
+	status, _ = obey(ctx, runner, program, interrupts)
 	return status
 }
 
@@ -40,19 +43,38 @@ func newRunner(arguments ...string) (*interp.Runner, error) {
 		interp.Params(append([]string{"--"}, arguments...)...))
 }
 
+// catch has Ctrl-C end what the shell does and not the shell; programs get the signal
+// as they would without us.
+func catch() (interrupts <-chan os.Signal, stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, os.Interrupt)
+	return c, func() { signal.Stop(c) }
+}
+
 // obey runs part of a program until its end or Ctrl-C.
-func obey(ctx context.Context, runner *interp.Runner, node syntax.Node) (status int, exited bool) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
-	defer stop()
+func obey(ctx context.Context, runner *interp.Runner, node syntax.Node, interrupts <-chan os.Signal) (status int, exited bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-interrupts:
+			cancel()
+		case <-ended:
+		}
+	})
+	defer cancel()
+	defer watch.Wait()
+	defer close(ended)
 	err := runner.Run(ctx, node)
 	if code, ok := errors.AsType[interp.ExitStatus](err); ok {
 		return int(code), runner.Exited()
 	}
-	if ctx.Err() != nil {
-		fmt.Fprintln(os.Stderr) // behind the terminal's ^C
-	}
-	if errors.Is(err, context.Canceled) { // now, or before an `exit`
-		const interrupted = 130
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr)   // behind the terminal's ^C
+		return interrupted, false // though the runner holds it for the end
+	case errors.Is(err, context.Canceled): // `exit` with the status of what was interrupted
 		return interrupted, runner.Exited()
 	}
 	if err != nil {
@@ -70,11 +92,8 @@ func Interactive(ctx context.Context, terminal *os.File, programs []string) (sta
 		fmt.Fprintln(os.Stderr, "sh:", err)
 		return 1
 	}
-	// Ctrl-C must not end the shell, between its lines neither; programs get the
-	// signal as they would without us.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
-	defer signal.Stop(signals)
+	interrupts, stop := catch()
+	defer stop()
 	c := &completer{programs: programs, dir: func() string { return runner.Dir }}
 	e := newEditor(terminal, c)
 	for text := ""; ; {
@@ -82,7 +101,7 @@ func Interactive(ctx context.Context, terminal *os.File, programs []string) (sta
 		if text != "" {
 			prompt = "> "
 		}
-		line, err := e.line(prompt)
+		line, err := e.line(prompt, interrupts)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				fmt.Fprintln(os.Stderr, "sh:", err)
@@ -107,12 +126,18 @@ func Interactive(ctx context.Context, terminal *os.File, programs []string) (sta
 		}
 		for _, statement := range program.Stmts {
 			var exited bool
-			if status, exited = obey(ctx, runner, statement); exited {
+			if status, exited = obey(ctx, runner, statement, interrupts); exited {
 				return status
+			}
+			if status == interrupted {
+				break
 			}
 		}
 	}
 }
+
+// interrupted is the status of what Ctrl-C ended.
+const interrupted = 130
 
 // maxText bounds what is typed over several lines, in bytes.
 const maxText = 64 << 10
@@ -138,7 +163,9 @@ func newEditor(file *os.File, c *completer) *editor {
 	return e
 }
 
-func (e *editor) line(prompt string) (string, error) {
+// line reads one, and forgets the interrupts of what went before: from a raw terminal
+// there come none.
+func (e *editor) line(prompt string, interrupts <-chan os.Signal) (string, error) {
 	before, err := term.MakeRaw(int(e.file.Fd()))
 	if err != nil {
 		return "", err
@@ -151,6 +178,10 @@ func (e *editor) line(prompt string) (string, error) {
 	e.terminal.SetPrompt(prompt)
 	e.keys.cancelled = false
 	line, err := e.terminal.ReadLine()
+	select {
+	case <-interrupts:
+	default:
+	}
 	switch {
 	case errors.Is(err, term.ErrPasteIndicator):
 		err = nil

@@ -135,7 +135,7 @@ func TestShell(t *testing.T) {
 
 	// And the other way round.
 	m.send("tell -s 1 -t 0 -n 256 Once upon a time")
-	m.waitFor("story starts")
+	m.waitFor(`story starts[^\n]*\n(?:[^\n]*\n)*?Once upon`)
 	if out, status := m.command(c, "echo in"); status != 1 || !strings.Contains(out, "a story is being told") {
 		t.Errorf("a shell beside a story: %d, %q; want it refused, with the reason", status, out)
 	}
