@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -18,9 +19,9 @@ const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
 	idleTimeout   = 30 * time.Second
-	// maxConnections bounds what they all hold together, some 30 KB each;
-	// whoever comes then waits until one is closed.
-	maxConnections = 96
+	// maxConnections bounds what they all hold together, some 30 KB each: a megabyte,
+	// of the few that the board has left. Whoever comes then waits until one is closed.
+	maxConnections = 32
 	// writeTimeout bounds one write, not one response: a stream lives as long
 	// as its reader takes what it is sent.
 	writeTimeout = 10 * time.Second
@@ -30,9 +31,10 @@ const (
 func (s *Server) guard(next http.Handler) http.Handler {
 	// Refuses state-changing requests that another site's page sent.
 	crossOrigin := http.NewCrossOriginProtection()
-	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	foreign := func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "this request comes from another site's page; use the storyteller's own", http.StatusForbidden)
-	}))
+	}
+	crossOrigin.SetDenyHandler(http.HandlerFunc(foreign))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
@@ -42,6 +44,11 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-cache")
 		if !s.knownHost(r.Host) {
 			http.Error(w, "this storyteller is not called that; use its address, as in http://192.168.42.1/", http.StatusMisdirectedRequest)
+			return
+		}
+		// A stream, too, would hold a place that the story's own page needs.
+		if o, err := url.Parse(r.Header.Get("Origin")); err != nil || o.Host != "" && o.Host != r.Host || o.Host == "" && r.Header.Get("Origin") != "" {
+			foreign(w, r)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
