@@ -1,8 +1,10 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -18,13 +20,14 @@ import (
 	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/boardtest"
 	"duostoryteller/imagebuilder/build"
+	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/tests/testmodel"
 )
 
-// TestSuites runs the shortened suites as `imagebuilder test` does, over the
-// console and then over the network, beside a program that stands in for run.c.
+// TestSuites runs the suites in every way that there is, beside a program that
+// stands in for run.c.
 func TestSuites(t *testing.T) {
 	checkpoint, tokenizer, err := testmodel.Models()[0].Files(t.TempDir())
 	if err != nil {
@@ -37,6 +40,13 @@ func TestSuites(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	image := buildCard(t, checkpoint, tokenizer, func(o *build.Options) { o.Baseline = baseline })
+	t.Run("from a PC", func(t *testing.T) { testFromPC(t, image) })
+	t.Run("unattended", func(t *testing.T) { testUnattended(t, image) })
+}
+
+// testFromPC runs the shortened suites as `imagebuilder test` does, over the console
+// and then over the network.
+func testFromPC(t *testing.T, image string) {
 	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +102,137 @@ func TestSuites(t *testing.T) {
 			t.Errorf("%s = %s, %d bytes, %v; want the regression's result in it", name, response.Status, len(text), err)
 		}
 	}
+}
+
+// testUnattended has a card run its suites by itself. The first time the plug is
+// pulled while results are written: the card must be good for another start.
+func testUnattended(t *testing.T, image string) {
+	disk := changed(t, image, configured("run = \"suites\"\nafter = \"poweroff\"\n"))
+	before := fatFiles(t, disk)
+	start := func() *machine {
+		o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", disk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Write = true
+		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+		t.Cleanup(cancel)
+		m, err := emulator.Start(ctx, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			m.Close()
+			if t.Failed() {
+				t.Logf("the console:\n%s", m.Console())
+			}
+		})
+		return &machine{m, t, ctx}
+	}
+
+	m := start()
+	m.waitFor(`\d+ of \d+ right`)
+	m.Close()
+	checkFAT(t, disk)
+	for name, data := range before {
+		if got := fatFiles(t, disk)[name]; !bytes.Equal(got, data) {
+			t.Errorf("the plug pulled, %s on the card has changed", name)
+		}
+	}
+
+	m = start()
+	m.waitFor(`(?s)of \d+ right.*compared with.*init: \d+ ms  switching off`)
+	m.ended()
+	checkFAT(t, disk)
+	files := fatFiles(t, disk)
+	for _, name := range report.Names() {
+		var e report.Entry
+		if err := json.Unmarshal(files[report.File(name)], &e); err != nil {
+			t.Errorf("%s on the card: %v", report.File(name), err)
+			continue
+		}
+		if line, passed := e.Summary(); !passed {
+			t.Errorf("%s; want it passed", line)
+		}
+	}
+	text := string(files[report.TextFile])
+	if !strings.Contains(text, "right") || strings.Count(text, "\n") != strings.Count(text, "\r\n") {
+		t.Errorf("%s on the card = %q; want the tables, with carriage returns", report.TextFile, text)
+	}
+	if page := string(files[report.PageFile]); !strings.Contains(page, "mean of 30 runs") || !strings.HasSuffix(page, "</html>\n") {
+		t.Errorf("%s on the card has %d bytes; want the whole page of 30 runs", report.PageFile, len(page))
+	}
+	if n := len(before) + len(report.Names()) + 2; len(files) != n {
+		t.Errorf("%d files on the card's FAT partition; want %d", len(files), n)
+	}
+}
+
+// fatFiles reads the FAT partition of a card.
+func fatFiles(t *testing.T, image string) map[string][]byte {
+	t.Helper()
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := card.Open(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := read(im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.boot
+}
+
+// checkFAT has fsck look at the FAT partition of a card. That it was not unmounted
+// and holds clusters of no file is no harm.
+func checkFAT(t *testing.T, image string) {
+	t.Helper()
+	if _, err := exec.LookPath("fsck.vfat"); err != nil {
+		t.Log("fsck.vfat is not installed (apt-get install dosfstools)")
+		return
+	}
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := card.Open(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	partition, err := im.Partition(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fat := filepath.Join(t.TempDir(), "fat")
+	out, err := os.Create(fat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(out, partition)
+	if err := errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	said, _ := exec.Command("fsck.vfat", "-n", fat).CombinedOutput()
+	for line := range strings.Lines(string(said)) {
+		for _, bad := range []string{"shared", "cross", "Bad", "bad ", "beyond", "differ", "loop", "Start cluster", "File size is"} {
+			if strings.Contains(line, bad) {
+				t.Errorf("fsck.vfat: %s", line)
+			}
+		}
+	}
+	t.Logf("fsck.vfat: %s", said)
 }
 
 // checkResults holds saved results to what the card's owner reads.

@@ -38,6 +38,7 @@ With --baseline the card also has a build of llama2.c's run.c and the checkpoint
 as run.c reads it; the card's suites then measure that program beside ours on the
 same board. The challenge compiles run.c with -Ofast:
     riscv64-linux-gnu-gcc -static -Ofast -o run run.c -lm
+(Debian's packages gcc-riscv64-linux-gnu and libc6-dev-riscv64-cross).
 
 Without --fip the image boots in the emulator only; build then says how to get
 the vendor's firmware.`,

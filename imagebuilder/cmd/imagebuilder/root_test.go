@@ -26,6 +26,7 @@ func TestErrors(t *testing.T) {
 	if err := os.WriteFile(noise, bytes.Repeat([]byte("noise"), 1000), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	emulated := put(t, strings.ReplaceAll(memory, "measured", "emulated"))
 	out := filepath.Join(t.TempDir(), "fip.bin")
 	for _, tt := range []struct {
 		args   string
@@ -37,6 +38,7 @@ func TestErrors(t *testing.T) {
 		{"build --frobnicate", 2, "unknown flag"},
 		{"build --kernel-source linux.tar", 2, "go together"},
 		{"build --no-second-core", 2, "--fip"},
+		{"build --baseline-model x", 2, "--baseline"},
 		{"build --board esp32 -o " + t.TempDir(), 1, "esp32"},
 		{"firmware", 2, "arg"},
 		{"firmware /does/not/exist", 1, "no such file"},
@@ -50,6 +52,8 @@ func TestErrors(t *testing.T) {
 		{"model --dram 0", 2, "more than 0"},
 		{"model --board qemu-virt", 1, "not of silicon"},
 		{"model /does/not/exist", 1, "no such file"},
+		{"model --measured /does/not/exist", 1, "no such file"},
+		{"model --measured " + emulated, 1, "were emulated"},
 		{"test", 2, "one of"},
 		{"test --emulated --serial x", 2, "one of"},
 		{"test --serial /does/not/exist", 1, "plug"},
@@ -70,6 +74,43 @@ func TestErrors(t *testing.T) {
 	}
 	if _, err := os.Stat(out); err == nil {
 		t.Error("firmware of a wrong file wrote its output")
+	}
+}
+
+// memory is what a board's memory suite has measured.
+const memory = `{"name": "memory", "report": {"environment": {"kind": "measured", "machine": "Milk-V Duo", "arch": "riscv64"},
+	"clock_hz": 850000000, "memory": {"fill_bytes_per_s": 1270000000}, "card": {"sequential_bytes_per_s": 10000000, "direct": true}}}`
+
+func put(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file.json")
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// TestModel has a board's own figures take the place of the assumed ones.
+func TestModel(t *testing.T) {
+	file := put(t, memory)
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{"model", []string{"clock 1e+09 Hz, memory 1e+09 B/s, card 2.19e+07 B/s (as board.toml assumes)", "each was used to choose one", "champion", "exact", "fast"}},
+		{"model --measured " + file, []string{"clock 8.5e+08 Hz, memory 1.27e+09 B/s, card 1e+07 B/s (measured on Milk-V Duo)", "exact"}},
+		{"model --clock 2e9 --measured " + file, []string{"clock 2e+09 Hz, memory 1.27e+09 B/s", "but for those given here"}},
+		{"model --json --measured " + file, []string{`"measured_on": "Milk-V Duo"`, `"clock_hz": 850000000`, `"kind": "modelled"`}},
+	} {
+		status, stdout, stderr := command(t, strings.Fields(tt.args)...)
+		for _, want := range tt.want {
+			if status != 0 || !strings.Contains(stdout, want) {
+				t.Errorf("%s = %d, %s%s; want %q", tt.args, status, stdout, stderr, want)
+			}
+		}
+		if strings.Contains(tt.args, "measured") && strings.Contains(stdout, "used to choose") {
+			t.Errorf("%s calls measured parameters fitted", tt.args)
+		}
 	}
 }
 
