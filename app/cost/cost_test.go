@@ -73,7 +73,7 @@ func TestMeasuredParameters(t *testing.T) {
 func TestReadBoardErrors(t *testing.T) {
 	for name, change := range map[string]struct{ file, old, new, want string }{
 		"no parameters":    {"board.toml", "[cost.dram]", "[cost.other]", "cost.dram"},
-		"unknown key":      {"engines.toml", "cycles", "cycels", "cycels"},
+		"unknown key":      {"engines.toml", "cycles  ", "cycels  ", "cycels"},
 		"no official":      {"official.toml", "official  ", "dram_bytes2  ", "dram_bytes2"},
 		"engine unlabeled": {"engines.toml", `"exact"`, `""`, "no name"},
 	} {

@@ -296,10 +296,15 @@ func TestOpenSerial(t *testing.T) {
 }
 
 func TestOverNetwork(t *testing.T) {
-	status, kept := http.StatusOK, true
+	status, kept, stories := http.StatusOK, true, 0
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "{}") })
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { stories-- })
 	mux.HandleFunc("POST /suites", func(w http.ResponseWriter, r *http.Request) {
+		if stories > 0 {
+			http.Error(w, "a story is being told", http.StatusConflict)
+			return
+		}
 		w.WriteHeader(status)
 		fmt.Fprintln(w, "regression: 3 of 3, short", r.FormValue("short"))
 	})
@@ -321,7 +326,12 @@ func TestOverNetwork(t *testing.T) {
 	if line, passed := got[0].Summary(); !passed || line != "memory, measured: clock 1.00 GHz, memory 1.10 GB/s, card 20.5 MB/s" {
 		t.Errorf("Summary() = %q, %v", line, passed)
 	}
-	for code, want := range map[int]string{404: "has no suites", 409: "3 of 3"} {
+	stories = 1 // as after the board's start
+	live.Reset()
+	if _, err := OverNetwork(t.Context(), address, false, &live); err != nil || !strings.Contains(live.String(), "a story is being told\nregression") {
+		t.Errorf("OverNetwork() beside a story = %v, %q; want it stopped", err, &live)
+	}
+	for code, want := range map[int]string{404: "has no suites", 500: "3 of 3"} {
 		status = code
 		if _, err := OverNetwork(t.Context(), address, false, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("OverNetwork() with status %d = %v; want %q", code, err, want)

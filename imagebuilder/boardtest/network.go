@@ -3,6 +3,7 @@ package boardtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -36,19 +37,11 @@ func OverNetwork(ctx context.Context, address string, short bool, w io.Writer) (
 	if short {
 		suites += "?short=1"
 	}
-	answer, err := do(ctx, http.MethodPost, suites)
+	answer, err := start(ctx, base, suites, w)
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
-	switch answer.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return nil, fmt.Errorf("the page at %s has no suites: run them over the serial console (--serial)", base)
-	default:
-		why, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
-		return nil, fmt.Errorf("%s: %s", base, strings.Join(strings.Fields(string(why)), " "))
-	}
 	if _, err := io.Copy(w, answer.Body); err != nil {
 		return nil, fmt.Errorf("%s broke off: %w", base, err)
 	}
@@ -66,6 +59,42 @@ func OverNetwork(ctx context.Context, address string, short bool, w io.Writer) (
 		return nil, fmt.Errorf("the page at %s has no results to fetch: its card is of an older version, or its FAT partition cannot be written; the report above is all", base)
 	}
 	return entries, nil
+}
+
+// start starts the suites. A story that is being told, as after the board's start,
+// is stopped.
+func start(ctx context.Context, base, suites string, w io.Writer) (*http.Response, error) {
+	for said := ""; ; {
+		answer, err := do(ctx, http.MethodPost, suites)
+		if err != nil {
+			return nil, err
+		}
+		switch answer.StatusCode {
+		case http.StatusOK:
+			return answer, nil
+		case http.StatusNotFound:
+			answer.Body.Close()
+			return nil, fmt.Errorf("the page at %s has no suites: run them over the serial console (--serial)", base)
+		}
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
+		answer.Body.Close()
+		why := fmt.Sprintf("%s: %s", base, strings.Join(strings.Fields(string(text)), " "))
+		if answer.StatusCode != http.StatusConflict {
+			return nil, errors.New(why)
+		}
+		if why != said {
+			fmt.Fprintln(w, why)
+			said = why
+		}
+		if answer, err := do(ctx, http.MethodPost, base+"/stop"); err == nil {
+			answer.Body.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %s", context.Cause(ctx), why)
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // fetchEntry fetches one suite's result, if there is one.

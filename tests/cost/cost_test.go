@@ -241,12 +241,39 @@ func runtimes(name string) bool {
 
 // counts returns the instructions of each of so many tokens. Tokens are decided
 // several at a time, so most have next to none.
-func (c *counter) counts(t *testing.T, packed, tokenizer, kind string, tokens int) []int64 {
+func (c *counter) counts(t *testing.T, packed, tokenizer, kind string, tokens int) (counts []int64) {
+	t.Helper()
+	for _, row := range c.rows(t, c.qemu, packed, tokenizer, kind, tokens) {
+		counts = append(counts, row[0])
+	}
+	return counts
+}
+
+// modelled returns a token's instructions, cycles and bytes filled into the cache
+// by the plugin's model of the board, on average.
+func (c *counter) modelled(t *testing.T, packed, tokenizer, kind string, tokens int) (sum [3]int64) {
+	t.Helper()
+	qemu := slices.Clone(c.qemu)
+	at := slices.Index(qemu, "-plugin") + 1
+	qemu[at] += ",memory=on"
+	for _, row := range c.rows(t, qemu, packed, tokenizer, kind, tokens) {
+		for i, n := range row {
+			sum[i] += n
+		}
+	}
+	for i := range sum {
+		sum[i] /= int64(tokens)
+	}
+	return sum
+}
+
+// rows runs the program story and returns for each token what the plugin counts.
+func (c *counter) rows(t *testing.T, qemu []string, packed, tokenizer, kind string, tokens int) (rows [][]int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	args := append(slices.Clone(c.qemu[1:]), c.program, packed, tokenizer, kind, strconv.Itoa(tokens))
-	cmd := exec.CommandContext(ctx, c.qemu[0], args...)
+	args := append(slices.Clone(qemu[1:]), c.program, packed, tokenizer, kind, strconv.Itoa(tokens))
+	cmd := exec.CommandContext(ctx, qemu[0], args...)
 	// Nothing but the story: no collector, no preemption, one processor. The
 	// vector code of version 1.0 is that of the board's 0.7.1 but for a few
 	// encodings.
@@ -254,24 +281,31 @@ func (c *counter) counts(t *testing.T, packed, tokenizer, kind string, tokens in
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v: %.500s", c.qemu[0], err, stderr.String())
+		t.Fatalf("%s: %v: %.500s", qemu[0], err, stderr.String())
 	}
-	var counts []int64
-	last := int64(-1)
+	var last []int64
 	for line := range strings.Lines(stderr.String()) {
-		n, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-		if err != nil {
-			t.Fatalf("the plugin said %q", line)
+		var now []int64
+		for _, word := range strings.Fields(line) {
+			n, err := strconv.ParseInt(word, 10, 64)
+			if err != nil {
+				t.Fatalf("the plugin said %q", line)
+			}
+			now = append(now, n)
 		}
-		if last >= 0 {
-			counts = append(counts, n-last)
+		if last != nil {
+			row := slices.Clone(now)
+			for i := range row {
+				row[i] -= last[i]
+			}
+			rows = append(rows, row)
 		}
-		last = n
+		last = now
 	}
-	if len(counts) != tokens {
-		t.Fatalf("%d tokens counted; want %d", len(counts), tokens)
+	if len(rows) != tokens {
+		t.Fatalf("%d tokens counted; want %d", len(rows), tokens)
 	}
-	return counts
+	return rows
 }
 
 // perToken is the mean.

@@ -169,9 +169,7 @@ func (s *suiteRun) all(ctx context.Context) error {
 		if !s.wants(suite.name) {
 			continue
 		}
-		if s.json {
-			fmt.Fprintf(s.cmd.ErrOrStderr(), "suite %s begins\n", suite.name)
-		}
+		fmt.Fprintf(s.cmd.ErrOrStderr(), "suite %s begins\n", suite.name)
 		result, passed, err := suite.run(ctx)
 		if ctx.Err() != nil {
 			return context.Canceled
@@ -251,6 +249,25 @@ func (s *suiteRun) keep(name string, result table, failure error) error {
 		results.File{Name: report.TextFile, Data: bytes.ReplaceAll(s.text.Bytes(), []byte("\n"), []byte("\r\n"))})
 }
 
+// counter shows how many of a number of things are done: on a console that is no
+// terminal of ours, such as a board's, by a line now and then.
+func (s *suiteRun) counter(what string) func(done, total int) {
+	w := s.cmd.ErrOrStderr()
+	if c := counter(w, what); c != nil {
+		return c
+	}
+	last := time.Now()
+	return func(done, total int) {
+		if done < total && time.Since(last) > signOfLife {
+			last = time.Now()
+			fmt.Fprintf(w, "%s %d of %d\n", what, done+1, total)
+		}
+	}
+}
+
+// signOfLife is how often a suite says how far it is.
+const signOfLife = 20 * time.Second
+
 func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
 	cases, err := s.model.cases(ctx, s.cmd, s.suite, "", s.most)
 	if err != nil {
@@ -263,7 +280,7 @@ func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
 		return nil, false, err
 	}
 	defer engine.Close()
-	r, err := verify.Run(ctx, engine, tokenizer, cases, counter(s.cmd.ErrOrStderr(), "case"))
+	r, err := verify.Run(ctx, engine, tokenizer, cases, s.counter("case"))
 	if err != nil {
 		return nil, false, err
 	}
@@ -275,20 +292,20 @@ func (s *suiteRun) performance(ctx context.Context, engine string) (table, bool,
 	o, model := s.official, s.model
 	model.engine = engine
 	o.Open = func() (llama.Engine, *llama.Tokenizer, error) { return model.open(s.cmd) }
-	o.Progress = counter(s.cmd.ErrOrStderr(), "run")
+	o.Progress = s.counter("run")
 	r, err := bench.Measure(ctx, o)
 	return r, err == nil, err
 }
 
 func (s *suiteRun) memory(ctx context.Context) (table, bool, error) {
-	r, err := bandwidth.Measure(ctx, bandwidth.Options{File: s.model.model, Short: s.effort, Progress: counter(s.cmd.ErrOrStderr(), "figure")})
+	r, err := bandwidth.Measure(ctx, bandwidth.Options{File: s.model.model, Short: s.effort, Progress: s.counter("figure")})
 	return r, err == nil, err
 }
 
 // alone measures the program that is compared with, when no model of ours is in
 // memory.
 func (s *suiteRun) alone(ctx context.Context) (table, bool, error) {
-	r, err := bench.MeasureAlone(ctx, s.baseline, s.official.Request, s.baselineRuns, counter(s.cmd.ErrOrStderr(), "run"))
+	r, err := bench.MeasureAlone(ctx, s.baseline, s.official.Request, s.baselineRuns, s.counter("run"))
 	if err == nil {
 		r.Compare(s.page.Exact)
 	}

@@ -5,6 +5,16 @@
 //
 //	-plugin count.so,at=ADDRESS,skip=FROM-TO,skip=... -d plugin
 //
+// With the argument memory=on it says three numbers: instructions, cycles and
+// bytes filled into the cache, by this model of the board's C906 (the sources of its
+// figures are in board/milkv-duo/engines.toml):
+//
+//   - one instruction after the other, nothing overlaps: a scalar one takes a cycle,
+//     a vector one two for each 128-bit register that it works on, whatever vl is, a
+//     floating-point reduction six and twice that; setting vtype takes none.
+//   - a data cache of 64 KB, four ways, lines of 64 bytes, the oldest is replaced. A
+//     line that is written is filled first; writing back is not counted.
+//
 // Preloaded into QEMU too, it stops the program's clocks, as what is computed
 // with times depends on them.
 //
@@ -29,6 +39,11 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, executed *, i
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, executed *, int flags, void *data);
 void qemu_plugin_register_atexit_cb(plugin_id, void (*)(plugin_id, void *), void *data);
 void qemu_plugin_outs(const char *);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+unsigned int qemu_plugin_mem_size_shift(uint32_t);
+typedef void accessed(unsigned int vcpu, uint32_t how, uint64_t address, void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, accessed *, int flags, int readwrite, void *data);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
@@ -56,17 +71,160 @@ static void block(unsigned int vcpu, void *length)
 		count += (uintptr_t)length;
 }
 
-static void say(void)
-{
-	char text[32], *p = text + sizeof text;
-	uint64_t n = count;
+// The model of the board.
 
-	*--p = 0;
-	*--p = '\n';
+#define WAYS 4
+#define SETS (65536 / 64 / WAYS)
+
+static int model;
+static uint64_t cycles, fills;
+static uint64_t line[SETS][WAYS]; // the line's number and one, the newest first
+
+static void touch(uint64_t number)
+{
+	uint64_t *set = line[number % SETS];
+	int way = 0;
+
+	while (way < WAYS - 1 && set[way] != number + 1)
+		way++;
+	if (set[way] != number + 1)
+		fills++;
+	for (; way > 0; way--)
+		set[way] = set[way - 1];
+	set[0] = number + 1;
+}
+
+static void access(unsigned int vcpu, uint32_t how, uint64_t at, void *unused)
+{
+	uint64_t last = at + ((uint64_t)1 << qemu_plugin_mem_size_shift(how)) - 1;
+
+	(void)unused;
+	if (vcpu != 0)
+		return;
+	touch(at / 64);
+	if (last / 64 != at / 64)
+		touch(last / 64);
+}
+
+// A block's instructions have one LMUL: setting it ends a block.
+struct block {
+	uint32_t instructions;
+	uint32_t scalar;    // cycles of what is no vector
+	uint32_t registers; // that vector instructions work on at LMUL 1
+	uint32_t reductions;
+	int lmul; // set by the last instruction; 0: not
+};
+
+#define BLOCKS (1 << 20)
+static struct block blocks[BLOCKS];
+static int used, lmul = 1;
+
+static void modelled(unsigned int vcpu, void *data)
+{
+	const struct block *b = data;
+
+	if (vcpu != 0)
+		return;
+	count += b->instructions;
+	cycles += b->scalar + 2 * (uint64_t)lmul * b->registers + 6 * b->reductions;
+	if (b->lmul)
+		lmul = b->lmul;
+}
+
+// Classes of instructions: RISC-V "V" 1.0, chapter 10 and its list of encodings.
+// 0.7.1 has the same for what is told apart here.
+enum class { SCALAR, VSET, VECTOR, WIDENING, REDUCTION };
+
+static enum class classify(uint32_t i)
+{
+	unsigned op = i & 0x7f, kind = i >> 12 & 7, function = i >> 26;
+
+	if ((i & 3) != 3)
+		return SCALAR; // compressed
+	if (op == 0x07 || op == 0x27) // loads and stores of floating-point registers, or vectors
+		return kind >= 1 && kind <= 4 ? SCALAR : VECTOR;
+	if (op != 0x57)
+		return SCALAR;
+	switch (kind) {
+	case 7:
+		return VSET;
+	case 1: // floating-point, vectors
+		if (function == 1 || function == 3 || function == 5 || function == 7 || function == 0x31 || function == 0x33)
+			return REDUCTION;
+		// fall through
+	case 5: // floating-point, vector and scalar
+		return function >= 0x30 || (kind == 1 && function == 0x12 && (i >> 15 & 31) >= 8) ? WIDENING : VECTOR;
+	case 2: // multiplication and the like
+	case 6:
+		return function >= 0x30 ? WIDENING : VECTOR;
+	}
+	return function >= 0x2c && function <= 0x2f ? WIDENING : VECTOR; // narrowing reads two registers
+}
+
+static void translateModel(struct qemu_plugin_tb *tb, size_t n)
+{
+	struct block *b = &blocks[used];
+
+	if (used == BLOCKS - 1) {
+		qemu_plugin_outs("count.so: too many blocks\n");
+		return;
+	}
+	used++;
+	b->instructions = (uint32_t)n;
+	for (size_t k = 0; k < n; k++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, k);
+		const uint8_t *p = qemu_plugin_insn_data(insn);
+		uint32_t i = p[0] | (uint32_t)p[1] << 8;
+
+		if (qemu_plugin_insn_size(insn) == 4)
+			i |= (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+		switch (classify(i)) {
+		case SCALAR:
+			b->scalar++;
+			break;
+		case VSET:
+			if (!(i >> 31) || i >> 30 == 3) { // from the instruction itself
+				int v = i >> 20 & 7;
+				b->lmul = v < 4 ? 1 << v : 1;
+			}
+			break;
+		case WIDENING:
+			b->registers++;
+			// fall through
+		case VECTOR:
+			b->registers++;
+			break;
+		case REDUCTION:
+			b->reductions++;
+			b->registers += 2;
+			break;
+		}
+		qemu_plugin_register_vcpu_mem_cb(insn, access, 0, 3, NULL);
+	}
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, modelled, 0, b);
+}
+
+static char *digits(char *p, uint64_t n)
+{
 	do
 		*--p = '0' + n % 10;
 	while (n /= 10);
-	qemu_plugin_outs(p);
+	return p;
+}
+
+static void say(void)
+{
+	char text[80], *p = text + sizeof text;
+
+	*--p = 0;
+	*--p = '\n';
+	if (model) {
+		p = digits(p, 64 * fills);
+		*--p = ' ';
+		p = digits(p, cycles);
+		*--p = ' ';
+	}
+	qemu_plugin_outs(digits(p, count));
 }
 
 static void passed(unsigned int vcpu, void *unused)
@@ -92,7 +250,9 @@ static void translate(plugin_id id, struct qemu_plugin_tb *tb)
 	(void)id;
 	for (int i = 0; i < ranges; i++)
 		skip |= start >= from[i] && start < to[i];
-	if (!skip)
+	if (!skip && model)
+		translateModel(tb, n);
+	else if (!skip)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, block, 0, (void *)n);
 	for (size_t i = 0; i < n; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -117,6 +277,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
 
 		if (p[0] == 'a' && p[1] == 't' && p[2] == '=') {
 			number(p + 3, &address);
+		} else if (p[0] == 'm') { // memory=on
+			model = 1;
 		} else if (p[0] == 's' && ranges < RANGES) { // skip=FROM-TO
 			p = number(p + 5, &from[ranges]);
 			number(p + 1, &to[ranges++]);
