@@ -12,7 +12,8 @@
 #                          TOKENIZER= as wanted
 #   make test              everything that is tested without a board
 #   make board-test BOARD=192.168.42.1   run the suites on a board and keep the results in
-#                          results/; SERIAL=/dev/ttyUSB0 goes over its serial console
+#                          results/, as JSON and as a page; SERIAL=/dev/ttyUSB0 goes over
+#                          its serial console
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/
