@@ -105,6 +105,7 @@ type suiteRun struct {
 	baselineRuns int
 	effort       time.Duration // of the memory suite; 0 for its own
 	text         bytes.Buffer  // of results.txt
+	entry        report.Entry  // the newest
 	page         report.Results
 }
 
@@ -150,7 +151,7 @@ func (s *suiteRun) all(ctx context.Context) error {
 		return usageErrorf(s.cmd, "no model: give --model CHECKPOINT")
 	}
 	if err := s.forget(); err != nil {
-		return err
+		failed = append(failed, s.unkept(err))
 	}
 	if b, err := cost.ReadBoard(cardShare); err == nil { // not on a card, nothing is modelled
 		s.page.Board = &b
@@ -193,8 +194,11 @@ func (s *suiteRun) all(ctx context.Context) error {
 		if !s.json {
 			io.WriteString(s.cmd.OutOrStdout(), text.String())
 		}
-		if err := s.keep(suite.name, result, err); err != nil {
+		if err := s.report(suite.name, result, err); err != nil {
 			return err
+		}
+		if err := s.keep(suite.name); err != nil {
+			failed = append(failed, s.unkept(err))
 		}
 	}
 	if len(failed) > 0 {
@@ -221,25 +225,35 @@ func resultFiles() []string {
 	return names
 }
 
-// keep writes what is there so far.
-func (s *suiteRun) keep(name string, result table, failure error) error {
-	entry, err := report.NewEntry(name, result, failure)
-	if err != nil {
+// unkept says why results cannot be kept, and that they are not: a bad card must
+// not keep the suites from running. It returns a name for what has failed.
+func (s *suiteRun) unkept(err error) string {
+	fmt.Fprintf(s.cmd.ErrOrStderr(), "storyteller: %v\n", err)
+	s.dir = ""
+	return "keeping the results"
+}
+
+// report takes a suite's result into the page, and prints it for programs.
+func (s *suiteRun) report(name string, result table, failure error) (err error) {
+	if s.entry, err = report.NewEntry(name, result, failure); err != nil {
 		return err
 	}
-	if err := s.page.Add(entry); err != nil {
+	if err := s.page.Add(s.entry); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if s.json {
-		if err := entry.Write(s.cmd.OutOrStdout()); err != nil {
-			return err
-		}
+	if !s.json {
+		return nil
 	}
+	return s.entry.Write(s.cmd.OutOrStdout())
+}
+
+// keep writes what is there so far.
+func (s *suiteRun) keep(name string) error {
 	if s.dir == "" {
 		return nil
 	}
 	var text, page bytes.Buffer
-	if err := errors.Join(entry.Write(&text), report.Write(&page, s.page)); err != nil {
+	if err := errors.Join(s.entry.Write(&text), report.Write(&page, s.page)); err != nil {
 		return err
 	}
 	return results.Write(s.dir,

@@ -67,8 +67,8 @@ func TestSuites(t *testing.T) {
 	if want := strings.ReplaceAll(stdout, "\n", "\r\n"); string(text) != want || err != nil {
 		t.Errorf("results.txt = %q, %v; want what was printed, with carriage returns", text, err)
 	}
-	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "2 of 2 right") || strings.Count(string(page), "<svg") != 8 {
-		t.Errorf("report.html = %.300q…, %v; want both engines' four plots", page, err)
+	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "2 of 2 right") || strings.Count(string(page), "<svg") != 9 {
+		t.Errorf("report.html = %.300q…, %v; want both engines' four plots, and one of all speeds", page, err)
 	}
 	for _, want := range []string{"2 of 2 right", "tokens/s", "FAILED: "} {
 		if !strings.Contains(stdout, want) {
@@ -94,6 +94,13 @@ func TestSuites(t *testing.T) {
 	}
 	if !strings.HasPrefix(stderr, "suite regression begins\n") {
 		t.Errorf("--json says %q; want it to say what is going on", stderr)
+	}
+
+	// A card that cannot be written to has its suites run all the same.
+	stdout, stderr, status = storyteller("", "suites", "--model", checkpoint, "-z", tokenizer, "--short", "--suite", suite, "--only", "regression,memory", "--results", filepath.Join(dir, "none"))
+	if status != 1 || !strings.Contains(stdout, "2 of 2 right") || !strings.Contains(stdout, "GHz") || strings.Count(stderr, "no results can be kept") != 1 ||
+		!strings.HasSuffix(stderr, "not passed: keeping the results\n") {
+		t.Errorf("suites without a place for results = %q, %q, %d; want them run", stdout, stderr, status)
 	}
 
 	if stdout, stderr, status := storyteller("", append(common, filepath.Join(dir, "none"))...); status != 1 || !strings.Contains(stderr, "not passed: regression, speech") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"duostoryteller/imagebuilder/flash"
 
 	"github.com/spf13/cobra"
+	"github.com/ulikunitz/xz"
 	"golang.org/x/term"
 )
 
@@ -21,8 +23,8 @@ func flashCommand() *cobra.Command {
 		Use:     "flash DEVICE [IMAGE]",
 		GroupID: groupUse,
 		Short:   "Write the image to a card and check it",
-		Long: `Flash writes a card image (out/storyteller.img unless told otherwise) to a card
-in a reader, reads it back from the card and compares. Everything on the card is
+		Long: `Flash writes a card image (out/storyteller.img unless told otherwise; one that is
+compressed, .xz, as it is downloaded, is unpacked meanwhile) to a card in a reader, reads it back from the card and compares. Everything on the card is
 lost.
 
 It takes SD cards and removable or USB disks only, and none that is mounted, in
@@ -39,20 +41,21 @@ nor what lies behind the root file system's end.`,
 			if len(args) > 1 {
 				name = args[1]
 			}
-			image, err := os.Open(name)
-			if err != nil {
-				return fmt.Errorf("no card image (`imagebuilder build` makes one): %w", err)
+			var report func(string, int64, int64)
+			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
+				report = progress.report
+				defer progress.finish()
 			}
-			defer image.Close()
-			info, err := image.Stat()
+			image, size, err := openImage(cmd.Context(), name, report)
 			if err != nil {
 				return err
 			}
+			defer image.Close()
 			device, err := flash.Find(args[0], file)
 			if err != nil {
 				return err
 			}
-			if err := device.Fits(info.Size()); err != nil {
+			if err := device.Fits(size); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), device)
@@ -61,16 +64,11 @@ nor what lies behind the root file system's end.`,
 					return err
 				}
 			}
-			var report func(string, int64, int64)
-			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
-				report = progress.report
-				defer progress.finish()
-			}
-			done, err := flash.Write(cmd.Context(), device, image, info.Size(), report)
+			done, err := flash.Write(cmd.Context(), device, image, size, report)
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s written and verified, %.1f MB (%.1f MB of it hold nothing)\n", args[0], name, float64(info.Size())/1e6, float64(done.Skipped)/1e6)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s written and verified, %.1f MB (%.1f MB of it hold nothing)\n", args[0], name, float64(size)/1e6, float64(done.Skipped)/1e6)
 			return nil
 		},
 	}
@@ -78,6 +76,55 @@ nor what lies behind the root file system's end.`,
 	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
 	f.BoolVar(&file, "file", false, "take a regular file or a loop device that stands for a card")
 	return cmd
+}
+
+// openImage opens a card's image. A compressed one is unpacked into a file that
+// has no name any more.
+func openImage(ctx context.Context, name string, progress func(string, int64, int64)) (image *os.File, size int64, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("no card image (`imagebuilder build` makes one): %w", err)
+	}
+	if strings.HasSuffix(name, ".xz") {
+		defer f.Close()
+		f, err = unpack(ctx, f, progress)
+		if err != nil {
+			return nil, 0, fmt.Errorf("%s cannot be unpacked: %w", name, err)
+		}
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// unpack unpacks an xz file.
+func unpack(ctx context.Context, packed *os.File, progress func(string, int64, int64)) (*os.File, error) {
+	info, err := packed.Stat()
+	if err != nil {
+		return nil, err
+	}
+	r, err := xz.NewReader(bufio.NewReaderSize(packed, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.CreateTemp("", "storyteller-*.img")
+	if err != nil {
+		return nil, err
+	}
+	err = os.Remove(out.Name()) // goes with the last who has it open
+	for err == nil && ctx.Err() == nil {
+		if _, err = io.CopyN(out, r, 1<<20); err == nil && progress != nil {
+			if at, err := packed.Seek(0, io.SeekCurrent); err == nil {
+				progress("unpacking", at, info.Size())
+			}
+		}
+	}
+	if err != io.EOF {
+		return nil, errors.Join(cmp.Or(err, ctx.Err()), out.Close())
+	}
+	return out, nil
 }
 
 // confirm asks a question at the terminal. Without a terminal nobody can answer.

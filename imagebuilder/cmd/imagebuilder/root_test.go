@@ -8,6 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"duostoryteller/imagebuilder/card"
+
+	"github.com/ulikunitz/xz"
 )
 
 func command(t *testing.T, args ...string) (status int, stdout, stderr string) {
@@ -110,6 +115,59 @@ func TestModel(t *testing.T) {
 		}
 		if strings.Contains(tt.args, "measured") && strings.Contains(stdout, "used to choose") {
 			t.Errorf("%s calls measured parameters fitted", tt.args)
+		}
+	}
+}
+
+// TestFlashCompressed writes an image as it is downloaded to a file that stands for
+// a card.
+func TestFlashCompressed(t *testing.T) {
+	dir := t.TempDir()
+	root := bytes.NewReader(bytes.Repeat([]byte("root"), 1024))
+	image, err := os.Create(filepath.Join(dir, "card.img"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Close()
+	const mib = 1 << 20
+	if _, err := card.Write(image, card.Spec{
+		Layout: card.Layout{BootStart: mib, BootSize: 34 * mib, RootStart: 35 * mib, RootSize: mib}, Label: "STORY",
+		Files: []card.File{{Name: "boot.sd", Data: []byte("boot")}}, Root: root, RootSize: root.Size(), Time: time.Unix(1_700_000_000, 0),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(image.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w, err := xz.NewWriter(&packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(want); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	put := func(name string, data []byte) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	target := put("target", make([]byte, len(want)))
+	status, stdout, stderr := command(t, "flash", "--yes", "--file", target, put("card.img.xz", packed.Bytes()))
+	got, err := os.ReadFile(target)
+	if status != 0 || err != nil || !bytes.Equal(got, want) || !strings.Contains(stdout, "written and verified") {
+		t.Errorf("flash = %d, %s%s, %v; want the card as it was built", status, stdout, stderr, err)
+	}
+	for name, data := range map[string][]byte{"cut.xz": packed.Bytes()[:packed.Len()/2], "none.xz": want[:1000]} {
+		status, _, stderr := command(t, "flash", "--yes", "--file", target, put(name, data))
+		if status != 1 || !strings.Contains(stderr, "cannot be unpacked") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("flash of %s = %d, %q; want it refused", name, status, stderr)
 		}
 	}
 }
