@@ -130,7 +130,7 @@ func purpose(kind string) string {
 	switch kind {
 	case "go module":
 		return "LIBRARY"
-	case "program", "voice":
+	case "program", "voice", "baseline program":
 		return "APPLICATION"
 	case "kernel":
 		return "OPERATING-SYSTEM"

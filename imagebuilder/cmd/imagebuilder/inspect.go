@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -136,6 +137,9 @@ func inspectRoot(w io.Writer, r *io.SectionReader) error {
 	root, err := rootfs.Open(r)
 	if err != nil {
 		return err
+	}
+	if parts, err := fs.ReadFile(root, "usr/share/storyteller/parts.json"); err == nil {
+		fmt.Fprintf(w, "\nlist of parts: SHA-256 %x, which results that were made with this card name\n", sha256.Sum256(parts))
 	}
 	fmt.Fprintln(w, "\nthe root file system:")
 	return fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
