@@ -127,7 +127,7 @@ func testUnattended(t *testing.T, image string) {
 				t.Logf("the console:\n%s", m.Console())
 			}
 		})
-		return &machine{m, t, ctx}
+		return &machine{Machine: m, t: t, ctx: ctx}
 	}
 
 	m := start()
