@@ -151,6 +151,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			fmt.Fprintf(t, "\t\t\t  %v\n", c.Difference)
 		}
 	}
-	fmt.Fprintf(t, "%d of %d right (%.1f %%), %s engine, %s arithmetic, compared with %s\n", r.Right, r.Total, 100*r.PassRate, r.Engine, r.Environment.Arithmetic, r.Reference)
+	fmt.Fprintf(t, "%d of %d right (%.1f %%), %s engine, %s arithmetic, compared with %s; times are %s\n",
+		r.Right, r.Total, 100*r.PassRate, r.Engine, r.Environment.Arithmetic, r.Reference, r.Environment.Kind)
 	return t.Flush()
 }
