@@ -52,7 +52,7 @@ func TestUBootCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := strings.Join(virt.Emulator.UBootCommands(duo.FIT, "01020304-02"), "\n")
-	for _, want := range []string{"root=PARTUUID=01020304-02 ", "fatload virtio 0:1 0x81400000 boot.sd", "bootm 0x81400000#config-qemu - ${fdtcontroladdr}"} {
+	for _, want := range []string{"root=PARTUUID=01020304-02 ", "fatload virtio 0:1 0x81400000 boot.sd", "bootm 0x81400000#config-qemu 0x81400000#config-qemu ${fdtcontroladdr}"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("UBootCommands() lacks %q:\n%s", want, got)
 		}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
@@ -75,6 +76,7 @@ type state struct {
 	programs []program
 	modules  []manifest.Module
 	voices   *voices.Result
+	checker  *fatcheck.Result
 	source   linux.Source
 	kernel   *linux.Kernel
 	bootFile string // of boot.sd
@@ -86,15 +88,15 @@ type state struct {
 
 	// How programs, voices and kernel are come by: made here, Buildroot's, or
 	// stand-ins in tests.
-	findPrograms, findVoices, findKernel func(context.Context, *state) error
+	findPrograms, findVoices, findChecker, findKernel func(context.Context, *state) error
 }
 
 // Run builds the card. It leaves complete files in Out or, with an error or a
 // cancelled ctx, none that were not there before.
 func Run(ctx context.Context, o Options) error {
-	s := &state{Options: o, findPrograms: compilePrograms, findVoices: compileVoices, findKernel: builtKernel}
+	s := &state{Options: o, findPrograms: compilePrograms, findVoices: compileVoices, findChecker: fetchChecker, findKernel: builtKernel}
 	if o.Buildroot != "" {
-		s.findPrograms, s.findVoices, s.findKernel = buildrootPrograms, buildrootVoices, buildrootKernel
+		s.findPrograms, s.findVoices, s.findChecker, s.findKernel = buildrootPrograms, buildrootVoices, buildrootChecker, buildrootKernel
 	}
 	return s.run(ctx)
 }
@@ -114,6 +116,7 @@ func (s *state) run(ctx context.Context) (err error) {
 		{"regression suite", s.findSuite},
 		{"programs for riscv64", s.buildPrograms},
 		{"voices", s.buildVoices},
+		{"file system check", s.buildChecker},
 		{"kernel", s.buildKernel},
 		{"boot.sd", s.writeBoot},
 		{"root file system", s.writeRoot},

@@ -25,8 +25,10 @@ import (
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/sums"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/linux"
@@ -88,6 +90,10 @@ func small(t *testing.T) *state {
 				Files:      []rootfs.File{rootfs.Bytes("/usr/lib/storyteller/voices/test", 0o755, []byte("voice"))},
 				Components: []voices.Component{{Name: "test", License: "CC0-1.0", Size: 5}},
 			}
+			return nil
+		},
+		findChecker: func(_ context.Context, s *state) error {
+			s.checker = &fatcheck.Result{Files: []rootfs.File{rootfs.Bytes("/sbin/fsck.fat", 0o755, []byte("check"))}}
 			return nil
 		},
 		findKernel: func(_ context.Context, s *state) error {
@@ -163,7 +169,7 @@ func TestBuild(t *testing.T) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"sbin/init": 0o755, "bin/storyteller": 0o755, "bin/sh": 0o755, "bin/ls": 0o755, "proc": 0o555,
-		"usr/lib/storyteller/voices/test": 0o755, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/suites/regression.jsonl": 0o644, "usr/share/storyteller/board.toml": 0o644,
+		"usr/lib/storyteller/voices/test": 0o755, "sbin/fsck.fat": 0o755, "usr/share/storyteller/sums": 0o644, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/suites/regression.jsonl": 0o644, "usr/share/storyteller/board.toml": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
 		if err != nil {
@@ -176,6 +182,9 @@ func TestBuild(t *testing.T) {
 		if to, err := fs.ReadLink(root, "bin/"+name); to != "sh" || err != nil {
 			t.Errorf("/bin/%s is a link to %q, %v; want the shell", name, to, err)
 		}
+	}
+	if damaged := sums.Damaged(root, nil); damaged != nil {
+		t.Errorf("the checksums on the card do not fit: %v", damaged)
 	}
 	model, err := fs.ReadFile(root, "usr/share/storyteller/model.packed")
 	if err != nil {

@@ -70,6 +70,15 @@ func buildrootVoices(_ context.Context, s *state) error {
 	return nil
 }
 
+// buildrootChecker takes what is in the target folder, where Buildroot's
+// dosfstools puts the program.
+func buildrootChecker(_ context.Context, s *state) error {
+	if _, err := os.Stat(filepath.Join(s.target(), "sbin/fsck.fat")); err != nil {
+		return fmt.Errorf("%w: set BR2_PACKAGE_DOSFSTOOLS_FSCK_FAT", err)
+	}
+	return nil
+}
+
 // buildrootKernel finds the kernel and its device trees.
 func buildrootKernel(_ context.Context, s *state) (err error) {
 	s.source = linux.Source{Name: "linux", Origin: "built by Buildroot"}

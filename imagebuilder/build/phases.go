@@ -19,11 +19,14 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/sums"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/fit"
+	"duostoryteller/imagebuilder/initramfs"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
@@ -175,6 +178,31 @@ func compileVoices(ctx context.Context, s *state) (err error) {
 	return err
 }
 
+// buildChecker finds the program that repairs the FAT partition.
+func (s *state) buildChecker(ctx context.Context) (string, error) {
+	s.checker = new(fatcheck.Result)
+	if err := s.findChecker(ctx, s); err != nil {
+		return "", err
+	}
+	if s.checker.Stale != nil {
+		fmt.Fprintln(s.Log, "file system check: going by the package lists of an earlier day:", oneLine([]byte(s.checker.Stale.Error())))
+	}
+	var names []string
+	for _, p := range s.checker.Packages {
+		names = append(names, p.Name+" "+p.Version)
+	}
+	if names == nil {
+		return "Buildroot's", nil
+	}
+	return strings.Join(names, ", "), nil
+}
+
+// fetchChecker fetches Debian's.
+func fetchChecker(ctx context.Context, s *state) (err error) {
+	s.checker, err = fatcheck.Fetch(ctx, fatcheck.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress})
+	return err
+}
+
 func (s *state) buildKernel(ctx context.Context) (string, error) {
 	if err := s.findKernel(ctx, s); err != nil {
 		return "", err
@@ -215,10 +243,15 @@ func (s *state) writeBoot(context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	init, err := os.ReadFile(s.programs[0].file)
+	if err != nil {
+		return "", err
+	}
 	d := s.board.FIT
 	spec := fit.Spec{
 		Description: "Duo Storyteller: Linux " + s.kernel.Release,
 		Kernel:      kernel, KernelLoad: d.KernelLoad, KernelEntry: d.KernelEntry, MaxSize: d.MaxSize,
+		Ramdisk: initramfs.Make(init),
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.kernel.DTBs)) {
 		data, err := os.ReadFile(s.kernel.DTBs[name])
@@ -293,6 +326,9 @@ func (s *state) writeRoot(context.Context) (string, error) {
 	if err := tree.Add(s.voices.Files...); err != nil {
 		return "", err
 	}
+	if err := tree.Add(s.checker.Files...); err != nil {
+		return "", err
+	}
 	for _, m := range s.modules {
 		if m.LicenceText == nil {
 			continue
@@ -305,6 +341,13 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		if err := tree.AddTree("/", dir); err != nil {
 			return "", err
 		}
+	}
+	list, err := listSums(tree)
+	if err != nil {
+		return "", err
+	}
+	if err := tree.Add(list); err != nil {
+		return "", err
 	}
 	if have := s.rootSize(); tree.Size() > have {
 		return "", fmt.Errorf("the root file system's files have %s, its partition %s: enlarge root_size in %s", size(tree.Size()), size(have), filepath.Join(s.board.Dir, "board.toml"))
@@ -324,6 +367,26 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s, %d entries", size(info.Size()), len(tree.Files())), out.Close()
+}
+
+// listSums lists the checksums of a tree's files, for the board to compare.
+func listSums(tree *rootfs.Tree) (rootfs.File, error) {
+	var files []sums.File
+	for _, f := range tree.Files() {
+		if !f.Mode.IsRegular() {
+			continue
+		}
+		in, err := f.Open()
+		if err != nil {
+			return rootfs.File{}, err
+		}
+		file, err := sums.Of(f.Path, in)
+		if err := errors.Join(err, in.Close()); err != nil {
+			return rootfs.File{}, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		files = append(files, file)
+	}
+	return rootfs.Bytes(sums.Path, 0o644, sums.Format(files)), nil
 }
 
 func exists(dir string) bool {
@@ -427,7 +490,8 @@ func (s *state) listParts() (err error) {
 		}
 		add(manifest.Component{Name: c.Name, Kind: "voice", Source: source, Licence: c.License})
 	}
-	for _, p := range s.voices.Packages {
+	packages := slices.Concat(s.voices.Packages, s.checker.Packages)
+	for _, p := range packages {
 		add(manifest.Component{Name: p.Name, Kind: "Debian package", Version: p.Version, Source: p.Source, Hash: "sha256:" + p.SHA256,
 			Licence: "LicenseRef-Debian-copyright", Note: p.Arch + "; its licences are in usr/share/doc/" + p.Name + "/copyright"})
 	}

@@ -35,6 +35,8 @@ type Options struct {
 	Memory   uint64           // bytes
 	Emulator board.Emulator   // the machine
 	Write    bool             // let the machine change the image
+	WriteLog string           // if not "", a file that gets all that the machine writes to the card; needs Write
+	Faults   string           // if not "", a configuration of QEMU's blkdebug: how reading the card fails
 	Bootargs string           // added to the kernel's command line
 	Args     []string         // added to QEMU's command line
 	Console  io.Writer        // if not nil, gets what the console says as it comes
@@ -97,6 +99,11 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if _, err := os.Stat(e.UBoot); err != nil {
 		return nil, fmt.Errorf("%s is %w", e.UBoot, ErrNotInstalled)
 	}
+	if o.WriteLog != "" {
+		if err := os.WriteFile(o.WriteLog, nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
 	args := o.arguments()
 	if o.Started != nil {
 		o.Started(shellLine(append([]string{e.Program}, args...)))
@@ -118,10 +125,26 @@ func (o Options) arguments() []string {
 	e := o.Emulator
 	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20), "-no-reboot",
 		"-nographic", "-serial", "mon:stdio", // Ctrl-A X ends it
-		"-kernel", e.UBoot,
-		"-drive", "file=" + strings.ReplaceAll(o.Image, ",", ",,") + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write),
-		"-device", "virtio-blk-device,drive=card"}
+		"-kernel", e.UBoot}
+	args = append(args, o.drive()...)
+	args = append(args, "-device", "virtio-blk-device,drive=card")
 	return append(args, o.Args...)
+}
+
+// drive returns the part of the command line that makes the card.
+func (o Options) drive() []string {
+	escape := func(path string) string { return strings.ReplaceAll(path, ",", ",,") }
+	if o.WriteLog != "" {
+		return []string{
+			"-blockdev", "driver=file,node-name=image,filename=" + escape(o.Image),
+			"-blockdev", "driver=file,node-name=log,filename=" + escape(o.WriteLog),
+			"-blockdev", "driver=blklogwrites,node-name=card,file=image,log=log,log-super-update-interval=1"}
+	}
+	file := escape(o.Image)
+	if o.Faults != "" {
+		file = "blkdebug:" + escape(o.Faults) + ":" + file
+	}
+	return []string{"-drive", "file=" + file + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write)}
 }
 
 // rootPartition returns the PARTUUID that Linux gives to partition 2 of a card:

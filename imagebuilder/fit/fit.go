@@ -23,6 +23,7 @@ import (
 const (
 	kernelNode = "kernel-1"
 	treePrefix = "fdt-"
+	ramdisk    = "ramdisk-1"
 )
 
 // Spec is what a FIT is made of.
@@ -31,6 +32,7 @@ type Spec struct {
 	Kernel         []byte // flat image, uncompressed
 	KernelLoad     uint64 // where U-Boot unpacks it
 	KernelEntry    uint64 // where it jumps to
+	Ramdisk        []byte // the first root, a cpio archive, for every configuration; nil: none
 	DeviceTrees    []DeviceTree
 	Configurations []Configuration
 	MaxSize        int64 // of the whole, in bytes; 0: no limit
@@ -80,6 +82,16 @@ func Write(w io.Writer, s Spec) error {
 			dt.PropertyString("compression", "none"),
 		), dt.WithChildren(hashes(t.Data)...)))
 	}
+	if s.Ramdisk != nil {
+		images.Children = append(images.Children, dt.NewNode(ramdisk, dt.WithProperty(
+			dt.PropertyString("description", "first root"),
+			data(s.Ramdisk),
+			dt.PropertyString("type", "ramdisk"),
+			dt.PropertyString("arch", "riscv"),
+			dt.PropertyString("os", "linux"),
+			dt.PropertyString("compression", "none"),
+		), dt.WithChildren(hashes(s.Ramdisk)...)))
+	}
 	configurations := dt.NewNode("configurations")
 	for _, c := range s.Configurations {
 		if c.Default {
@@ -91,6 +103,9 @@ func Write(w io.Writer, s Spec) error {
 		))
 		if c.DeviceTree != "" {
 			n.Properties = append(n.Properties, dt.PropertyString("fdt", treePrefix+c.DeviceTree))
+		}
+		if s.Ramdisk != nil {
+			n.Properties = append(n.Properties, dt.PropertyString("ramdisk", ramdisk))
 		}
 		configurations.Children = append(configurations.Children, n)
 	}

@@ -41,6 +41,7 @@ func spec(t testing.TB) Spec {
 		Kernel:      kernel(300_000),
 		KernelLoad:  0x80200000,
 		KernelEntry: 0x80200000,
+		Ramdisk:     kernel(5000),
 		DeviceTrees: []DeviceTree{{"duo", tree(t)}},
 		Configurations: []Configuration{
 			{Name: "config-a", DeviceTree: "duo", Default: true},
@@ -68,8 +69,11 @@ func TestWriteRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(f.Images) != 2 || len(f.Configurations) != 2 || f.Default != "config-a" || f.Description != "test" {
+	if len(f.Images) != 3 || len(f.Configurations) != 2 || f.Default != "config-a" || f.Description != "test" {
 		t.Fatalf("Read() = %d images, %d configurations, default %q, %q", len(f.Images), len(f.Configurations), f.Default, f.Description)
+	}
+	if r := f.Images[2]; r.Type != "ramdisk" || r.Compression != "none" || !bytes.Equal(r.Data, s.Ramdisk) || f.Configurations[1].Ramdisk != r.Name {
+		t.Errorf("ramdisk = %s, %s, %d bytes; configuration %+v", r.Type, r.Compression, len(r.Data), f.Configurations[1])
 	}
 	k := f.Images[0]
 	if k.Type != "kernel" || k.Compression != "lzma" || k.Load != s.KernelLoad || k.Entry != s.KernelEntry {
@@ -81,10 +85,10 @@ func TestWriteRead(t *testing.T) {
 	if got, err := f.Images[1].Unpack(); err != nil || !bytes.Equal(got, s.DeviceTrees[0].Data) {
 		t.Errorf("device tree = %d bytes, %v", len(got), err)
 	}
-	if got, ok := f.Configuration("config-a"); !ok || got != (Setting{"config-a", "kernel-1", "fdt-duo", ""}) {
+	if got, ok := f.Configuration("config-a"); !ok || got != (Setting{"config-a", "kernel-1", "fdt-duo", "ramdisk-1"}) {
 		t.Errorf("Configuration(config-a) = %+v, %v", got, ok)
 	}
-	if got, ok := f.Configuration("config-b"); !ok || got != (Setting{"config-b", "kernel-1", "", ""}) {
+	if got, ok := f.Configuration("config-b"); !ok || got != (Setting{"config-b", "kernel-1", "", "ramdisk-1"}) {
 		t.Errorf("Configuration(config-b) = %+v, %v", got, ok)
 	}
 	if _, ok := f.Configuration("config-c"); ok {

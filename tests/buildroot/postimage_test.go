@@ -90,6 +90,7 @@ func output(t *testing.T) string {
 	compile("riscv64", "target/sbin/init", source)
 	compile("riscv64", "target/bin/storyteller", source)
 	put(t, []byte("a voice"), 0o755, out, "target/usr/lib/storyteller/voices/voice-kal16")
+	put(t, []byte("a check"), 0o755, out, "target/sbin/fsck.fat")
 	put(t, []byte("duo\n"), 0o644, out, "target/etc/hostname")
 	put(t, nil, 0o644, out, "target/dev/log")
 	put(t, []byte("not this"), 0o644, out, "target/THIS_IS_NOT_YOUR_ROOT_FILESYSTEM")

@@ -73,9 +73,15 @@ func boot() {
 	report("watchdog", err)
 	r := newRobot(io.MultiWriter(os.Stdout, cable), settings, children)
 	r.feed = dog.feed
-	if crashCount() < maxCrashes {
+	switch {
+	case os.Getenv(damage) != "":
+		// A damaged program or tokenizer would tell another story, without a word.
+		r.damage = os.Getenv(damage)
+		fmt.Printf("init: no story: %s; %s; `help` works here\n", r.damage, mend)
+		r.prompt()
+	case crashCount() < maxCrashes:
 		r.tell(r.first())
-	} else {
+	default:
 		fmt.Println("init: started anew too often, so no story by itself")
 		r.prompt()
 	}

@@ -6,8 +6,13 @@
 //
 // Description:
 //
-//	The kernel starts init when it has mounted the root file system. Init
-//	mounts the other file systems and the card's FAT partition, reads
+//	The kernel starts init twice: first a copy that boot.sd brings, as /init,
+//	which finds the card's root file system, checks that it and the files that a
+//	story needs are whole, and makes it the root; then, from there, /sbin/init.
+//	Where the root file system cannot be used, the first one says so and goes on
+//	by itself, without stories.
+//
+//	Init mounts the other file systems and the card's FAT partition, reads
 //	/boot/storyteller.toml, starts the storyteller with its page, voice and
 //	network, has it tell the story, and starts it again when it dies or hangs;
 //	it buries orphaned processes and keeps a small console with which a person
@@ -49,7 +54,12 @@ func main() {
 	// Init is small and stays small: a garbage collection now and then costs
 	// less than the 4 MB that Go would let it grow to.
 	debug.SetGCPercent(10)
-	guard(boot)
+	guard(func() {
+		if os.Args[0] == earlyName && crashCount() == 0 {
+			early()
+		}
+		boot()
+	})
 }
 
 // crashes is the environment variable that counts init's panics.

@@ -53,7 +53,8 @@ func mounted(dir string) bool {
 
 // mountCard mounts the card's first partition read-only: nothing that happens
 // to the machine can then hurt it. A program that has results to write remounts
-// it for that moment; what it writes is on the card when the call returns.
+// it for that moment; what it writes is on the card when the call returns. When
+// that was cut short, the file system is repaired first.
 func mountCard() error {
 	if mounted(cardDir) {
 		return nil
@@ -64,14 +65,37 @@ func mountCard() error {
 	}
 	name, err := firstPartition("/sys", root.Dev)
 	if err != nil {
-		return err
+		if name = anyFirst(partitions("/sys")); name == "" {
+			return err
+		}
+	}
+	if repaired, err := repair(checker, "/dev/"+name); err != nil {
+		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went, and cannot be repaired: %v\n", name, err)
+	} else if repaired != "" {
+		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went: %s\n", name, repaired)
+	}
+	makeDir := func() error { // the root in memory has none
+		if err := os.MkdirAll(cardDir, 0o755); err != nil && !errors.Is(err, unix.EROFS) {
+			return err
+		}
+		return nil
 	}
 	_, err = mount.Mount("/dev/"+name, cardDir, "vfat", "",
-		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC)
+		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, makeDir)
 	if errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("partition 1 (/dev/%s) holds no readable FAT file system; repair it on a PC, or write the card anew", name)
 	}
 	return err
+}
+
+// anyFirst returns the first partition of any disk.
+func anyFirst(all []partition) string {
+	for _, p := range all {
+		if p.number == "1" {
+			return p.name
+		}
+	}
+	return ""
 }
 
 // firstPartition returns the name of partition 1 of the disk that holds the

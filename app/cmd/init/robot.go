@@ -26,6 +26,7 @@ type robot struct {
 	delay    func(deaths int) time.Duration // before the storyteller is started again
 	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
+	damage   string                         // of the card, with which no story is told; "" for none
 
 	teller   *teller          // nil when no storyteller runs
 	now      *telling         // nil when nothing is being told
@@ -155,6 +156,10 @@ func (r *robot) start(verb string, options ...string) bool {
 		return true
 	}
 	r.again, r.pending = nil, nil
+	if r.damage != "" {
+		fmt.Fprintf(r.out, "init: no story: %s; %s\n", r.damage, mend)
+		return false
+	}
 	t, err := startTeller(r.children, append(arguments(r.program, r.settings, verb), options...))
 	if err != nil {
 		fmt.Fprintf(r.out, "init: no story: %v; write the card anew\n", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/firmware"
@@ -104,7 +105,7 @@ func inspectBoot(w io.Writer, im *card.Image) error {
 		fmt.Fprintf(w, "  image %s: %s, %s, %d bytes\n", i.Name, i.Type, i.Compression, len(i.Data))
 	}
 	for _, c := range tree.Configurations {
-		fmt.Fprintf(w, "  configuration %s: %s %s\n", c.Name, c.Kernel, c.DeviceTree)
+		fmt.Fprintf(w, "  configuration %s: %s %s\n", c.Name, c.Kernel, strings.TrimSpace(c.DeviceTree+" "+c.Ramdisk))
 	}
 	return nil
 }
