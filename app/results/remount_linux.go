@@ -1,6 +1,10 @@
 package results
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // makeWritable remounts a file system that is read-only. What it returns makes
 // it read-only again.
@@ -19,3 +23,7 @@ func makeWritable(dir string) (restore func() error, err error) {
 	}
 	return func() error { return unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY|flags, "") }, nil
 }
+
+// syncAll hands all that is still in memory of the file system that f is on to
+// the device; a flush of the device must follow.
+func syncAll(f *os.File) error { return unix.Syncfs(int(f.Fd())) }

@@ -58,7 +58,13 @@ func writable(dir string, do func() error) (err error) {
 	if err != nil {
 		return fmt.Errorf("no results can be kept: %s cannot be made writable: %w", dir, err)
 	}
-	defer func() { err = errors.Join(err, restore()) }()
+	// The mark that the file system is being written to comes first onto the card,
+	// and the mark that it is whole last: a card may write in another order what no
+	// flush parts, and init mends what is marked.
+	defer func() { err = errors.Join(err, flush(dir), restore()) }()
+	if err := flush(dir); err != nil {
+		return err
+	}
 	return do()
 }
 
@@ -77,9 +83,14 @@ func write(dir, name string, data []byte) error {
 	if err := os.Rename(temporary, path); err != nil {
 		return err
 	}
+	return flush(dir)
+}
+
+// flush returns when all that was written to dir's file system is on the card.
+func flush(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return errors.Join(syncAll(d), d.Sync(), d.Close())
 }

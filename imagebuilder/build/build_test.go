@@ -214,7 +214,7 @@ func TestBuild(t *testing.T) {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}
 	}
-	for _, want := range []string{" 1/13 ", "13/13 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
+	for _, want := range []string{" 1/14 ", "14/14 ", "partition 1", "KV cache", "fip.bin", "make image FIP="} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the build did not print %q:\n%s", want, &log)
 		}

@@ -530,7 +530,7 @@ func (s *state) listParts() (err error) {
 				c.Note = "patched: starts nothing on the second core"
 			}
 		case s.board.FIT.File:
-			c.Licence, c.Note = "GPL-2.0-only WITH Linux-syscall-note", "kernel and device trees"
+			c.Licence, c.Note = "GPL-2.0-only WITH Linux-syscall-note", "kernel, device trees and, for a first root, /sbin/init"
 		}
 		add(c)
 	}

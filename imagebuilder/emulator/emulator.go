@@ -37,6 +37,7 @@ type Options struct {
 	Write    bool             // let the machine change the image
 	WriteLog string           // if not "", a file that gets all that the machine writes to the card; needs Write
 	Faults   string           // if not "", a configuration of QEMU's blkdebug: how reading the card fails
+	Root     string           // the root partition's PARTUUID; "" to take it from the image
 	Bootargs string           // added to the kernel's command line
 	Args     []string         // added to QEMU's command line
 	Console  io.Writer        // if not nil, gets what the console says as it comes
@@ -87,9 +88,12 @@ const bootTime = 3 * time.Minute
 // Start starts QEMU and returns when U-Boot has started the kernel. Cancelling
 // ctx kills the machine; Close must be called in any case.
 func Start(ctx context.Context, o Options) (*Machine, error) {
-	partuuid, err := rootPartition(o.Image)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Image, err)
+	partuuid := o.Root
+	if partuuid == "" {
+		var err error
+		if partuuid, err = rootPartition(o.Image); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.Image, err)
+		}
 	}
 	e := o.Emulator
 	program, err := exec.LookPath(e.Program)

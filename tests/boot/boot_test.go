@@ -279,7 +279,10 @@ func TestCard(t *testing.T) {
 		}
 		m := boot(t, broken)
 		m.waitFor(`init: card: partition 1 .* holds no readable FAT`)
-		m.waitFor(`storyteller: .*tokenizer\.bin.*\n`)
+		m.waitFor(`init: no story: /usr/share/storyteller/tokenizer\.bin: it has not the \d+ bytes that it should have; write the card anew`)
+		m.waitFor(prompt)
+		m.send("A story all the same")
+		m.waitFor(`init: no story: .*\n`)
 		m.waitFor(prompt)
 		m.send("cat /proc/version")
 		m.waitFor(`Linux version`)

@@ -114,6 +114,9 @@ func (l Log) Reordered(n int, r *rand.Rand) Cut {
 // Replay writes to the card what reached it before the cut.
 func (l Log) Replay(card io.WriterAt, c Cut) error {
 	for _, i := range c.Kept {
+		if len(l[i].Data) == 0 {
+			continue
+		}
 		if _, err := card.WriteAt(l[i].Data, l[i].Offset); err != nil {
 			return err
 		}
@@ -122,6 +125,9 @@ func (l Log) Replay(card io.WriterAt, c Cut) error {
 		return nil
 	}
 	next := l[c.After]
+	if len(next.Data) == 0 {
+		return nil
+	}
 	_, err := card.WriteAt(next.Data[:min(len(next.Data), c.Torn*Sector)], next.Offset)
 	return err
 }

@@ -3,6 +3,7 @@ package writelog
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -42,7 +43,12 @@ func write(sector int, content ...byte) Entry {
 // disk is a card of five sectors, read by their first bytes.
 type disk []byte
 
-func (d disk) WriteAt(p []byte, off int64) (int, error) { return copy(d[off:], p), nil }
+func (d disk) WriteAt(p []byte, off int64) (int, error) {
+	if len(p) == 0 {
+		return 0, errors.New("a write of nothing")
+	}
+	return copy(d[off:], p), nil
+}
 
 func (d disk) String() string {
 	var b []byte

@@ -69,7 +69,8 @@ func mountCard() error {
 			return err
 		}
 	}
-	if repaired, err := repair(checker, "/dev/"+name); err != nil {
+	repaired, err := repair(checker, "/dev/"+name)
+	if err != nil {
 		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went, and cannot be repaired: %v\n", name, err)
 	} else if repaired != "" {
 		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went: %s\n", name, repaired)
@@ -84,6 +85,9 @@ func mountCard() error {
 		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, makeDir)
 	if errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("partition 1 (/dev/%s) holds no readable FAT file system; repair it on a PC, or write the card anew", name)
+	}
+	if err == nil && repaired != "" {
+		report("card", removePieces(cardDir))
 	}
 	return err
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"duostoryteller/app/results"
 )
 
 // checker is fsck.fat of dosfstools.
@@ -38,6 +41,19 @@ func repair(checker, device string) (done string, err error) {
 		return "", fmt.Errorf("%w: %s; repair it on a PC", err, oneLine(out))
 	}
 	return "repaired (" + oneLine(out) + ")", nil
+}
+
+// removePieces removes the files that fsck.fat makes of what belongs to none: the
+// pieces of a file that was not written to its end, and one more at each power cut.
+func removePieces(dir string) error {
+	pieces, err := filepath.Glob(filepath.Join(dir, "FSCK[0-9][0-9][0-9][0-9].REC"))
+	if err != nil || pieces == nil {
+		return err
+	}
+	for i, p := range pieces {
+		pieces[i] = filepath.Base(p)
+	}
+	return results.Remove(dir, pieces...)
 }
 
 // runProgram runs a program to its end, at most for so long, and returns what it
