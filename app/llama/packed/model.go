@@ -9,6 +9,7 @@ import (
 	"duostoryteller/app/arith"
 	"duostoryteller/app/engine/classifier"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/machine"
 )
 
 // Model is a packed checkpoint in memory, or on its way there: before a part is
@@ -78,6 +79,9 @@ func (m *Model) Resident() int64 { return int64(len(m.memory)) }
 // allocate takes memory for the resident sections: outside Go's heap, on huge
 // pages where the kernel gives them.
 func (m *Model) allocate(l *layout) error {
+	if err := checkMemory(l.resident, l.config, machine.ReadMemory); err != nil {
+		return err
+	}
 	mapped, err := syscall.Mmap(-1, 0, int(l.resident)+HugePage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
 		return fmt.Errorf("no memory for a model of %d bytes: %w", l.resident, err)
