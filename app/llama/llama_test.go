@@ -252,6 +252,47 @@ func FuzzParseConfig(f *testing.F) {
 	})
 }
 
+// FuzzCheckpoint opens whole files and computes with what they hold: no shape and
+// no weight makes the transformer reach outside of it.
+func FuzzCheckpoint(f *testing.F) {
+	for _, shape := range [][]int32{{4, 6, 1, 2, 1, 5, 3}, {8, 4, 2, 2, 2, -7, 4}} {
+		b := header(shape...)
+		c, err := ParseConfig(b)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i := len(b); i < int(c.FileSize()); i++ {
+			b = append(b, byte(i*i%251))
+		}
+		f.Add(b)
+		f.Add(b[:len(b)-1])
+	}
+	path := filepath.Join(f.TempDir(), "model.bin")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := OpenCheckpoint(path)
+		if err != nil {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("the error has several lines: %q", err)
+			}
+			return
+		}
+		defer c.Close()
+		const most = 1 << 20 // a KV cache that is not worth the time
+		if c.Layers*c.SeqLen*c.KVDim() > most {
+			return
+		}
+		transformer := NewTransformer(c)
+		for pos := range min(c.SeqLen, 3) {
+			if logits := transformer.Forward(pos%c.VocabSize, pos); len(logits) != c.VocabSize {
+				t.Errorf("%d logits; want %d", len(logits), c.VocabSize)
+			}
+		}
+	})
+}
+
 func FuzzReadTokenizer(f *testing.F) {
 	_, file := smallTokenizer(f)
 	f.Add(file, 273)
