@@ -547,10 +547,9 @@ func FuzzStranger(f *testing.F) {
 		s.strangers <- struct{}{}
 		ended, cancel := context.WithCancel(t.Context())
 		cancel() // no pause afterwards
-		begin := time.Now()
 		s.serve(ended, ours)
-		if took := time.Since(begin); took > loginTimeout/2 {
-			t.Errorf("the server waits %v for a client that is gone", took)
+		if len(s.strangers) != 0 {
+			t.Error("a place for strangers is lost")
 		}
 	})
 }
