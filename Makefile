@@ -2,7 +2,8 @@
 #
 #   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
 #                          a fip.bin or an official image, MODEL= and TOKENIZER= others;
-#                          DEBIAN_MIRROR= where the machine is not Debian's
+#                          DEBIAN_MIRROR= where the machine is not Debian's; BASELINE= a
+#                          riscv64 build of run.c to be measured on the board beside ours
 #   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
 #   make run               boot that image in an emulated machine with 64 MB
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
@@ -56,7 +57,7 @@ help:
 
 image:
 	$(call tools,$(IMAGE_TOOLS))
-	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(BASELINE),--baseline '$(BASELINE)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 	@echo
 	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
 	@echo "    make flash DEVICE=/dev/sdX"
