@@ -35,8 +35,7 @@ type Splitter struct {
 func (s *Splitter) Write(piece []byte) []string {
 	var out []string
 	for _, c := range piece {
-		wordStart := !isSpace(c) && (len(s.buf) == 0 || isSpace(s.buf[len(s.buf)-1]))
-		if wordStart {
+		if !isSpace(c) && (len(s.buf) == 0 || isSpace(s.buf[len(s.buf)-1]) || runsOn(s.buf, c)) {
 			if cut := s.cut(c); cut > 0 {
 				out = append(out, s.take(cut))
 			}
@@ -92,6 +91,13 @@ func (s *Splitter) cut(c byte) int {
 		return len(s.buf)
 	}
 	return 0
+}
+
+// runsOn says whether c begins a sentence though no space is before it, as in
+// "bed.Then".
+func runsOn(text []byte, c byte) bool {
+	n := len(text)
+	return c >= 'A' && c <= 'Z' && n > 1 && bytes.IndexByte([]byte(".!?"), text[n-1]) >= 0 && text[n-2] >= 'a' && text[n-2] <= 'z'
 }
 
 // endsSentence says whether text, without the space after it, ends a sentence
@@ -164,16 +170,20 @@ func lastRuneStart(b []byte) int {
 func isSpace(c byte) bool  { return c == ' ' || c >= '\t' && c <= '\r' }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
+// mute are marks that a voice would read by their names.
+const mute = "*_`~^|<>{}\\"
+
 // Plain returns a sentence as a voice can read it: printable ASCII on one
 // line, typographic marks and accents replaced by their plain form, the rest
-// (emoji, raw bytes) left out. It is "" when there is nothing to pronounce.
+// (emoji, raw bytes, marks of layout) left out. It is "" when there is nothing to
+// pronounce.
 func Plain(text string) string {
 	var b strings.Builder
 	spoken, space := false, false
 	for _, r := range text {
 		plain := string(r)
 		switch {
-		case r == utf8.RuneError:
+		case r == utf8.RuneError || strings.ContainsRune(mute, r):
 			continue
 		case unicode.IsSpace(r) || unicode.IsControl(r):
 			space = b.Len() > 0

@@ -46,6 +46,8 @@ func TestSplit(t *testing.T) {
 		"emoji":        {"Yay! 🎉 Fun. 🐱", []string{"Yay! ", "🎉 Fun. ", "🐱"}},
 		"raw bytes":    {"A\xff\xfe b. C\x80.", []string{"A\xff\xfe b. ", "C\x80."}},
 		"abbreviated":  {"Animals, e.g. Dogs. Cats at 5 p.m. today.", []string{"Animals, e.g. Dogs. ", "Cats at 5 p.m. today."}},
+		"no space":     {"He went to bed.Then he slept. Mr.Fox, too!Yes.", []string{"He went to bed.", "Then he slept. ", "Mr.Fox, too!", "Yes."}},
+		"no end":       {"It is e.g.Tom's U.S.A map.txt.", []string{"It is e.g.Tom's U.S.A map.txt."}},
 		"empty":        {"", nil},
 	} {
 		for _, n := range []int{1, 3, 1000} {
@@ -87,6 +89,7 @@ func TestPlain(t *testing.T) {
 		"...":                  "",
 		" a\xff\xfe \x01 b 🎉!": "a b !",
 		"3.5":                  "3.5",
+		"*Bang!* _said_ a|b":   "Bang! said ab",
 	} {
 		if got := Plain(text); got != want {
 			t.Errorf("Plain(%q) = %q; want %q", text, got, want)
