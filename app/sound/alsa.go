@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -107,10 +108,11 @@ func (c *alsaCard) Name() string { return c.name }
 func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
 
 func (c *alsaCard) Write(samples []int16) error {
-	c.buf = c.buf[:0]
-	for _, s := range samples {
-		for range c.channels {
-			c.buf = append(c.buf, s)
+	c.buf = slices.Grow(c.buf[:0], c.channels*len(samples))[:c.channels*len(samples)]
+	for i := range c.channels {
+		to := c.buf[i:]
+		for j, s := range samples {
+			to[j*c.channels] = s
 		}
 	}
 	for rest := c.buf; len(rest) > 0; {

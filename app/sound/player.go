@@ -84,9 +84,10 @@ type Player struct {
 	empty   bool // the card has played everything as well
 	closed  bool
 
-	writing sync.Mutex // one writer at a time
-	convert *Resampler
-	from    int
+	writing   sync.Mutex // one writer at a time
+	convert   *Resampler
+	converted []int16
+	from      int
 }
 
 // NewPlayer returns a player on the card that open finds (see OpenCard), which
@@ -115,7 +116,8 @@ func (p *Player) Write(ctx context.Context, hz int, samples []int16) error {
 		if p.from != hz {
 			p.convert, p.from = NewResampler(hz, Rate), hz
 		}
-		samples = p.convert.Process(nil, samples)
+		p.converted = p.convert.Process(p.converted[:0], samples)
+		samples = p.converted
 	} else {
 		p.from = hz
 	}
@@ -316,6 +318,7 @@ func (p *Player) feed(card Card) error {
 		convert = NewResampler(Rate, card.Hz())
 	}
 	buf := make([]int16, period)
+	var out, converted []int16
 	p.mu.Lock()
 	cut := p.flowing // the last sound ended inside a sentence, here on a card that is gone
 	p.mu.Unlock()
@@ -332,9 +335,9 @@ func (p *Player) feed(card Card) error {
 		} else {
 			silent++
 		}
-		out := buf
-		if convert != nil {
-			out = convert.Process(nil, buf)
+		if out = buf; convert != nil {
+			converted = convert.Process(converted[:0], buf)
+			out = converted
 		}
 		if err := card.Write(out); err != nil {
 			return err
