@@ -1,6 +1,6 @@
 /* flite's lookup of features, in whose place it is linked (API: cst_item.h of
  * flite 2.2): the way to another item of the utterance and what to look at
- * there, as in "n.R:Word.parent.name". A statistical voice asks 3,500 times for
+ * there, as in "n.R:Word.parent.name". A statistical voice asks 3,000 times for
  * a second of speech; the library copies each path to take it apart and then
  * compares the feature's name with those of some 70 functions. Here a path is
  * read where it stands, and what a name means is remembered. */

