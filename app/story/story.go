@@ -48,9 +48,10 @@ type Event interface{ event() }
 
 // Piece is one token of the story, the prompt's tokens first.
 type Piece struct {
-	Token int
-	Text  []byte        // as printed by run.c: nothing for an unprintable byte; not to be changed
-	At    time.Duration // since the story was asked for
+	Token  int
+	Text   []byte        // as printed by run.c: nothing for an unprintable byte; not to be changed
+	At     time.Duration // since the story was asked for
+	Prompt bool          // it is one of the prompt's, not the model's
 }
 
 // End closes a story.

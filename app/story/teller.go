@@ -60,13 +60,15 @@ func (t *Teller) tell(ctx context.Context, done context.CancelFunc, s *Story) {
 	told := 1 // BOS
 	stats, err := llama.Generate(t.engine, t.tokenizer, sampler, prompt, r.Steps, func(token int, piece []byte) error {
 		at := time.Since(s.Begun)
-		if told++; told > len(prompt) && first == 0 {
+		told++
+		given := told <= len(prompt)
+		if !given && first == 0 {
 			first = at
 		}
 		if !llama.Printable(piece) {
 			piece = nil
 		}
-		s.add(Piece{Token: token, Text: piece, At: at})
+		s.add(Piece{Token: token, Text: piece, At: at, Prompt: given})
 		return ctx.Err()
 	})
 	s.add(End{Stats: Stats{Stats: stats, FirstToken: first}, Err: err})

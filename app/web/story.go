@@ -124,9 +124,12 @@ func speed(s *story.Story) (perSecond float64, first time.Duration) {
 		if last = piece.At; n == 0 {
 			begin = last
 		}
+		if first == 0 && !piece.Prompt {
+			first = last
+		}
 	}
 	if n > 1 && last > begin {
 		perSecond = float64(n-1) / (last - begin).Seconds()
 	}
-	return perSecond, 0
+	return perSecond, first
 }

@@ -411,6 +411,9 @@ func TestStatus(t *testing.T) {
 		t.Errorf("GET /status before a story = %v", got)
 	}
 	begin(t, server.URL)
+	for get()["firstWordSeconds"] == 0 { // known while it is told
+		time.Sleep(time.Millisecond)
+	}
 	if _, err := listen(server.URL, "", ""); err != nil {
 		t.Fatal(err)
 	}
