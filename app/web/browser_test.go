@@ -31,10 +31,11 @@ func TestBrowser(t *testing.T) {
 	// The story waits in its middle until it is told to go on.
 	var waits atomic.Bool
 	waits.Store(true)
-	goOn := make(chan struct{})
+	waiting, goOn := make(chan struct{}, 1), make(chan struct{})
 	teller := newWaitingTeller(t, tale, func(n int) {
 		time.Sleep(5 * time.Millisecond)
 		if n == 30 && waits.Load() {
+			waiting <- struct{}{}
 			<-goOn
 		}
 	})
@@ -63,6 +64,7 @@ func TestBrowser(t *testing.T) {
 	// A reload in mid-story loses nothing.
 	b.Reload()
 	b.Wait(storyText + ".length > 20")
+	<-waiting
 	waits.Store(false)
 	goOn <- struct{}{}
 	b.Wait("!document.getElementById('ending').hidden")
@@ -114,6 +116,7 @@ func TestBrowser(t *testing.T) {
 	waits.Store(true)
 	b.Click("#tell")
 	b.Wait(storyText + ".length > 3 && document.getElementById('ending').hidden")
+	<-waiting
 	b.Click("#stop")
 	goOn <- struct{}{}
 	b.Wait("!document.getElementById('ending').hidden")

@@ -60,7 +60,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	case s.running <- struct{}{}:
 		defer func() { <-s.running }()
 	default:
-		http.Error(w, "the test suites are running; ask again when they are done", http.StatusConflict)
+		unavailable(w, "the test suites are running; ask again when they are done")
 		return
 	}
 	engine := s.engines[s.engine(request.Engine)]
@@ -70,7 +70,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if errors.Is(err, story.ErrBusy) {
-		http.Error(w, err.Error(), http.StatusConflict)
+		unavailable(w, err.Error())
 		return
 	}
 	if err != nil {
@@ -78,6 +78,12 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, map[string]string{"id": s.shelf.add(told, engine.Name).id})
+}
+
+// unavailable tells who asks for a story that there is none to listen to either.
+func unavailable(w http.ResponseWriter, why string) {
+	w.Header().Set("Retry-After", "30")
+	http.Error(w, why, http.StatusServiceUnavailable)
 }
 
 // busy tells whether any engine is telling a story.

@@ -3,7 +3,8 @@
 // the voice of the board. Everything the page needs is in the binary.
 //
 //	GET  /                       the page
-//	POST /story                  begin a story: Request as JSON; 409 while another is told
+//	POST /story                  begin a story: Request as JSON; 409 while another is told,
+//	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
 //	GET  /events[?story=ID]      the newest (or a past) story from its start, and what follows, as server-sent events
 //	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks

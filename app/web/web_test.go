@@ -696,3 +696,19 @@ func FuzzHandler(f *testing.F) {
 		}
 	})
 }
+
+// occupied is a teller whose memory somebody else has.
+type occupied struct{ Teller }
+
+func (occupied) Tell(context.Context, story.Request) (*story.Story, error) {
+	return nil, fmt.Errorf("somebody has a shell: %w", story.ErrBusy)
+}
+
+// Where there is no story to listen to instead, the page is told why there is none.
+func TestOccupied(t *testing.T) {
+	server := newTestServer(t, Options{Engines: one(occupied{newTeller(t, tale, 0)})})
+	response, text := do(t, "POST", server.URL+"/story", `{"prompt":"Hi","temperature":1,"topp":0.9}`)
+	if response.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(text, "somebody has a shell") || strings.Count(text, "\n") != 1 {
+		t.Errorf("POST /story = %s %q; want 503 and why", response.Status, text)
+	}
+}

@@ -125,7 +125,7 @@ func TestShell(t *testing.T) {
 	text, _ := io.ReadAll(response.Body)
 	response.Body.Close()
 	t.Logf("a story asked for beside a shell: %s: %s", response.Status, bytes.TrimSpace(text))
-	if response.StatusCode != http.StatusConflict || !bytes.Contains(text, []byte("shell")) {
+	if response.StatusCode != http.StatusServiceUnavailable || !bytes.Contains(text, []byte("shell")) {
 		t.Errorf("want it refused, with the reason")
 	}
 	io.WriteString(input, "exit\r")
