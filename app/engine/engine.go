@@ -22,6 +22,14 @@ type Options struct {
 	Positions int
 }
 
+// Use is what the model is loaded for.
+func (o Options) Use() packed.Use {
+	if o.Fast {
+		return packed.Fast
+	}
+	return packed.Exact
+}
+
 // Counters add up over an engine's life.
 type Counters struct {
 	classifier.Counters
@@ -221,6 +229,11 @@ func (e *Engine) waitAll() error {
 	return err
 }
 
+// headProduct is a quantised hidden state through the classifier's likely rows.
+func (e *Engine) headProduct(acc []int32, q []int8) {
+	e.set.MatMulI8(acc, e.model.Head.Weights, q, len(q), len(acc), 1, 127)
+}
+
 // round guesses some tokens with the draft, computes their positions together
 // and decides as far as the guesses were right, and one further.
 func (e *Engine) round() error {
@@ -231,7 +244,6 @@ func (e *Engine) round() error {
 	dim := e.model.Config.Dim
 	room := min(len(e.hints), e.model.Config.SeqLen-e.pos)
 	e.tokens[0] = e.token
-	head := packed.Quantized{Scale: e.model.Head.Scale, Weights: e.model.Head.Weights}
 	draft := e.sampler
 	k, chance := 1, float32(1)
 	for ; ; k++ {
@@ -243,7 +255,7 @@ func (e *Engine) round() error {
 		if err := e.forward(input, e.tokens[k-1:k], e.pos+k-1, true); err != nil {
 			return err
 		}
-		e.multiply(e.logits, head, input)
+		e.multiply(e.logits, e.model.Head.Scale, input, e.headProduct)
 		g := e.guesser.draw(e.logits, &draft)
 		e.grades[k-1] = g.grade
 		next := int(e.model.Head.Rows[g.row])

@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprint(m.Name, "/", set.Name(), "/", positions), func(t *testing.T) {
-					p, err := packed.Open(path, nil)
+					p, err := packed.Open(path, packed.Exact, nil)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -44,7 +44,7 @@ func newState(c llama.Config, positions int) *state {
 }
 
 // product multiplies k positions x (k, n) by one of a layer's matrices: with the
-// float32 weights in run.c's order, or about, with eight-bit weights and activations.
+// float32 weights in run.c's order, or about, with whole weights and activations.
 func (e *Engine) product(dst []float32, layer *packed.Layer, which int, x []float32, k int, about bool) {
 	n, d := e.model.Shape(which)
 	if !about {
@@ -52,12 +52,21 @@ func (e *Engine) product(dst []float32, layer *packed.Layer, which int, x []floa
 		return
 	}
 	for p := range k {
-		e.multiply(dst[p*d:(p+1)*d], layer.Draft[which], x[p*n:(p+1)*n])
+		out, in := dst[p*d:(p+1)*d], x[p*n:(p+1)*n]
+		if e.fast {
+			e.multiply(out, layer.Fast[which].Scale, in, func(acc []int32, q []int8) {
+				e.set.MatMulI8(acc, layer.Fast[which].Weights, q, n, d, 1, packed.FastLimit)
+			})
+		} else {
+			e.multiply(out, layer.Draft[which].Scale, in, func(acc []int32, q []int8) {
+				e.set.MatMulI4(acc, layer.Draft[which].Weights, q, n, d, 1)
+			})
+		}
 	}
 }
 
-// multiply is one vector through an eight-bit matrix.
-func (e *Engine) multiply(dst []float32, w packed.Quantized, x []float32) {
+// multiply is one vector through a matrix of whole weights with a scale for each row.
+func (e *Engine) multiply(dst, scale, x []float32, product func(acc []int32, q []int8)) {
 	q, acc := e.state.quantized[:len(x)], e.state.acc[:len(dst)]
 	largest := e.set.MaxAbs(x)
 	if largest == 0 {
@@ -65,8 +74,8 @@ func (e *Engine) multiply(dst []float32, w packed.Quantized, x []float32) {
 		return
 	}
 	e.set.Quantize(q, x, 127/largest, 127)
-	e.set.MatMulI8(acc, w.Weights, q, len(x), len(dst), 1, packed.DraftLimit)
-	e.set.ScaleI32(dst, acc, w.Scale, largest/127)
+	product(acc, q)
+	e.set.ScaleI32(dst, acc, scale, largest/127)
 }
 
 // forward takes tokens, at positions pos and up, through all layers, and leaves

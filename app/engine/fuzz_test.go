@@ -42,14 +42,15 @@ func FuzzPacked(f *testing.F) {
 		if err := os.WriteFile(damaged, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p, err := packed.Open(damaged, nil)
+		o := engine.Options{Fast: at%2 == 1}
+		p, err := packed.Open(damaged, o.Use(), nil)
 		if err != nil {
 			if strings.Contains(err.Error(), "\n") {
 				t.Errorf("the error has several lines: %q", err)
 			}
 			return
 		}
-		e, err := engine.New(p, set, engine.Options{})
+		e, err := engine.New(p, set, o)
 		if err != nil {
 			p.Close()
 			return

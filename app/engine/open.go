@@ -36,7 +36,7 @@ func Open(path string, o Options, progress func(done, total int64)) (*Engine, er
 	var m *packed.Model
 	var c *llama.Checkpoint
 	if packed.Is(head) {
-		m, err = packed.Open(path, progress)
+		m, err = packed.Open(path, o.Use(), progress)
 	} else if c, err = llama.OpenCheckpoint(path); err == nil {
 		m, err = Pack(c, set, rawTokens)
 	}

@@ -63,7 +63,7 @@ func TestGarbage(t *testing.T) {
 	m := testmodel.Models()[0]
 	path, _ := ownModel(t, m)
 	for _, fast := range []bool{false, true} {
-		p, err := packed.Open(path, nil)
+		p, err := packed.Open(path, engine.Options{Fast: fast}.Use(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,7 @@
 // computes it and compares.
 //
 //	0   "DUOSTORY"
-//	8   version, 2
+//	8   version, 3
 //	12  the seven integers of a llama2.c header
 //	40  hot: how many rows of the classifier are kept in memory
 //	44  number of sections
@@ -22,19 +22,21 @@
 //	        encoding (context, headSize/2) each, then the hot rows' numbers,
 //	        int32, ascending
 //	hot     the hot rows (hot, dim)
-//	layer   one a layer: both norms' weights, then the query, key and value
-//	        matrices as one, the output matrix, w1 and w3 as one, w2; each packed
-//	        by arith.PackF32
+//	fast    one a layer: both norms' weights, then the query, key and value
+//	        matrices as one, the output matrix, w1 and w3 as one, w2, seven bits
+//	        a weight: scales of the rows, then the rows by arith.PackI8
+//	layer   one a layer: the same as float32, each matrix by arith.PackF32
 //	screen  a classifier.Screen: direction, limits; along, scale and error
 //	        of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
-//	draft   one a layer: the four matrices again, seven bits a weight: scales of
-//	        the rows, then the rows by arith.PackI8
+//	draft   one a layer: the four matrices once more, four bits a weight: scales
+//	        of the rows, then the rows by arith.PackI4
 //	rows    the classifier as it is (vocab, dim), behind each row its CRC-32C,
 //	        begun with the row's number: a row of elsewhere is no right one
 //	embed   the token embedding as it is, if the classifier is not the same;
 //	        likewise
 //
-// All but the last two are held in memory, in one piece at the same offsets;
-// a row of the others is read when it is wanted, and checked.
+// The exact engine keeps all but fast, rows and embed in memory, the fast engine
+// all but layer, draft, rows and embed; a row of the last two is read when it is
+// wanted, and checked.
 package packed

@@ -16,7 +16,7 @@ const Magic = "DUOSTORY"
 const (
 	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
 	// changes either raises it.
-	Version  = 2
+	Version  = 3
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -30,24 +30,70 @@ type section struct {
 	name           string
 	offset, length int64
 	crc            uint32
+	memory         int64 // where it is kept in memory; 0 if it is not
 }
+
+// Use says what a model is loaded for: which sections are kept in memory.
+type Use int
+
+const (
+	// Exact is run.c's words: the float32 layers, and their draft.
+	Exact Use = iota
+	// Fast is the eight-bit layers instead of both.
+	Fast
+	whole // for the file to be written
+)
 
 // layout is where everything lies for one shape.
 type layout struct {
 	config   llama.Config
 	hot      int
 	sections []section
-	resident int64 // bytes from the start of the file that are kept in memory
+	use      Use
+	resident int64 // bytes of memory
 }
 
-// Indices of sections; layer and draft sections follow each other.
+// Indices of sections; those of the layers follow each other.
 func (l *layout) hotRows() int    { return 1 }
-func (l *layout) layer(i int) int { return 2 + i }
-func (l *layout) screen() int     { return 2 + l.config.Layers }
+func (l *layout) fast(i int) int  { return 2 + i }
+func (l *layout) layer(i int) int { return l.fast(l.config.Layers) + i }
+func (l *layout) screen() int     { return l.layer(l.config.Layers) }
 func (l *layout) head() int       { return l.screen() + 1 }
-func (l *layout) draft(i int) int { return l.screen() + 2 + i }
+func (l *layout) draft(i int) int { return l.head() + 1 + i }
 func (l *layout) rows() int       { return l.draft(l.config.Layers) }
 func (l *layout) embed() int      { return l.rows() + 1 }
+
+// kept says whether section i is kept in memory.
+func (l *layout) kept(i int) bool {
+	exact := i >= l.layer(0) && i < l.screen() || i >= l.draft(0)
+	switch {
+	case i >= l.rows():
+		return false
+	case i >= l.fast(0) && i < l.layer(0):
+		return l.use != Exact
+	case exact:
+		return l.use != Fast
+	default:
+		return true
+	}
+}
+
+// place gives the kept sections their places in memory: behind the room of the
+// header, in the file's order.
+func (l *layout) place(use Use) {
+	l.use, l.resident = use, pageSize
+	for i := range l.sections {
+		s := &l.sections[i]
+		s.memory = 0
+		if l.kept(i) {
+			s.memory = l.resident
+			l.resident += pages(s.length)
+		}
+	}
+}
+
+// pages is a length in whole pages.
+func pages(length int64) int64 { return (length + pageSize - 1) / pageSize * pageSize }
 
 // matrix is the shape of one of a layer's four products.
 type matrix struct{ n, d int }
@@ -74,16 +120,21 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 	at := int64(pageSize)
 	add := func(name string, length int64) {
 		l.sections = append(l.sections, section{name: name, offset: at, length: length})
-		at += (length + pageSize - 1) / pageSize * pageSize
+		at += pages(length)
 	}
 	dim, vocab := int64(c.Dim), int64(c.VocabSize)
 	rotary := int64(c.SeqLen) * int64(c.HeadSize()/2)
 	add("final", 4*(dim+2*rotary+int64(hot)))
 	add("hot", 4*int64(hot)*dim)
-	layer, draft := 2*dim*4, int64(0)
+	norms := 2 * dim * 4
+	layer, fast, draft := norms, norms, int64(0)
 	for _, m := range matrices(c) {
 		layer += 4 * int64(arith.PackedF32Len(m.n, m.d))
-		draft += 4*int64(m.d) + int64(arith.PackedI8Len(m.n, m.d))
+		fast += 4*int64(m.d) + int64(arith.PackedI8Len(m.n, m.d))
+		draft += 4*int64(m.d) + int64(arith.PackedI4Len(m.n, m.d))
+	}
+	for i := range c.Layers {
+		add(fmt.Sprintf("fast layer %d", i), fast)
 	}
 	for i := range c.Layers {
 		add(fmt.Sprintf("layer %d", i), layer)
@@ -93,7 +144,6 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 	for i := range c.Layers {
 		add(fmt.Sprintf("draft %d", i), draft)
 	}
-	l.resident = at
 	add("rows", vocab*(4*dim+sumSize))
 	if !c.SharedClassifier {
 		add("embed", vocab*(4*dim+sumSize))

@@ -40,9 +40,12 @@ type Model struct {
 
 // Layer is one layer's weights.
 type Layer struct {
-	AttNorm, FFNNorm []float32    // (dim)
-	Exact            [4][]float32 // by product, packed by arith.PackF32
-	Draft            [4]Quantized
+	AttNorm, FFNNorm []float32 // (dim)
+
+	// By product; nil in a model that is loaded for something else.
+	Exact [4][]float32 // packed by arith.PackF32
+	Fast  [4]Eight
+	Draft [4]Four
 }
 
 // The four products of a layer.
@@ -53,16 +56,25 @@ const (
 	W2         // (dim, hidden)
 )
 
-// Quantized is a matrix of whole weights, -DraftLimit to DraftLimit, packed
-// by arith.PackI8, with a scale for each row.
-type Quantized struct {
+// Eight is a matrix of whole weights, -FastLimit to FastLimit, packed by
+// arith.PackI8, with a scale for each row.
+type Eight struct {
 	Scale   []float32
 	Weights []int8
 }
 
-// DraftLimit is the largest weight of a draft: with one bit less than there is
+// FastLimit is the largest weight of a fast layer: with one bit less than there is
 // room for, twice as many products fit in a 16-bit sum.
-const DraftLimit = 63
+const FastLimit = 63
+
+// Four is the same with weights of four bits, packed by arith.PackI4.
+type Four struct {
+	Scale   []float32
+	Weights []byte
+}
+
+// draftLimit is the largest that four bits hold.
+const draftLimit = 7
 
 // Hot is how many rows of a classifier the board keeps in memory.
 const Hot = 2048
@@ -78,7 +90,8 @@ func (m *Model) Resident() int64 { return int64(len(m.memory)) }
 
 // allocate takes memory for the resident sections: outside Go's heap, on huge
 // pages where the kernel gives them.
-func (m *Model) allocate(l *layout) error {
+func (m *Model) allocate(l *layout, use Use) error {
+	l.place(use)
 	if err := checkMemory(l.resident, l.config, machine.ReadMemory); err != nil {
 		return err
 	}
@@ -114,13 +127,17 @@ func view[T any](b []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), len(b)/int(unsafe.Sizeof(v)))
 }
 
-func (c *cutter) quantized(n, d int) Quantized {
-	return Quantized{c.floats(d), view[int8](c.take(arith.PackedI8Len(n, d)))}
+func (c *cutter) eight(n, d int) Eight {
+	return Eight{c.floats(d), view[int8](c.take(arith.PackedI8Len(n, d)))}
+}
+
+func (c *cutter) four(n, d int) Four {
+	return Four{c.floats(d), c.take(arith.PackedI4Len(n, d))}
 }
 
 func (m *Model) bytes(section int) cutter {
 	s := m.layout.sections[section]
-	return cutter(m.memory[s.offset:][:s.length])
+	return cutter(m.memory[s.memory:][:s.length])
 }
 
 // slice points the fields at their places in memory.
@@ -133,11 +150,21 @@ func (m *Model) slice() {
 	m.Layers = make([]Layer, c.Layers)
 	for i := range m.Layers {
 		layer := &m.Layers[i]
-		b, d := m.bytes(l.layer(i)), m.bytes(l.draft(i))
-		layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
-		for j, s := range matrices(c) {
-			layer.Exact[j] = b.floats(arith.PackedF32Len(s.n, s.d))
-			layer.Draft[j] = d.quantized(s.n, s.d)
+		shapes := matrices(c)
+		if l.kept(l.fast(i)) {
+			b := m.bytes(l.fast(i))
+			layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
+			for j, s := range shapes {
+				layer.Fast[j] = b.eight(s.n, s.d)
+			}
+		}
+		if l.kept(l.layer(i)) {
+			b, d := m.bytes(l.layer(i)), m.bytes(l.draft(i))
+			layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
+			for j, s := range shapes {
+				layer.Exact[j] = b.floats(arith.PackedF32Len(s.n, s.d))
+				layer.Draft[j] = d.four(s.n, s.d)
+			}
 		}
 	}
 	b = m.bytes(l.screen())
@@ -169,7 +196,12 @@ func (m *Model) wait(i int) error {
 }
 
 // WaitLayer waits for layer i and what comes before it.
-func (m *Model) WaitLayer(i int) error { return m.wait(m.layout.layer(i)) }
+func (m *Model) WaitLayer(i int) error {
+	if m.layout.use == Fast {
+		return m.wait(m.layout.fast(i))
+	}
+	return m.wait(m.layout.layer(i))
+}
 
 // WaitClassifier waits for the screen and the head.
 func (m *Model) WaitClassifier() error { return m.wait(m.layout.head()) }

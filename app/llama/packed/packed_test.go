@@ -55,7 +55,7 @@ func TestOpen(t *testing.T) {
 			t.Error(err)
 		}
 		var last, all int64
-		p, err := Open(path, func(done, total int64) { last, all = done, total })
+		p, err := Open(path, Exact, func(done, total int64) { last, all = done, total })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,9 +117,10 @@ func TestDamage(t *testing.T) {
 		{"a layer", flip(l.sections[l.layer(1)].offset + 100), `section "layer 1"`},
 		{"the screen", flip(l.sections[l.screen()].offset), `section "screen"`},
 		{"a draft", flip(l.sections[l.draft(2)].offset + 7), `section "draft 2"`},
+		{"a fast layer", flip(l.sections[l.fast(0)].offset + 7), `section "fast layer 0"`},
 	} {
 		path := file(t, tt.content)
-		p, err := Open(path, nil)
+		p, err := Open(path, whole, nil)
 		if err == nil {
 			err = p.WaitAll()
 			p.Close()
@@ -166,7 +167,7 @@ func TestDamagedRows(t *testing.T) {
 // one that cannot be read, -1 for none.
 func checkRows(t *testing.T, path string, c *llama.Checkpoint, section string, bad int) {
 	t.Helper()
-	p, err := Open(path, nil)
+	p, err := Open(path, whole, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,6 +210,7 @@ func TestCheckMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.place(Exact)
 	machineOf := func(availableKB int, err error) func() (machine.Memory, error) {
 		return func() (machine.Memory, error) { return machine.Memory{Total: 59600, Available: availableKB}, err }
 	}
@@ -224,6 +226,59 @@ func TestCheckMemory(t *testing.T) {
 	// Just too little: the story's memory counts.
 	if err := checkMemory(60<<20, c, machineOf(60<<10, nil)); err == nil {
 		t.Error("a model that leaves nothing for a story was taken")
+	}
+}
+
+// TestUse: a model holds what it is loaded for, the same as it was packed, and
+// takes no memory for the rest.
+func TestUse(t *testing.T) {
+	c, content := packFile(t, testmodel.Models()[0])
+	packed, err := Pack(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	path := file(t, content)
+	for _, use := range []Use{Exact, Fast} {
+		m, err := Open(path, use, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		for i := range m.Layers {
+			if err := m.WaitLayer(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := m.WaitAll(); err != nil {
+			t.Fatal(err)
+		}
+		if m.Resident() >= packed.Resident() {
+			t.Errorf("use %d takes %d bytes of memory, all takes %d", use, m.Resident(), packed.Resident())
+		}
+		for i := range m.Layers {
+			got, want := m.Layers[i], packed.Layers[i]
+			if !slices.Equal(got.AttNorm, want.AttNorm) || !slices.Equal(got.FFNNorm, want.FFNNorm) {
+				t.Errorf("use %d, layer %d: the norms differ from those packed", use, i)
+			}
+			for p := range want.Exact {
+				switch use {
+				case Exact:
+					if !slices.Equal(got.Exact[p], want.Exact[p]) || !slices.Equal(got.Draft[p].Weights, want.Draft[p].Weights) ||
+						!slices.Equal(got.Draft[p].Scale, want.Draft[p].Scale) || got.Fast[p].Weights != nil {
+						t.Errorf("layer %d, product %d, loaded for the exact engine, differs from what was packed", i, p)
+					}
+				case Fast:
+					if !slices.Equal(got.Fast[p].Weights, want.Fast[p].Weights) || !slices.Equal(got.Fast[p].Scale, want.Fast[p].Scale) ||
+						got.Exact[p] != nil || got.Draft[p].Weights != nil {
+						t.Errorf("layer %d, product %d, loaded for the fast engine, differs from what was packed", i, p)
+					}
+				}
+			}
+		}
+		if !slices.Equal(m.Screen.Weights, packed.Screen.Weights) || !slices.Equal(m.Head.Weights, packed.Head.Weights) || !slices.Equal(m.HotRows, packed.HotRows) {
+			t.Errorf("use %d: the classifier differs from what was packed", use)
+		}
 	}
 }
 

@@ -11,16 +11,16 @@ import (
 // Is says whether a file that begins with these bytes is a packed checkpoint.
 func Is(head []byte) bool { return len(head) >= len(Magic) && string(head[:len(Magic)]) == Magic }
 
-// Open reads the header of the packed checkpoint at path and begins to read the
-// rest in the background, in the order of use; progress, if not nil, is told
-// from there how many bytes of how many have arrived. Damage found later comes
-// out of the Wait methods.
-func Open(path string, progress func(done, total int64)) (*Model, error) {
+// Open reads the header of the packed checkpoint at path and begins to read, in
+// the background and in the order of use, what the model is loaded for; progress,
+// if not nil, is told from there how many bytes of how many have arrived. Damage
+// found later comes out of the Wait methods.
+func Open(path string, use Use, progress func(done, total int64)) (*Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("packed checkpoint: %w", err)
 	}
-	m, err := open(f, progress)
+	m, err := open(f, use, progress)
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("packed checkpoint %s: %w", path, err)
@@ -28,7 +28,7 @@ func Open(path string, progress func(done, total int64)) (*Model, error) {
 	return m, nil
 }
 
-func open(f *os.File, progress func(done, total int64)) (*Model, error) {
+func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error) {
 	head := make([]byte, pageSize)
 	if n, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
@@ -49,7 +49,7 @@ func open(f *os.File, progress func(done, total int64)) (*Model, error) {
 		}
 	}
 	m := &Model{closeSources: f.Close}
-	if err := m.allocate(l); err != nil {
+	if err := m.allocate(l, use); err != nil {
 		return nil, err
 	}
 	dim := l.config.Dim
@@ -74,6 +74,10 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 	direct := openDirect(f.Name())
 	defer direct.Close()
 	for i := range m.layout.rows() {
+		if !m.layout.kept(i) {
+			m.arrive(i+1, nil)
+			continue
+		}
 		s := m.layout.sections[i]
 		sum := uint32(0)
 		for at := int64(0); at < s.length; at += chunk {
@@ -83,8 +87,8 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 			if stop {
 				return
 			}
-			b := m.memory[s.offset+at:][:min(chunk, s.length-at)]
-			if !readDirect(direct, m.memory, s.offset+at, len(b)) {
+			b := m.memory[s.memory+at:][:min(chunk, s.length-at)]
+			if !readDirect(direct, m.memory[s.memory+at:], s.offset+at, len(b)) {
 				_, err := f.ReadAt(b, s.offset+at)
 				adviseRead(f, s.offset+at, int64(len(b)))
 				if err != nil {
@@ -94,7 +98,7 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 			}
 			sum = crc32.Update(sum, castagnoli, b)
 			if progress != nil {
-				progress(s.offset+at+int64(len(b)), m.layout.resident)
+				progress(s.memory+at+int64(len(b)), m.layout.resident)
 			}
 		}
 		err := m.check(i)
@@ -110,15 +114,15 @@ func (m *Model) load(f *os.File, progress func(done, total int64)) {
 	adviseRows(f)
 }
 
-// readDirect reads n bytes of a file into the same place of memory, by whole
-// pages; what lies between the sections is read with them. It fails on a file
-// system that cannot read so, and at the file's end.
+// readDirect reads n bytes of a file to the start of memory, by whole pages: what
+// lies between the sections is read with them. It fails on a file system that
+// cannot read so, and at the file's end.
 func readDirect(f *os.File, memory []byte, offset int64, n int) bool {
-	n = (n + pageSize - 1) / pageSize * pageSize
-	if f == nil || offset+int64(n) > int64(len(memory)) {
+	n = int(pages(int64(n)))
+	if f == nil || n > len(memory) {
 		return false
 	}
-	_, err := f.ReadAt(memory[offset:][:n], offset)
+	_, err := f.ReadAt(memory[:n], offset)
 	return err == nil
 }
 

@@ -29,7 +29,7 @@ func pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error
 		return nil, err
 	}
 	m := &Model{}
-	if err := m.allocate(l); err != nil {
+	if err := m.allocate(l, whole); err != nil {
 		return nil, err
 	}
 	m.Embedding = memoryRows{c.TokenEmbedding, c.Dim}
@@ -74,6 +74,7 @@ func (m *Model) packLayers(c *llama.Checkpoint) {
 		layer := &m.Layers[i]
 		copy(layer.AttNorm, part(c.RMSAtt, dim))
 		copy(layer.FFNNorm, part(c.RMSFFN, dim))
+		copy(m.bytes(m.layout.fast(i)), m.bytes(m.layout.layer(i))[:2*4*dim])
 		for product, w := range [4][]float32{
 			slices.Concat(part(c.WQ, dim*dim), part(c.WK, dim*kv), part(c.WV, dim*kv)),
 			part(c.WO, dim*dim),
@@ -82,21 +83,30 @@ func (m *Model) packLayers(c *llama.Checkpoint) {
 		} {
 			n, d := m.Shape(product)
 			arith.PackF32(layer.Exact[product], w, n, d)
-			quantize(layer.Draft[product], w, n, d)
+			layer.Fast[product].pack(w, n, d)
+			layer.Draft[product].pack(w, n, d)
 		}
 	}
 }
 
-// quantize packs w (d, n) for a draft.
-func quantize(q Quantized, w []float32, n, d int) {
+func (q Eight) pack(w []float32, n, d int) {
+	arith.PackI8(q.Weights, quantize(q.Scale, w, n, d, FastLimit), n, d)
+}
+
+func (q Four) pack(w []float32, n, d int) {
+	arith.PackI4(q.Weights, quantize(q.Scale, w, n, d, draftLimit), n, d)
+}
+
+// quantize makes whole weights of w (d, n), and the rows' scales.
+func quantize(scale, w []float32, n, d, limit int) []int8 {
 	weights, row := make([]int8, n*d), make([]float64, n)
 	for r := range d {
 		for i, v := range w[r*n : (r+1)*n] {
 			row[i] = float64(v)
 		}
-		q.Scale[r], _, _ = classifier.QuantizeRow(weights[r*n:(r+1)*n], row, DraftLimit)
+		scale[r], _, _ = classifier.QuantizeRow(weights[r*n:(r+1)*n], row, limit)
 	}
-	arith.PackI8(q.Weights, weights, n, d)
+	return weights
 }
 
 // WriteTo writes the packed checkpoint as a file.

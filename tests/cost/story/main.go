@@ -38,7 +38,7 @@ func tell(model, tokenizer string, fast bool, tokens string) error {
 	if err != nil {
 		return err
 	}
-	m, err := packed.Open(model, nil)
+	m, err := packed.Open(model, engine.Options{Fast: fast}.Use(), nil)
 	if err != nil {
 		return err
 	}
