@@ -44,6 +44,7 @@ type position struct {
 	best        float32 // no larger than the largest logit
 	threshold   float32 // of upper bounds: below, a row is no candidate
 	headed      int     // candidates from the head
+	crowded     bool    // there are too many candidates: not all were taken
 	aside       []candidate
 	bound       arith.Bound
 	lanes       [32]float32 // what bound sums
@@ -65,7 +66,7 @@ func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) 
 		bounds:    make([]float32, panel), above: make([]int32, panel),
 		quantized: make([]int8, positions*even(screen.Dim)),
 		narrow:    make([]int8, positions*screen.Dim),
-		logits:    make([]float32, 256),
+		logits:    make([]float32, 512),
 	}
 }
 
@@ -87,13 +88,17 @@ func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32
 		}
 		copy(c.narrow[p*dim:], q[:dim])
 	}
-	c.scan(c.positions[:k], 0, depth)
+	c.scan(c.positions[:k], 0, depth, maxCandidates)
 	return nil
 }
 
-// scan finds the candidates of positions, whose quantised hidden states are
-// there from the first-th on.
-func (c *Classifier) scan(positions []position, first int, depth float32) {
+// maxCandidates bounds the memory of the positions: with the logits' usual spread,
+// one decision in a thousand has more.
+const maxCandidates = 2048
+
+// scan finds the candidates of positions, up to most of each, whose quantised
+// hidden states are there from the first-th on.
+func (c *Classifier) scan(positions []position, first int, depth float32, most int) {
 	s, h, dim, k := c.screen, c.head, c.screen.Dim, len(positions)
 	narrow, wide := c.narrow[first*dim:][:k*dim], c.quantized[first*even(dim):][:k*even(dim)]
 	for lo := 0; lo < len(h.Rows); lo += panel {
@@ -107,7 +112,9 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 			}
 			at := &positions[p]
 			at.bound.Along, at.bound.Error = at.b, at.a
-			c.collect(at, acc[p*n:][:n], h.Norm[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n])
+			if !c.collect(at, acc[p*n:][:n], h.Norm[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n], most) {
+				continue
+			}
 			for _, i := range c.above {
 				approx := float32(float32(acc[p*n+int(i)])*at.scale) * h.Scale[lo+int(i)]
 				at.take(h.Rows[lo+int(i)], approx, c.bounds[i], false)
@@ -126,7 +133,9 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 			for p := range positions {
 				at := &positions[p]
 				at.bound.Along, at.bound.Error = at.along, at.a+at.b*s.Limits[NormToError]
-				c.collect(at, acc[p*n:][:n], s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n])
+				if !c.collect(at, acc[p*n:][:n], s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n], most) {
+					continue
+				}
 				for _, i := range c.above {
 					if r := lo + int(i); s.Error[r] >= 0 { // the head does not have it
 						approx := float32(float32(acc[p*n+int(i)])*at.scale)*s.Scale[r] + float32(s.Along[r]*at.along)
@@ -137,14 +146,16 @@ func (c *Classifier) scan(positions []position, first int, depth float32) {
 		}
 	}
 	for p := range positions {
-		positions[p].finish()
+		if !positions[p].crowded {
+			positions[p].finish()
+		}
 	}
 }
 
 // prepare quantises x and computes what the bounds of its logits need.
 func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, temperature float32) error {
 	p.reset(c.screen.Rows)
-	p.x, p.temperature = x, temperature
+	p.x, p.temperature, p.crowded = x, temperature, false
 	largest := c.set.MaxAbs(x)
 	q[len(q)-1] = 0
 	p.scale = largest / 127
@@ -221,11 +232,17 @@ func (c *Classifier) setThreshold(p *position, acc []int32, depth float32) {
 const vanishing = 25
 
 // collect bounds rows, leaves the bounds in c.bounds and the indices of those
-// that are candidates in c.above, and adds up the exponentials of the others.
-func (c *Classifier) collect(p *position, acc []int32, along, scale, rowError []float32) {
+// that are candidates in c.above, and adds up the exponentials of the others. It
+// fails if there are, or were, more than most candidates.
+func (c *Classifier) collect(p *position, acc []int32, along, scale, rowError []float32, most int) bool {
+	if p.crowded {
+		return false
+	}
 	n := len(acc)
 	c.set.BoundRows(c.bounds[:n], &p.lanes, acc, along, scale, rowError, &p.bound)
 	c.above = c.above[:c.set.CollectAbove(c.above[:n], c.bounds[:n], p.threshold)]
+	p.crowded = len(p.cands)+len(c.above) > most
+	return !p.crowded
 }
 
 // take makes row a candidate.
@@ -305,16 +322,25 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	if !finite(at.a) || !finite(at.b) || !finite(at.c) || !finite(at.along) || !finite(at.best) {
 		return c.full(at.x, s)
 	}
-	token, ok, err := c.settle(&at.decision, at.x, s)
-	if !ok && err == nil && len(at.cands) < at.n && len(at.order) < c.maxScored {
+	var token int
+	var ok bool
+	var err error
+	if !at.crowded {
+		token, ok, err = c.settle(&at.decision, at.x, s, 1)
+	}
+	if !ok && err == nil && (at.crowded || len(at.cands) < at.n && len(at.order) < c.maxScored) {
 		c.Counters.Deepened++
 		deep := &c.deep[0]
 		room := deep.decision
+		if room.cands == nil { // nearly all rows may become candidates
+			room.cands, room.heap = make([]candidate, 0, at.n), make([]int32, 0, at.n)
+		}
 		*deep = *at
 		deep.decision = room
 		deep.reset(at.n)
-		c.scan(c.deep[:], p, float32(math.Log(float64(at.n))+12))
-		token, ok, err = c.settle(&deep.decision, at.x, s)
+		deep.crowded = false
+		c.scan(c.deep[:], p, float32(math.Log(float64(at.n))+12), at.n)
+		token, ok, err = c.settle(&deep.decision, at.x, s, len(at.order))
 	}
 	if ok || err != nil {
 		return token, err

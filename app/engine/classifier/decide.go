@@ -17,9 +17,12 @@ type candidate struct {
 	upper    float32 // no smaller than z
 	approx   float32 // what the bound is around
 	screened bool    // bounded by the screen, not by the head
-	e        float64 // exp(z - ref), or exp(upper - ref) as long as it is not scored
-	around   float64 // exp(approx - ref)
+	e        float32 // exp(z - ref), or no less than exp(upper - ref) as long as it is not scored
+	around   float32 // exp(approx - ref), or 0 if it is less than tiny
 }
+
+// tiny is no sum's concern, and far from where float32 loses digits.
+const tiny = 1e-35
 
 // others are rows that are not scored, and what they add to run.c's running sum.
 type others struct {
@@ -31,17 +34,16 @@ type others struct {
 }
 
 func (o *others) add(c *candidate) {
-	if !c.screened {
-		o.hi += c.e
-		if c.e > 0 {
-			o.lo += c.around * c.around / c.e
-		}
+	e, around := float64(c.e), float64(c.around)
+	if !c.screened || around == 0 {
+		o.hi += e
+		o.lo += around * around / e
 		return
 	}
-	o.screened += c.around
-	o.squares += c.around * c.around
-	o.largest = max(o.largest, c.around)
-	o.top += c.e
+	o.screened += around
+	o.squares += around * around
+	o.largest = max(o.largest, around)
+	o.top += e
 }
 
 // bounds are no larger and no smaller than the sum of the exponentials. errors
@@ -202,14 +204,16 @@ func (d *decision) exponentials() (ok bool) {
 		for i := range d.cands {
 			c := &d.cands[i]
 			if !c.scored {
-				c.e = d.upper(c.upper)
-				c.around = exp(float64(c.approx) - float64(ref))
+				c.e = float32(max(tiny, d.upper(c.upper)) * (1 + 2*ulp))
+				if c.around = float32(exp(float64(c.approx) - float64(ref))); c.around < tiny {
+					c.around = 0
+				}
 			}
 		}
 	}
 	for _, i := range d.order {
 		c := &d.cands[i]
-		c.e = float64(llama.Exp(c.z - ref))
+		c.e = llama.Exp(c.z - ref)
 	}
 	d.sort()
 	return true
@@ -229,7 +233,7 @@ func (d *decision) total() (ok bool) {
 	r := d.running(1, 1)
 	for i := range d.cands {
 		if c := &d.cands[i]; c.scored {
-			r.known(float32(c.e), float32(c.e))
+			r.known(c.e, c.e)
 		} else {
 			r.open(c)
 		}
@@ -263,7 +267,7 @@ func (d *decision) rest(unitLo, unitHi float64) float64 {
 		least, before := 1-2*ulp*float64(d.n), 0.0
 		for i := range d.cands {
 			if c := &d.cands[i]; c.scored {
-				if before += c.e; small*unitHi < halfULP(before*unitLo*least) {
+				if before += float64(c.e); small*unitHi < halfULP(before*unitLo*least) {
 					first = min(first, float64(c.row))
 					break
 				}
@@ -339,7 +343,7 @@ func (r *running) known(lo, hi float32) {
 
 // open adds the term of a row that is not scored.
 func (r *running) open(c *candidate) {
-	e := c.e*r.unitHi*(1+slack) + 0x1p-149
+	e := float64(c.e)*r.unitHi*(1+slack) + 0x1p-149
 	if e < halfULP(r.least) {
 		return
 	}
@@ -425,7 +429,7 @@ func (d *decision) multinomial(coin, sLo, sHi float32) (row int32, ok bool) {
 		if r.most > float64(coin) && (i > 0 || c.row > 0) {
 			return 0, false // and so it is for every later row
 		}
-		r.known(float32(c.e)/sHi, float32(c.e)/sLo)
+		r.known(c.e/sHi, c.e/sLo)
 		if float64(coin) < r.least {
 			return c.row, true
 		}
@@ -442,7 +446,7 @@ func (d *decision) topP(topp, coin, sLo, sHi float32) (row int32, ok bool) {
 	d.cumLo, d.cumHi = d.cumLo[:0], d.cumHi[:0] // of rows whose place in the sorted list is certain
 	var lo, hi float32
 	for k, i := range d.order {
-		e := float32(d.cands[i].e)
+		e := d.cands[i].e
 		if !(float64(e) > frontier) {
 			break
 		}
@@ -476,12 +480,12 @@ func (d *decision) topP(topp, coin, sLo, sHi float32) (row int32, ok bool) {
 	holdsLo := float64(topp) - 2*(n+8)*ulp - float64(cutoff)
 	next := frontier
 	if known < len(d.order) {
-		next = max(next, d.cands[d.order[known]].e)
+		next = max(next, float64(d.cands[d.order[known]].e))
 	}
 	places := known
 	if first >= 0 {
 		holdsLo = float64(d.cumLo[first])
-		next, places = d.cands[d.order[first]].e, first+1
+		next, places = float64(d.cands[d.order[first]].e), first+1
 	}
 	holdsHi := (float64(topp) + next/float64(sLo)) * (1 + same)
 	if last >= 0 {
@@ -526,12 +530,12 @@ func (d *decision) inNucleus(first, last int, coin float64) (place int, ok bool)
 func (d *decision) inList(last int, coin float64) (place int, ok bool) {
 	var all, before float64
 	for _, i := range d.order[:last+1] {
-		all += d.cands[i].e
+		all += float64(d.cands[i].e)
 	}
 	off := 2 * float64(last+8) * ulp
 	r := coin * all
 	for k, i := range d.order[:last+1] {
-		after := before + d.cands[i].e
+		after := before + float64(d.cands[i].e)
 		if k > 0 && before*(1+off) > r {
 			return 0, false
 		}
@@ -550,7 +554,7 @@ func (d *decision) certain(k int) (row int32, ok bool) {
 	for _, step := range []int{-1, 1} {
 		for j := k + step; j >= 0 && j < len(d.order); j += step {
 			e := d.cands[d.order[j]].e
-			if math.Abs(e-at.e) > same*at.e {
+			if math.Abs(float64(e)-float64(at.e)) > same*float64(at.e) {
 				break
 			}
 			if e != at.e {
@@ -587,8 +591,8 @@ type Rows interface {
 }
 
 // settle makes the decision that d has been prepared for, if it can be proven
-// by scoring candidates.
-func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler) (token int, ok bool, err error) {
+// by scoring candidates: at least so many at once.
+func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler, atOnce int) (token int, ok bool, err error) {
 	c.Counters.Candidates += int64(len(d.cands))
 	var coin float32
 	state := s.State
@@ -606,7 +610,8 @@ func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler) (token i
 			return 0, false, nil
 		}
 		c.rows32, c.index = c.rows32[:0], c.index[:0]
-		for batch := min(1+len(d.order)/2, len(c.logits)); len(c.index) < batch && len(d.heap) > 0; {
+		batch := max(1+len(d.order)/2, atOnce)
+		for batch = min(batch, len(c.logits)); len(c.index) < batch && len(d.heap) > 0; {
 			i := d.pop()
 			c.index = append(c.index, i)
 			c.rows32 = append(c.rows32, d.cands[i].row)
