@@ -85,13 +85,7 @@ func TestAttack(t *testing.T) {
 				}
 				w := shape.weights(r.Uint64(), rows, dim)
 				exact := matrix{w, dim}
-				hot := make([]int32, 0, rows)
-				for i := range rows {
-					if r.IntN(6) == 0 || i == 0 {
-						hot = append(hot, int32(i))
-					}
-				}
-				s, h := build(w, rows, dim, hot)
+				s, h := build(w, rows, dim, likely(r, w, rows, dim, 6))
 				c := New(arith.All()[0], s, h, exact, 1)
 				x, probs := make([]float32, dim), make([]float32, rows)
 				for range 200_000 / rows / 4 {
@@ -117,6 +111,8 @@ func TestAttack(t *testing.T) {
 				total.Decisions += c.Counters.Decisions
 				total.Candidates += c.Counters.Candidates
 				total.RowsScored += c.Counters.RowsScored
+				total.Light += c.Counters.Light
+				total.Rescreened += c.Counters.Rescreened
 				total.Deepened += c.Counters.Deepened
 				total.Fallbacks += c.Counters.Fallbacks
 			}

@@ -3,6 +3,7 @@ package classifier
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/llama"
@@ -21,11 +22,11 @@ type Classifier struct {
 	maxScored int
 	positions []position
 	deep      [1]position // a decision that needs to look at more rows
+	batch     []*position // that are scanned together
+	gathered  []int8      // their hidden states, (batch, dim or even dim)
 	acc       []int32
 	bounds    []float32 // (panel)
 	above     []int32   // (panel)
-	quantized []int8    // (positions, even dim)
-	narrow    []int8    // the same without the padding
 	rows32    []int32
 	index     []int32
 	logits    []float32
@@ -36,6 +37,7 @@ type Classifier struct {
 type position struct {
 	decision
 	x           []float32
+	q           []int8  // x, quantised, (even dim)
 	scale       float32 // of x, quantised
 	a, b, c     float32 // a row's logit is off by at most Error·a + Norm·b + c
 	along       float32 // Direction·x
@@ -45,6 +47,9 @@ type position struct {
 	threshold   float32 // of upper bounds: below, a row is no candidate
 	headed      int     // candidates from the head
 	crowded     bool    // there are too many candidates: not all were taken
+	light       bool    // the groups bound the screen's rows, which are no candidates
+	coldTop     float32 // if light: the largest of these bounds
+	coldSum     float64 // if light: the sum of their exponentials, relative to best's
 	aside       []candidate
 	bound       arith.Bound
 	lanes       [32]float32 // what bound sums
@@ -58,16 +63,21 @@ const panel = 16 * arith.BlockI4
 
 // New returns a classifier for up to positions hidden states at a time.
 func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) *Classifier {
-	return &Classifier{
+	c := &Classifier{
 		set: set, screen: screen, head: head, exact: exact,
 		maxScored: 2048,
 		positions: make([]position, positions),
+		batch:     make([]*position, 0, positions),
+		gathered:  make([]int8, positions*even(screen.Dim)),
 		acc:       make([]int32, positions*panel),
 		bounds:    make([]float32, panel), above: make([]int32, panel),
-		quantized: make([]int8, positions*even(screen.Dim)),
-		narrow:    make([]int8, positions*screen.Dim),
-		logits:    make([]float32, 512),
+		logits: make([]float32, 512),
 	}
+	q := make([]int8, positions*even(screen.Dim))
+	for p := range c.positions {
+		c.positions[p].q = q[p*even(screen.Dim):][:even(screen.Dim)]
+	}
+	return c
 }
 
 func even(n int) int { return n + n&1 }
@@ -81,36 +91,83 @@ func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32
 	if k > len(c.positions) || len(x) < k*dim {
 		return fmt.Errorf("classifier: %d positions asked for, room for %d", k, len(c.positions))
 	}
+	c.batch = c.batch[:0]
 	for p := range k {
-		q := c.quantized[p*even(dim):][:even(dim)]
-		if err := c.prepare(&c.positions[p], q, x[p*dim:][:dim], hints[p], temperature); err != nil {
+		if err := c.prepare(&c.positions[p], x[p*dim:][:dim], hints[p], temperature); err != nil {
 			return err
 		}
-		copy(c.narrow[p*dim:], q[:dim])
+		c.batch = append(c.batch, &c.positions[p])
 	}
-	c.scan(c.positions[:k], 0, depth, maxCandidates)
+	c.scanHead(c.batch, depth, maxCandidates)
+	c.batch = slices.DeleteFunc(c.batch, func(p *position) bool { return c.lighten(p) || p.crowded })
+	c.scanScreen(c.batch, maxCandidates)
+	for p := range k {
+		c.positions[p].finish()
+	}
 	return nil
+}
+
+// gather brings hidden states side by side, as wide as asked for.
+func (c *Classifier) gather(batch []*position, width int) []int8 {
+	for i, p := range batch {
+		copy(c.gathered[i*width:][:width], p.q)
+	}
+	return c.gathered[:len(batch)*width]
+}
+
+// lighten finds out whether the groups' bounds are so low that the decision may do
+// without the screen: its rows are all far below the largest logit, and
+// hardly count together. A greedy choice needs the former only.
+func (c *Classifier) lighten(p *position) bool {
+	const (
+		far    = 4       // of the temperature
+		hardly = 1. / 16 // of the largest's exponential
+	)
+	if p.crowded || len(c.head.Rows) == c.screen.Rows {
+		return false
+	}
+	along, x := float64(p.along), float64(p.a)
+	off := float64(p.c) + 1e-5*math.Abs(along)*float64(c.screen.Limits[MaxNorm])
+	top, sum := math.Inf(-1), 0.0
+	for i := range c.screen.Groups {
+		g := &c.screen.Groups[i]
+		if g.Count == 0 {
+			continue
+		}
+		bound := max(along*float64(g.Low), along*float64(g.High)) + x*float64(g.Rest) + off
+		top = max(top, bound)
+		if p.temperature != 0 {
+			best := float64(p.best)
+			below := (bound - best + 8*ulp*(math.Abs(bound)+math.Abs(best))) / float64(p.temperature)
+			if !(below < -far) {
+				return false
+			}
+			sum += float64(g.Count) * exp(below)
+		}
+	}
+	p.coldTop, p.coldSum = float32(top)+float32(math.Abs(top)*2*ulp), sum*(1+slack)
+	p.light = p.coldTop < p.best && p.coldSum < hardly && (p.temperature == 0 || p.tailUnit > 0)
+	return p.light
 }
 
 // maxCandidates bounds the memory of the positions: with the logits' usual spread,
 // one decision in a thousand has more.
 const maxCandidates = 2048
 
-// scan finds the candidates of positions, up to most of each, whose quantised
-// hidden states are there from the first-th on.
-func (c *Classifier) scan(positions []position, first int, depth float32, most int) {
-	s, h, dim, k := c.screen, c.head, c.screen.Dim, len(positions)
-	narrow, wide := c.narrow[first*dim:][:k*dim], c.quantized[first*even(dim):][:k*even(dim)]
+// scanHead finds the candidates of positions, up to most of each, among the head's
+// rows.
+func (c *Classifier) scanHead(batch []*position, depth float32, most int) {
+	h, dim, k := c.head, c.screen.Dim, len(batch)
+	x := c.gather(batch, dim)
 	for lo := 0; lo < len(h.Rows); lo += panel {
 		n := min(panel, len(h.Rows)-lo)
 		acc := c.acc[:k*n]
 		weights := h.Weights[lo*dim:]
-		c.set.MatMulI8(acc, weights[:arith.PackedI8Len(dim, n)], narrow, dim, n, k, 127)
-		for p := range positions {
+		c.set.MatMulI8(acc, weights[:arith.PackedI8Len(dim, n)], x, dim, n, k, 127)
+		for p, at := range batch {
 			if lo == 0 {
-				c.setThreshold(&positions[p], acc[p*n:][:n], depth)
+				c.setThreshold(at, acc[p*n:][:n], depth)
 			}
-			at := &positions[p]
 			at.bound.Along, at.bound.Error = at.b, at.a
 			if !c.collect(at, acc[p*n:][:n], h.Norm[lo:][:n], h.Scale[lo:][:n], h.Error[lo:][:n], most) {
 				continue
@@ -121,42 +178,44 @@ func (c *Classifier) scan(positions []position, first int, depth float32, most i
 			}
 		}
 	}
-	for p := range positions {
-		positions[p].headed = len(positions[p].cands)
+	for _, at := range batch {
+		at.headed = len(at.cands)
 	}
-	if len(h.Rows) < s.Rows {
-		for lo := 0; lo < s.Rows; lo += panel {
-			n := min(panel, s.Rows-lo)
-			acc := c.acc[:k*n]
-			weights := s.Weights[lo/2*even(dim):]
-			c.set.MatMulI4(acc, weights[:arith.PackedI4Len(even(dim), n)], wide, even(dim), n, k)
-			for p := range positions {
-				at := &positions[p]
-				at.bound.Along, at.bound.Error = at.along, at.a+at.b*s.Limits[NormToError]
-				if !c.collect(at, acc[p*n:][:n], s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n], most) {
-					continue
-				}
-				for _, i := range c.above {
-					if r := lo + int(i); s.Error[r] >= 0 { // the head does not have it
-						approx := float32(float32(acc[p*n+int(i)])*at.scale)*s.Scale[r] + float32(s.Along[r]*at.along)
-						at.take(int32(r), approx, c.bounds[i], true)
-					}
+}
+
+// scanScreen finds them among the rows that the head does not have.
+func (c *Classifier) scanScreen(batch []*position, most int) {
+	s, k := c.screen, len(batch)
+	if len(c.head.Rows) == s.Rows || k == 0 {
+		return
+	}
+	dim := even(s.Dim)
+	x := c.gather(batch, dim)
+	for lo := 0; lo < s.Rows; lo += panel {
+		n := min(panel, s.Rows-lo)
+		acc := c.acc[:k*n]
+		weights := s.Weights[lo/2*dim:]
+		c.set.MatMulI4(acc, weights[:arith.PackedI4Len(dim, n)], x, dim, n, k)
+		for p, at := range batch {
+			at.bound.Along, at.bound.Error = at.along, at.a+at.b*s.Limits[NormToError]
+			if !c.collect(at, acc[p*n:][:n], s.Along[lo:][:n], s.Scale[lo:][:n], s.Error[lo:][:n], most) {
+				continue
+			}
+			for _, i := range c.above {
+				if r := lo + int(i); s.Error[r] >= 0 { // the head does not have it
+					approx := float32(float32(acc[p*n+int(i)])*at.scale)*s.Scale[r] + float32(s.Along[r]*at.along)
+					at.take(int32(r), approx, c.bounds[i], true)
 				}
 			}
-		}
-	}
-	for p := range positions {
-		if !positions[p].crowded {
-			positions[p].finish()
 		}
 	}
 }
 
 // prepare quantises x and computes what the bounds of its logits need.
-func (c *Classifier) prepare(p *position, q []int8, x []float32, hint int, temperature float32) error {
+func (c *Classifier) prepare(p *position, x []float32, hint int, temperature float32) error {
 	p.reset(c.screen.Rows)
-	p.x, p.temperature, p.crowded = x, temperature, false
-	largest := c.set.MaxAbs(x)
+	p.x, p.temperature, p.crowded, p.light = x, temperature, false, false
+	q, largest := p.q, c.set.MaxAbs(x)
 	q[len(q)-1] = 0
 	p.scale = largest / 127
 	if p.scale > 0 && !math.IsInf(float64(1/p.scale), 0) {
@@ -294,8 +353,14 @@ func (p *position) merge() {
 
 // finish orders the candidates and divides by the temperature.
 func (p *position) finish() {
+	if p.crowded {
+		return
+	}
 	p.merge()
 	restTop := p.threshold
+	if p.light {
+		restTop = max(restTop, p.coldTop)
+	}
 	if p.temperature != 0 {
 		for i := range p.cands {
 			c := &p.cands[i]
@@ -309,6 +374,9 @@ func (p *position) finish() {
 		restTop /= p.temperature
 		if p.tailUnit > 0 {
 			p.tailSum, p.tailRef, p.tailKnown = p.tail(), float64(p.best)/float64(p.temperature), true
+			if p.light {
+				p.tailSum += p.coldSum
+			}
 		}
 	}
 	p.begin(restTop)
@@ -322,11 +390,14 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	if !finite(at.a) || !finite(at.b) || !finite(at.c) || !finite(at.along) || !finite(at.best) {
 		return c.full(at.x, s)
 	}
-	var token int
-	var ok bool
-	var err error
-	if !at.crowded {
-		token, ok, err = c.settle(&at.decision, at.x, s, 1)
+	light := at.light
+	if light {
+		c.Counters.Light++
+	}
+	token, ok, err := c.settle(at, s, 1)
+	if light && !ok && err == nil {
+		c.Counters.Rescreened++
+		token, ok, err = c.again(at, s, depth, maxCandidates)
 	}
 	if !ok && err == nil && (at.crowded || len(at.cands) < at.n && len(at.order) < c.maxScored) {
 		c.Counters.Deepened++
@@ -335,17 +406,28 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 		if room.cands == nil { // nearly all rows may become candidates
 			room.cands, room.heap = make([]candidate, 0, at.n), make([]int32, 0, at.n)
 		}
+		room.order = append(room.order[:0], at.order...)
 		*deep = *at
 		deep.decision = room
-		deep.reset(at.n)
-		deep.crowded = false
-		c.scan(c.deep[:], p, float32(math.Log(float64(at.n))+12), at.n)
-		token, ok, err = c.settle(&deep.decision, at.x, s, len(at.order))
+		token, ok, err = c.again(deep, s, float32(math.Log(float64(at.n))+12), at.n)
 	}
 	if ok || err != nil {
 		return token, err
 	}
 	return c.full(at.x, s)
+}
+
+// again looks at a position's rows once more, the screen's with them, and tries to
+// settle its decision by scoring as many rows at once as were scored before.
+func (c *Classifier) again(p *position, s *llama.Sampler, depth float32, most int) (token int, ok bool, err error) {
+	scored := max(1, len(p.order))
+	p.reset(c.screen.Rows)
+	p.crowded, p.light = false, false
+	c.batch = append(c.batch[:0], p)
+	c.scanHead(c.batch, depth, most)
+	c.scanScreen(c.batch, most)
+	p.finish()
+	return c.settle(p, s, scored)
 }
 
 func finite(v float32) bool { return v-v == 0 }

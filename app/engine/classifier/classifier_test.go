@@ -89,6 +89,21 @@ var shapes = []shape{
 			gauss(r, w, 0.3)
 		}
 	}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1.5) }},
+	{"rows that are never used", func(r *rand.Rand, row, _ int, w []float32) {
+		if row%6 == 0 {
+			gauss(r, w, 0.5)
+			return
+		}
+		gauss(r, w, 0.01)
+		for i := range w {
+			w[i] -= 0.05 * float32(i%3)
+		}
+	}, func(r *rand.Rand, _, x []float32) {
+		gauss(r, x, 1.5)
+		for i := range x {
+			x[i] += 2 * float32(i%3)
+		}
+	}},
 	{"zero", func(_ *rand.Rand, _, _ int, w []float32) {}, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1) }},
 	{"tiny", func(r *rand.Rand, _, _ int, w []float32) { gauss(r, w, 1e-20) }, func(r *rand.Rand, _, x []float32) { gauss(r, x, 1e-19) }},
 }
@@ -100,6 +115,20 @@ func (s shape) weights(seed uint64, rows, dim int) []float32 {
 		s.weight(r, i, dim, w[i*dim:][:dim])
 	}
 	return w
+}
+
+// likely are the rows for the head: those at random, or the longest.
+func likely(r *rand.Rand, w []float32, rows, dim, one int) []int32 {
+	hot := []int32{0}
+	longest := r.IntN(2) == 0
+	mean := arith.Dot(w, w) / float32(rows)
+	for i := 1; i < rows; i++ {
+		row := w[i*dim:][:dim]
+		if longest && arith.Dot(row, row) > mean || !longest && r.IntN(one) == 0 {
+			hot = append(hot, int32(i))
+		}
+	}
+	return hot
 }
 
 func build(w []float32, rows, dim int, hot []int32) (*Screen, *Head) {
@@ -128,13 +157,7 @@ func TestDecisions(t *testing.T) {
 				w := shape.weights(uint64(size.rows), size.rows, size.dim)
 				exact := matrix{w, size.dim}
 				r := rand.New(rand.NewPCG(uint64(size.dim), 2))
-				hot := make([]int32, 0, size.rows)
-				for i := range size.rows {
-					if r.IntN(10) == 0 || i == 0 {
-						hot = append(hot, int32(i))
-					}
-				}
-				s, h := build(w, size.rows, size.dim, hot)
+				s, h := build(w, size.rows, size.dim, likely(r, w, size.rows, size.dim, 10))
 				const positions = 3
 				c := New(arith.All()[0], s, h, exact, positions)
 				x := make([]float32, positions*size.dim)
@@ -173,7 +196,8 @@ func TestDecisions(t *testing.T) {
 
 func (c *Classifier) report(t *testing.T, what string) {
 	n := c.Counters
-	t.Logf("%s: %d decisions, %.1f candidates, %.1f rows scored, %d deepened, %d fallbacks", what, n.Decisions, float64(n.Candidates)/float64(n.Decisions), float64(n.RowsScored)/float64(n.Decisions), n.Deepened, n.Fallbacks)
+	t.Logf("%s: %d decisions, %.1f candidates, %.1f rows scored, %d light, %d rescreened, %d deepened, %d fallbacks", what, n.Decisions,
+		float64(n.Candidates)/float64(n.Decisions), float64(n.RowsScored)/float64(n.Decisions), n.Light, n.Rescreened, n.Deepened, n.Fallbacks)
 }
 
 // TestBound looks at every row's bound itself.
@@ -211,5 +235,38 @@ func TestQuantizeRow(t *testing.T) {
 	scale, errNorm, norm := QuantizeRow(q, []float64{7, -3, 0}, 7)
 	if scale != 1 || errNorm > 1e-19 || q[0] != 7 || q[1] != -3 || math.Abs(float64(norm)-math.Sqrt(58)) > 1e-4 {
 		t.Errorf("QuantizeRow = %v, %g, %g, %g; want 7 -3 0, 1, 0, √58", q, scale, errNorm, norm)
+	}
+}
+
+// TestGroups: no row's logit is above its group's bound, and all rows that the head
+// does not have are in a group.
+func TestGroups(t *testing.T) {
+	for _, shape := range shapes {
+		const rows, dim = 3000, 24
+		w := shape.weights(11, rows, dim)
+		hot := []int32{3, 50, 51}
+		s, _ := build(w, rows, dim, hot)
+		count := 0
+		for _, g := range s.Groups {
+			count += int(g.Count)
+		}
+		if count != rows-len(hot) {
+			t.Fatalf("%s: %d rows are in groups; want %d", shape.name, count, rows-len(hot))
+		}
+		for r := range rows {
+			if slices.Contains(hot, int32(r)) {
+				continue
+			}
+			var rest float64
+			for i, v := range w[r*dim:][:dim] {
+				d := float64(v) - float64(s.Along[r])*float64(s.Direction[i])
+				rest += d * d
+			}
+			if !slices.ContainsFunc(s.Groups, func(g Group) bool {
+				return g.Count > 0 && g.Low <= s.Along[r] && s.Along[r] <= g.High && math.Sqrt(rest) <= float64(g.Rest)
+			}) {
+				t.Fatalf("%s: row %d, %g along and %g beside the direction, is in no group", shape.name, r, s.Along[r], math.Sqrt(rest))
+			}
+		}
 	}
 }

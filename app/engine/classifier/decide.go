@@ -578,6 +578,8 @@ type Counters struct {
 	Decisions  int64 // in all
 	Candidates int64 // rows whose bound was looked at one by one
 	RowsScored int64 // rows scored exactly, a fallback's not counted
+	Light      int64 // decisions tried without the screen
+	Rescreened int64 // of those, in vain
 	Deepened   int64 // decisions that looked at more rows than usual
 	Fallbacks  int64 // decisions that took the whole classifier
 }
@@ -590,9 +592,13 @@ type Rows interface {
 	All(dst, x []float32) error
 }
 
-// settle makes the decision that d has been prepared for, if it can be proven
-// by scoring candidates: at least so many at once.
-func (c *Classifier) settle(d *decision, x []float32, s *llama.Sampler, atOnce int) (token int, ok bool, err error) {
+// settle makes the decision of a position that is prepared for it, if it can be
+// proven by scoring candidates: at least so many at once.
+func (c *Classifier) settle(p *position, s *llama.Sampler, atOnce int) (token int, ok bool, err error) {
+	if p.crowded {
+		return 0, false, nil
+	}
+	d, x := &p.decision, p.x
 	c.Counters.Candidates += int64(len(d.cands))
 	var coin float32
 	state := s.State

@@ -25,7 +25,15 @@
 // in float64; each is rounded up by more than float64's and our own float32's
 // errors. Rows known to be likely (the head) have eight bits and no direction.
 //
-// For sums over many rows that is too much: errors do not conspire. With E the
+// Most rows are of tokens that a small model never learnt to use: they are alike,
+// short and far below the likely ones. So the rows that the head does not have are
+// bounded together first, in groups of those that have nearly the same length beside
+// the direction and along it: w·x <= along·(direction·x) + |w - along·direction||x|
+// with the group's largest. If that puts all of them far below, and their
+// exponentials add up to little, the decision is tried with the head's rows alone, and
+// the screen's weights are not even read; what this cannot prove, the screen decides.
+//
+// For sums over many rows the rows' own bounds are too much: errors do not conspire. With E the
 // matrix whose rows are all w-v, sum((w-v)·x)² <= |E|²|x|², and the spectral
 // norm |E| (Screen.Limits, bounded from above by a power of EᵀE) is about a
 // fifteenth of what the rows' own norms allow. With d the rows' errors and a

@@ -1,7 +1,9 @@
 package classifier
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"duostoryteller/app/arith"
 )
@@ -18,6 +20,45 @@ type Screen struct {
 	Scale     []float32 // (rows)
 	Error     []float32 // (rows) at least how far off the row is, Euclidean; -Inf for a row that the head has
 	Weights   []byte    // q, by arith.PackI4, of an even number of columns
+	Groups    []Group   // (NumGroups): all rows that the head does not have
+}
+
+// Group is some rows that are alike: r = along·Direction + rest, along between
+// Low and High, and |rest| at most Rest. It bounds their logits without the weights.
+type Group struct {
+	Low, High, Rest float32
+	Count           int32
+}
+
+// NumGroups are enough for their bounds to be little above those of single rows.
+const (
+	alikeAlong = 32
+	alikeRest  = 8
+	NumGroups  = alikeAlong * alikeRest
+)
+
+// group sorts the rows, by number and by what they are, into groups.
+func group(rows []int32, along, rest []float32) []Group {
+	groups := make([]Group, NumGroups)
+	by := func(key []float32) func(a, b int32) int {
+		return func(a, b int32) int { return cmp.Compare(key[a], key[b]) }
+	}
+	slices.SortStableFunc(rows, by(along))
+	for i := range alikeAlong {
+		part := rows[len(rows)*i/alikeAlong : len(rows)*(i+1)/alikeAlong]
+		slices.SortStableFunc(part, by(rest))
+		for j := range alikeRest {
+			g := &groups[i*alikeRest+j]
+			for _, r := range part[len(part)*j/alikeRest : len(part)*(j+1)/alikeRest] {
+				if g.Count == 0 {
+					g.Low, g.High = along[r], along[r]
+				}
+				g.Low, g.High, g.Rest = min(g.Low, along[r]), max(g.High, along[r]), max(g.Rest, rest[r])
+				g.Count++
+			}
+		}
+	}
+	return groups
 }
 
 // Limits of a screen: no row of the weights, and no Scale·q, is longer than
@@ -47,6 +88,7 @@ func NewScreen(rows, dim int) *Screen {
 		Rows: rows, Dim: dim, Direction: vector(dim), Limits: vector(NumLimits),
 		Along: vector(rows), Scale: vector(rows), Error: vector(rows),
 		Weights: make([]byte, arith.PackedI4Len(even(dim), rows)),
+		Groups:  make([]Group, NumGroups),
 	}
 }
 
@@ -71,6 +113,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 	q, rest := make([]int8, s.Rows*n), make([]float64, s.Dim)
 	errors, norms := newGram(s.Dim), newGram(s.Dim)
 	var longest, ratio float64
+	cold, rests := make([]int32, 0, s.Rows), make([]float32, s.Rows)
 	for r := range s.Rows {
 		row := w[r*s.Dim : (r+1)*s.Dim]
 		s.Along[r] = float32(dot(row, direction))
@@ -89,6 +132,8 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 			s.Error[r] = float32(math.Inf(-1))
 			continue
 		}
+		cold = append(cold, int32(r))
+		rests[r] = up(math.Sqrt(squares(rest)))
 		if norm > 0 {
 			ratio = max(ratio, float64(norm)/float64(s.Error[r]))
 		}
@@ -102,6 +147,15 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 	s.Limits[NormToError] = up(ratio)
 	s.Limits[MaxNorm], s.Limits[AllErrors], s.Limits[AllNorms] = up(longest), up(errors.norm()), up(norms.norm())
 	arith.PackI4(s.Weights, q, n, s.Rows)
+	copy(s.Groups, group(cold, s.Along, rests))
+}
+
+func squares(v []float64) float64 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x * x)
+	}
+	return max(sum, 1e-30) // they may have underflowed
 }
 
 // Pack fills the head; row gives the weights of a row.

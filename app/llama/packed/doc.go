@@ -26,8 +26,8 @@
 //	        matrices as one, the output matrix, w1 and w3 as one, w2, seven bits
 //	        a weight: scales of the rows, then the rows by arith.PackI8
 //	layer   one a layer: the same as float32, each matrix by arith.PackF32
-//	screen  a classifier.Screen: direction, limits; along, scale and error
-//	        of each row; the rows by arith.PackI4
+//	screen  a classifier.Screen: direction, limits, groups; along, scale and
+//	        error of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
 //	draft   one a layer: the four matrices once more, four bits a weight: scales
 //	        of the rows, then the rows by arith.PackI4

@@ -171,7 +171,8 @@ func (m *Model) slice() {
 	vocab := c.VocabSize
 	m.Screen = classifier.Screen{
 		Rows: vocab, Dim: c.Dim, Direction: b.floats(c.Dim), Limits: b.floats(classifier.NumLimits),
-		Along: b.floats(vocab), Scale: b.floats(vocab), Error: b.floats(vocab),
+		Groups: view[classifier.Group](b.take(16 * classifier.NumGroups)),
+		Along:  b.floats(vocab), Scale: b.floats(vocab), Error: b.floats(vocab),
 		Weights: b.take(arith.PackedI4Len(even(c.Dim), vocab)),
 	}
 	b = m.bytes(l.hotRows())
