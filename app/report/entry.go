@@ -81,12 +81,7 @@ func (e Entry) Summary() (line string, passed bool) {
 		b := r.Baseline
 		return fmt.Sprintf("%s, %s: %.3f tokens/s, mean of %d runs of %s", e.Name, b.Environment.Kind, b.Speed.Mean, len(b.Runs), b.Program), true
 	case Memory:
-		m := r.Memory
-		line = fmt.Sprintf("%s, %s: clock %.2f GHz, memory %.2f GB/s", e.Name, m.Environment.Kind, m.Clock/1e9, m.Memory.Fill/1e9)
-		if m.Card != nil {
-			line += fmt.Sprintf(", card %.1f MB/s", m.Card.Sequential/1e6)
-		}
-		return line, true
+		return fmt.Sprintf("%s, %s: %s", e.Name, r.Memory.Environment.Kind, inShort(r.Memory)), true
 	}
 	s := r.Speech
 	return fmt.Sprintf("%s, %s: %.4f s of computing a second, %d sentences, %d not spoken", e.Name, s.Environment.Kind, s.Ratio, len(s.Sentences), s.Skipped), s.Complete

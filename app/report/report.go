@@ -88,11 +88,7 @@ func (r Results) Verdicts() (all []Verdict) {
 		add("Performance, run.c beside ours", b.Environment.Kind, true, "%s", says)
 	}
 	if m := r.Memory; m != nil {
-		says := fmt.Sprintf("clock %s GHz, memory %s GB/s", number(m.Clock/1e9), number(m.Memory.Fill/1e9))
-		if m.Card != nil {
-			says += fmt.Sprintf(", card %s MB/s", number(m.Card.Sequential/1e6))
-		}
-		add("Memory", m.Environment.Kind, true, "%s", says)
+		add("Memory", m.Environment.Kind, true, "%s", inShort(m))
 	}
 	if s := r.Speech; s != nil {
 		add("Speech", s.Environment.Kind, s.Complete, "%.4f s of computing a second of speech, %d sentences", s.Ratio, len(s.Sentences))
@@ -103,6 +99,18 @@ func (r Results) Verdicts() (all []Verdict) {
 		}
 	}
 	return all
+}
+
+// inShort says what the memory suite measured.
+func inShort(m *bandwidth.Report) string {
+	says := fmt.Sprintf("clock %s GHz", number(m.Clock/1e9))
+	if m.Memory.Fill > 0 {
+		says += fmt.Sprintf(", memory %s GB/s", number(m.Memory.Fill/1e9))
+	}
+	if m.Card != nil {
+		says += fmt.Sprintf(", card %s MB/s", number(m.Card.Sequential/1e6))
+	}
+	return says
 }
 
 func sameText(same bool) string {

@@ -27,7 +27,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args)%2 != 1 {
-		return errors.New("usage: baseline CHECKPOINT [-OPTION VALUE]...")
+		return errors.New("usage: baseline CHECKPOINT, then options of run.c, each with its value")
 	}
 	r, tokenizer := story.Defaults(), "tokenizer.bin"
 	for i := 1; i < len(args); i += 2 {
