@@ -63,7 +63,9 @@ func arguments(program string, c config.Config, verb string) []string {
 		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume),
 			"--timing", speechTimes)
 	}
-	args = append(args, "--microphone", c.Microphone, "--gain", strconv.Itoa(c.Gain))
+	args = append(args, "--microphone", c.Microphone, "--gain", strconv.Itoa(c.Gain),
+		// of stories that are asked for by voice or push-button
+		"--usual", c.Prompt, "--temperature", number(c.Temperature), "--topp", number(c.TopP), "--steps", strconv.Itoa(c.Steps))
 	if c.Button != "" {
 		args = append(args, "--button", c.Button)
 	}

@@ -42,6 +42,7 @@ type ears struct {
 	earFlags
 	microphone string // firstMicrophone, noMicrophone or a sound card's name
 	button     string // GPIO line; empty: none. With one, it has to be held to be heard
+	usual      string // how a story begins that was asked for without saying how
 
 	ask    func(prompt string) // begins a story
 	stop   func()              // stops it and its reading aloud
@@ -67,6 +68,7 @@ func (e *ears) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&e.microphone, "microphone", noMicrophone, "with --console: listen on the first sound card, auto, or that of a name")
 	flags.StringVar(&e.words, "words", boardWords, "file with the words that stories asked for by voice can be about")
+	flags.StringVar(&e.usual, "usual", "Once upon a time", "how a story begins that is asked for by voice or push-button without saying how")
 	e.addGain(cmd)
 	flags.StringVar(&e.button, "button", "", "with --console: GPIO line of a push-button, as gpiochip0/15")
 }
@@ -84,8 +86,10 @@ func (e *ears) join(ctx context.Context, cmd *cobra.Command, c *console, voices 
 	e.slot, e.note = memory, c.note
 	e.ask = func(prompt string) {
 		r := c.request
-		r.Prompt, r.Seed = cmp.Or(prompt, "Once upon a time"), 0
-		c.tell(ctx, r)
+		r.Prompt, r.Seed = cmp.Or(prompt, e.usual), 0
+		if _, err := c.engines[0].Tell(ctx, r); err != nil {
+			e.note(err.Error())
+		}
 	}
 	e.stop = func() { c.stop(ctx) }
 	e.louder = voices.louder
