@@ -40,10 +40,15 @@ func program(t *testing.T, name string) string {
 	if i < 0 {
 		t.Fatalf("no voice %s", name)
 	}
-	p := child.Programs()[i]
+	return build(t, cc, child.Programs()[i])
+}
+
+// build builds a voice's program, or skips where its engine is not installed.
+func build(t *testing.T, cc string, p child.Program) string {
+	t.Helper()
 	for _, l := range p.Libraries {
 		if err := exec.Command(cc, "-shared", "-o", os.DevNull, "-l"+l).Run(); err != nil {
-			t.Skipf("voice %s needs its engine: apt-get install %s", name, strings.Join(p.Packages, " "))
+			t.Skipf("voice %s needs its engine: apt-get install %s", p.Voice, strings.Join(p.Packages, " "))
 		}
 	}
 	path, err := p.BuildNative(t.Context(), cc, t.TempDir())
@@ -114,6 +119,55 @@ func TestStory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What of flite is ours sounds as flite does: kal16 to the sample, and rms, whose
+// noise is drawn at random, by the levels of its parts.
+func TestReplaced(t *testing.T) {
+	for _, name := range []string{"kal16", "rms"} {
+		t.Run(name, func(t *testing.T) {
+			ours := program(t, name)
+			p := child.Programs()[slices.IndexFunc(child.Programs(), func(p child.Program) bool { return p.Voice == name })]
+			p.Sources = slices.DeleteFunc(slices.Clone(p.Sources), func(s string) bool { return s == "features.c" || s == "vocoder.c" })
+			cc, err := exec.LookPath("cc")
+			if err != nil {
+				t.Skip(err)
+			}
+			got, _ := aloud(t, ours, story, voice.Normal())
+			want, _ := aloud(t, build(t, cc, p), story, voice.Normal())
+			if name == "kal16" {
+				if !slices.Equal(got.Samples, want.Samples) {
+					t.Errorf("%d samples, not the library's %d", len(got.Samples), len(want.Samples))
+				}
+				return
+			}
+			if n, most := len(got.Samples)-len(want.Samples), 16; n > most || n < -most {
+				t.Fatalf("%d samples; want about the library's %d", len(got.Samples), len(want.Samples))
+			}
+			const part = 800 // samples
+			var off []float64
+			for i := 0; i+part < min(len(got.Samples), len(want.Samples)); i += part {
+				a, b := level(got.Samples[i:][:part]), level(want.Samples[i:][:part])
+				if a > 100 || b > 100 {
+					off = append(off, math.Abs(20*math.Log10(a/b)))
+				}
+			}
+			slices.Sort(off)
+			t.Logf("the levels of %d parts: %.2f dB off in the median, %.2f dB in nine of ten, %.2f dB at most", len(off), off[len(off)/2], off[len(off)*9/10], off[len(off)-1])
+			if off[len(off)/2] > 0.5 || off[len(off)*9/10] > 1.5 {
+				t.Errorf("the levels of %d parts are %.2f dB off in the median, %.2f dB in nine of ten; want 0.5 and 1.5", len(off), off[len(off)/2], off[len(off)*9/10])
+			}
+		})
+	}
+}
+
+// level is the effective value of samples.
+func level(s []int16) float64 {
+	sum := 0.0
+	for _, x := range s {
+		sum += float64(x) * float64(x)
+	}
+	return math.Sqrt(sum / float64(len(s)))
 }
 
 // No sentence has a hole.

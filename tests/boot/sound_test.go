@@ -25,6 +25,12 @@ const (
 // it played so far.
 func bootWithSound(t *testing.T, image string, args ...string) (m *machine, played func() *listen.Recording) {
 	t.Helper()
+	return bootSilent(t, image, append(args, "-device", usbHost, "-device", soundCard)...)
+}
+
+// bootSilent is the same without the sound card: it can be plugged in.
+func bootSilent(t *testing.T, image string, args ...string) (m *machine, played func() *listen.Recording) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // much of it is played in real time
 	t.Cleanup(cancel)
 	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
@@ -32,8 +38,7 @@ func bootWithSound(t *testing.T, image string, args ...string) (m *machine, play
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "speaker.wav")
-	o.Args = append(o.Args, args...)
-	o.Args = append(o.Args, "-audiodev", "wav,id=speaker,path="+path, "-device", usbHost, "-device", soundCard)
+	o.Args = append(append(o.Args, "-audiodev", "wav,id=speaker,path="+path), args...)
 	o.Started = func(cmd string) { t.Log(cmd) }
 	started, err := emulator.Start(ctx, o)
 	if err != nil {
@@ -132,6 +137,29 @@ func TestSound(t *testing.T) {
 		if share < 0.74 {
 			t.Errorf("a recogniser finds %.0f %% of the words; want 74 %%: %q", 100*share, heard)
 		}
+	})
+
+	t.Run("has no sound card at first", func(t *testing.T) {
+		m, played := bootSilent(t, changed(t, image, configured(configuration(c, c.Steps))), "-device", usbHost)
+		if text := m.story(); !c.Right(text) {
+			t.Errorf("%s: told %q", c, text)
+		}
+		m.waitFor(prompt)
+		for _, line := range []string{
+			`storyteller: sound: no sound card; the story goes on, its sound when a card is plugged in\n`,
+			`storyteller: speech: (\d+) of (\d+) sentences were not heard: no sound card\n`,
+		} {
+			if got := regexp.MustCompile(line).FindAllStringSubmatch(m.Console(), -1); len(got) != 1 || len(got[0]) == 3 && got[0][1] != got[0][2] {
+				t.Errorf("%d times %s in %q; want it once, of all sentences", len(got), line, got)
+			}
+		}
+		m.monitor("device_add " + soundCard)
+		m.waitFor(`usb 1-1: `) // the kernel has it
+		m.send("tell -s %d -t 0 -n 30 Once upon a time", c.Seed)
+		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
+		m.waitFor(prompt)
+		checkSound(t, played(), seconds, sentences)
+		m.powerOff()
 	})
 
 	t.Run("survives its voice and its sound card", func(t *testing.T) {
