@@ -20,8 +20,12 @@ const (
 	// maxClip bounds one spoken sentence, in bytes: 30 seconds at 16 kHz. The
 	// splitter cuts at about 15.
 	maxClip = 30 * 2 * 16000
-	// clipsKept are enough for several browsers that listen to one story.
-	clipsKept = 6
+	// soundKept bounds the sentences that are kept, in bytes, so that several browsers
+	// can listen to one story: 8 seconds, and those being heard.
+	soundKept = 8 * 2 * 16000
+	// voiceRests is how long the voice waits for another sentence before it gives its
+	// memory back: longer than most are.
+	voiceRests = 15 * time.Second
 	// listenersAtOnce bounds the clips that slow browsers hold in memory.
 	listenersAtOnce = 8
 )
@@ -50,8 +54,12 @@ func (c *clips) get(story string, sentence int, speak func(*clip)) *clip {
 			return k
 		}
 	}
-	if len(c.clips) == clipsKept {
-		c.clips = slices.Delete(c.clips, 0, 1)
+	size := 0
+	for i := len(c.clips) - 1; i >= 0; i-- {
+		if size += c.clips[i].size(); size > soundKept {
+			c.clips = slices.Delete(c.clips, 0, i+1)
+			break
+		}
 	}
 	k := &clip{story: story, sentence: sentence, byteLog: newByteLog(maxClip)}
 	c.clips = append(c.clips, k)
@@ -70,6 +78,8 @@ func (c *clips) forget(failed *clip) {
 func (s *Server) speak(text string, k *clip) {
 	s.speaking.Lock() // one at a time: the board has one core, and one voice
 	defer s.speaking.Unlock()
+	s.rest.Stop()
+	defer s.rest.Reset(voiceRests)
 	_, err := s.voice.Say(s.ctx, text, voice.Normal(), func(hz int, samples []int16) error {
 		part := make([]byte, 0, 2*len(samples))
 		for _, sample := range samples {
@@ -85,6 +95,14 @@ func (s *Server) speak(text string, k *clip) {
 		s.clips.forget(k)
 	}
 	k.close(err)
+}
+
+// restVoice ends the voice's process, unless it speaks; it starts again by itself.
+func (s *Server) restVoice() {
+	if s.ctx.Err() == nil && s.speaking.TryLock() {
+		defer s.speaking.Unlock()
+		s.voice.Close()
+	}
 }
 
 // audio streams one sentence as WAV while the voice speaks it.

@@ -38,6 +38,13 @@ func (l *byteLog) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// size returns the bytes kept so far.
+func (l *byteLog) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.bytes)
+}
+
 // close ends the log; err says why if it ended too early.
 func (l *byteLog) close(err error) {
 	l.mu.Lock()

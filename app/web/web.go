@@ -75,6 +75,7 @@ type Server struct {
 	shelf     *shelf
 	clips     clips
 	speaking  sync.Mutex    // held by the voice
+	rest      *time.Timer   // lets it rest
 	listeners chan struct{} // one token a browser that is sent sound
 }
 
@@ -92,6 +93,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		shelf:     newShelf(time.Now()),
 		listeners: make(chan struct{}, listenersAtOnce),
 	}
+	s.rest = time.AfterFunc(voiceRests, s.restVoice)
+	s.rest.Stop()
 	var err error
 	if s.page, err = s.makePage(); err != nil {
 		return nil, fmt.Errorf("the page's template: %w", err)

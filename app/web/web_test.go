@@ -16,8 +16,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 	"unicode/utf16"
 
@@ -710,5 +712,71 @@ func TestOccupied(t *testing.T) {
 	response, text := do(t, "POST", server.URL+"/story", `{"prompt":"Hi","temperature":1,"topp":0.9}`)
 	if response.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(text, "somebody has a shell") || strings.Count(text, "\n") != 1 {
 		t.Errorf("POST /story = %s %q; want 503 and why", response.Status, text)
+	}
+}
+
+// resting counts how often it was sent to rest.
+type resting struct {
+	hum
+	rested atomic.Int32
+}
+
+func (r *resting) Close() error { r.rested.Add(1); return nil }
+
+// A voice that nobody asks gives its memory back, and not before.
+func TestVoiceRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := new(resting)
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := New(ctx, Options{Voice: v, Engines: one(newTeller(t, tale, 0)), System: fakeSystem()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		speak := func() { s.speak("A duck.", &clip{byteLog: newByteLog(maxClip)}) }
+		for range 5 {
+			speak()
+			time.Sleep(voiceRests - time.Second)
+		}
+		if n := v.rested.Load(); n != 0 {
+			t.Errorf("the voice rested %d times between sentences", n)
+		}
+		time.Sleep(2 * time.Second)
+		if n := v.rested.Load(); n != 1 {
+			t.Errorf("the voice rested %d times; want once", n)
+		}
+		speak()
+		cancel() // from here on it is its owner's
+		time.Sleep(2 * voiceRests)
+		if n := v.rested.Load(); n != 1 {
+			t.Errorf("the voice rested %d times; want once", n)
+		}
+	})
+}
+
+// What is kept of the sound is bounded, and the sentence being asked for is kept.
+func TestClips(t *testing.T) {
+	var c clips
+	done := make(chan bool)
+	fill := func(n int) func(*clip) {
+		return func(k *clip) {
+			k.Write(make([]byte, n))
+			k.close(nil)
+			done <- true
+		}
+	}
+	for i, n := range []int{soundKept / 2, soundKept / 2, soundKept / 2, 3 * soundKept, 10} {
+		c.get("story", i, fill(n))
+		<-done
+		size := 0
+		for _, k := range c.clips[:len(c.clips)-1] {
+			size += k.size()
+		}
+		if size > soundKept {
+			t.Errorf("beside sentence %d, %d bytes are kept; want at most %d", i, size, soundKept)
+		}
+		c.get("story", i, func(*clip) { t.Errorf("sentence %d is spoken twice", i) })
+	}
+	if len(c.clips) != 1 {
+		t.Errorf("%d sentences are kept behind a long one; want the last alone", len(c.clips))
 	}
 }
