@@ -161,7 +161,7 @@ func (s *state) publish(ctx context.Context) error {
 	}
 	signal.Ignore(os.Interrupt)
 	defer signal.Reset(os.Interrupt)
-	for _, name := range []string{s.board.FIT.File, "manifest.json", Image} {
+	for _, name := range []string{s.board.FIT.File, updateFile, "manifest.json", Image} {
 		if err := os.Rename(filepath.Join(s.tmp, name), filepath.Join(s.Out, name)); err != nil {
 			return err
 		}

@@ -142,7 +142,7 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"boot.sd", "manifest.json", "storyteller.img"}; !slices.Equal(names, want) {
+	if want := []string{"boot.sd", "manifest.json", "storyteller.img", "update.erofs"}; !slices.Equal(names, want) {
 		t.Errorf("out has %v; want %v", names, want)
 	}
 	data := read(t, s, Image)
@@ -181,6 +181,18 @@ func TestBuild(t *testing.T) {
 	for _, name := range commands.Names() {
 		if to, err := fs.ReadLink(root, "bin/"+name); to != "sh" || err != nil {
 			t.Errorf("/bin/%s is a link to %q, %v; want the shell", name, to, err)
+		}
+	}
+	update, err := rootfs.Open(bytes.NewReader(read(t, s, "update.erofs")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if damaged := sums.Damaged(update, nil); damaged != nil {
+		t.Errorf("the checksums of the update do not fit: %v", damaged)
+	}
+	for name, want := range map[string]bool{"sbin/init": true, "base": true, "usr/share/storyteller/model.packed": false, "usr/share/storyteller/tokenizer.bin": false} {
+		if _, err := fs.Stat(update, name); (err == nil) != want {
+			t.Errorf("/%s of the update: %v; want it there: %v", name, err, want)
 		}
 	}
 	if damaged := sums.Damaged(root, nil); damaged != nil {
@@ -293,7 +305,7 @@ func TestReproducible(t *testing.T) {
 		return s
 	}
 	a, b := build(0o077), build(0o002)
-	for _, name := range []string{Image, "boot.sd", "manifest.json"} {
+	for _, name := range []string{Image, "boot.sd", "manifest.json", "update.erofs"} {
 		if !bytes.Equal(read(t, a, name), read(t, b, name)) {
 			t.Errorf("%s of two builds differ", name)
 		}

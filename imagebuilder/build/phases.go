@@ -19,7 +19,6 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/packed"
-	"duostoryteller/app/sums"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fatcheck"
@@ -342,7 +341,10 @@ func (s *state) writeRoot(context.Context) (string, error) {
 			return "", err
 		}
 	}
-	list, err := listSums(tree)
+	if err := s.writeUpdate(tree); err != nil {
+		return "", err
+	}
+	list, err := rootfs.Sums(tree)
 	if err != nil {
 		return "", err
 	}
@@ -369,24 +371,38 @@ func (s *state) writeRoot(context.Context) (string, error) {
 	return fmt.Sprintf("%s, %d entries", size(info.Size()), len(tree.Files())), out.Close()
 }
 
-// listSums lists the checksums of a tree's files, for the board to compare.
-func listSums(tree *rootfs.Tree) (rootfs.File, error) {
-	var files []sums.File
+// updateFile is the root file system without what is the model's: a card that
+// gets this file onto its FAT partition tries it in place of its own.
+const updateFile = "update.erofs"
+
+// writeUpdate writes it.
+func (s *state) writeUpdate(tree *rootfs.Tree) error {
+	update := new(rootfs.Tree)
 	for _, f := range tree.Files() {
-		if !f.Mode.IsRegular() {
+		switch f.Path {
+		case share + "/model.packed", share + "/tokenizer.bin", baselineModel:
 			continue
 		}
-		in, err := f.Open()
-		if err != nil {
-			return rootfs.File{}, err
+		if err := update.Add(f); err != nil {
+			return err
 		}
-		file, err := sums.Of(f.Path, in)
-		if err := errors.Join(err, in.Close()); err != nil {
-			return rootfs.File{}, fmt.Errorf("%s: %w", f.Path, err)
-		}
-		files = append(files, file)
 	}
-	return rootfs.Bytes(sums.Path, 0o644, sums.Format(files)), nil
+	list, err := rootfs.Sums(update)
+	if err != nil {
+		return err
+	}
+	if err := update.Add(list); err != nil {
+		return err
+	}
+	out, err := os.Create(filepath.Join(s.tmp, updateFile))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := update.Write(out, s.Time, s.tmp); err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 func exists(dir string) bool {

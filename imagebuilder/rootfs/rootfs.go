@@ -10,6 +10,7 @@ package rootfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -18,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"duostoryteller/app/sums"
 
 	"github.com/erofs/go-erofs"
 )
@@ -40,6 +43,7 @@ type Tree struct {
 // MountPoints are the empty directories that init mounts something on.
 func MountPoints() []File {
 	return []File{
+		{Path: "/base", Mode: fs.ModeDir | 0o755}, // in an update: the card's own root
 		{Path: "/boot", Mode: fs.ModeDir | 0o755},
 		{Path: "/dev", Mode: fs.ModeDir | 0o755},
 		{Path: "/proc", Mode: fs.ModeDir | 0o555},
@@ -168,6 +172,27 @@ func (t *Tree) Size() (n int64) {
 		n += f.Size
 	}
 	return n
+}
+
+// Sums returns the file that lists the checksums of a tree's files, for the board
+// to compare: package sums.
+func Sums(t *Tree) (File, error) {
+	var files []sums.File
+	for _, f := range t.Files() {
+		if !f.Mode.IsRegular() {
+			continue
+		}
+		in, err := f.Open()
+		if err != nil {
+			return File{}, err
+		}
+		file, err := sums.Of(f.Path, in)
+		if err := errors.Join(err, in.Close()); err != nil {
+			return File{}, fmt.Errorf("%s: %w", f.Path, err)
+		}
+		files = append(files, file)
+	}
+	return Bytes(sums.Path, 0o644, sums.Format(files)), nil
 }
 
 // Write writes the EROFS image to w. Every entry, and the image, carries the

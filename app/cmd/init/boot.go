@@ -27,9 +27,10 @@ func boot() {
 		unix.Kill(-1, unix.SIGKILL) // what the init before this one had started
 	}
 
-	// Warnings of the kernel still show, the rest would run into the story.
-	const consoleLevel, warnings = 8, 5
-	klogctl(consoleLevel, warnings)
+	// Errors of the kernel still show, the rest would run into the story: a process
+	// killed for want of memory has a hundred lines of warnings, and one error.
+	const consoleLevel, errors = 8, 4
+	klogctl(consoleLevel, errors)
 	// Below 512 MB huge pages are off unless asked for.
 	report("huge pages", write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"))
 	// Asked for, they make the kernel keep 5 % of the memory free so that there are
@@ -72,7 +73,7 @@ func boot() {
 	dog, err := openWatchdog(watchdogDevice)
 	report("watchdog", err)
 	r := newRobot(io.MultiWriter(os.Stdout, cable), settings, children)
-	r.feed = dog.feed
+	r.feed, r.worked = dog.feed, worked
 	switch {
 	case os.Getenv(damage) != "":
 		// A damaged program or tokenizer would tell another story, without a word.

@@ -50,17 +50,20 @@ func early() {
 		return
 	}
 	begin := machine.SinceBoot()
-	program := "/sbin/init"
-	for _, err := range sums.Damaged(os.DirFS(newRoot), needed) {
-		fmt.Printf("init: the root file system, /dev/%s: %v; %s\n", name, err, mend)
-		if strings.HasPrefix(err.Error(), program) {
-			program = "" // this one goes on in its place
-			continue
+	program, root := "/sbin/init", enterUpdate(newRoot, anyFirst(partitions("/sys")))
+	if root == "" {
+		root = newRoot
+		for _, err := range sums.Damaged(os.DirFS(root), needed) {
+			fmt.Printf("init: the root file system, /dev/%s: %v; %s\n", name, err, mend)
+			if strings.HasPrefix(err.Error(), program) {
+				program = "" // this one goes on in its place
+				continue
+			}
+			os.Setenv(damage, cmp.Or(os.Getenv(damage), err.Error()))
 		}
-		os.Setenv(damage, cmp.Or(os.Getenv(damage), err.Error()))
 	}
 	stage(os.Stdout, fmt.Sprintf("/dev/%s checked in %d ms", name, (machine.SinceBoot()-begin).Milliseconds()))
-	if err := enterRoot(newRoot); err != nil {
+	if err := enterRoot(root); err != nil {
 		fmt.Printf("init: the root file system, /dev/%s, cannot be entered: %v\n", name, err)
 		os.Setenv(damage, err.Error())
 		return

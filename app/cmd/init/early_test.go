@@ -95,7 +95,7 @@ func TestLeftOpen(t *testing.T) {
 
 func TestRepair(t *testing.T) {
 	dir := t.TempDir()
-	device, said := filepath.Join(dir, "device"), "fsck.fat 4.2\nDirty bit is set.\n"
+	device, said := filepath.Join(dir, "device"), "Using internal CP850 conversion table\nfsck.fat 4.2\nDirty bit is set.\n"
 	b := make([]byte, 33*512)
 	b[510], b[511], b[65], b[14], b[12] = 0x55, 0xaa, 1, 32, 2
 	if err := os.WriteFile(device, b, 0o644); err != nil {
@@ -107,20 +107,20 @@ func TestRepair(t *testing.T) {
 		if err := os.WriteFile(checker, []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		got, err := repair(checker, device)
+		got, err := repair("/", checker, device)
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("repair(), fsck.fat ends with %s: %q, %v; want %q", status, got, err, want)
 		}
 	}
 	os.Remove(checker)
-	if _, err := repair(checker, device); err == nil {
+	if _, err := repair("/", checker, device); err == nil {
 		t.Error("repair() without fsck.fat succeeded")
 	}
 	b[65], b[32*512+7] = 0, 0x0f
 	if err := os.WriteFile(device, b, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := repair(checker, device); got != "" || err != nil {
+	if got, err := repair("/", checker, device); got != "" || err != nil {
 		t.Errorf("repair() of a clean file system = %q, %v; want nothing done", got, err)
 	}
 }

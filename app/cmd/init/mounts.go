@@ -69,26 +69,24 @@ func mountCard() error {
 			return err
 		}
 	}
-	repaired, err := repair(checker, "/dev/"+name)
-	if err != nil {
-		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went, and cannot be repaired: %v\n", name, err)
-	} else if repaired != "" {
-		fmt.Printf("init: card: partition 1 (/dev/%s) was being written to when the power went: %s\n", name, repaired)
+	repaired := repairFAT("/", name)
+	if err := os.MkdirAll(cardDir, 0o755); err != nil && !errors.Is(err, unix.EROFS) { // the root in memory has none
+		return err
 	}
-	makeDir := func() error { // the root in memory has none
-		if err := os.MkdirAll(cardDir, 0o755); err != nil && !errors.Is(err, unix.EROFS) {
-			return err
-		}
-		return nil
-	}
-	_, err = mount.Mount("/dev/"+name, cardDir, "vfat", "",
-		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, makeDir)
+	err = mountFAT(name, cardDir)
 	if errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("partition 1 (/dev/%s) holds no readable FAT file system; repair it on a PC, or write the card anew", name)
 	}
-	if err == nil && repaired != "" {
+	if err == nil && repaired {
 		report("card", removePieces(cardDir))
 	}
+	return err
+}
+
+// mountFAT mounts the FAT partition called name at dir.
+func mountFAT(name, dir string) error {
+	_, err := mount.Mount("/dev/"+name, dir, "vfat", "",
+		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC)
 	return err
 }
 

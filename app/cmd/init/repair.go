@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"duostoryteller/app/results"
@@ -20,9 +21,24 @@ const checker = "/sbin/fsck.fat"
 // stories waiting.
 const checkTime = 2 * time.Minute
 
+// repairFAT repairs the FAT partition called name, if it needs that, by the
+// program in the root file system at root, and says so. It reports whether there
+// may be pieces to remove.
+func repairFAT(root, name string) bool {
+	const what = "init: card: partition 1 (/dev/%s) was being written to when the power went"
+	done, err := repair(root, checker, "/dev/"+name)
+	if err != nil {
+		fmt.Printf(what+", and cannot be repaired: %v\n", name, err)
+	} else if done != "" {
+		fmt.Printf(what+": %s\n", name, done)
+	}
+	return done != ""
+}
+
 // repair repairs the FAT file system on a device that was not left as it should
-// be, by the program checker, and says what was done; "" if nothing had to be.
-func repair(checker, device string) (done string, err error) {
+// be, by the program checker of the root file system at root, and says what was
+// done; "" if nothing had to be.
+func repair(root, checker, device string) (done string, err error) {
 	f, err := os.Open(device)
 	if err != nil {
 		return "", err
@@ -32,15 +48,16 @@ func repair(checker, device string) (done string, err error) {
 	if err != nil || !dirty {
 		return "", err
 	}
-	out, status, err := runProgram(checkTime, checker, "-a", device)
+	out, status, err := runProgram(checkTime, root, checker, "-a", device)
 	const corrected = 1
 	if err == nil && status != 0 && status != corrected {
 		err = fmt.Errorf("fsck.fat fails with status %d", status)
 	}
+	said := oneLine(out)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s; repair it on a PC", err, oneLine(out))
+		return "", fmt.Errorf("%w: %s; repair it on a PC", err, said)
 	}
-	return "repaired (" + oneLine(out) + ")", nil
+	return "repaired (" + said + ")", nil
 }
 
 // removePieces removes the files that fsck.fat makes of what belongs to none: the
@@ -56,16 +73,20 @@ func removePieces(dir string) error {
 	return results.Remove(dir, pieces...)
 }
 
-// runProgram runs a program to its end, at most for so long, and returns what it
-// said. Nothing else may bury dead processes meanwhile. (Package os/exec would
+// runProgram runs a program of the root file system at root to its end, at most
+// for so long, and returns what it said. Nothing else may bury dead processes meanwhile. (Package os/exec would
 // make init a tenth larger.)
-func runProgram(most time.Duration, name string, args ...string) (out []byte, status int, err error) {
+func runProgram(most time.Duration, root, name string, args ...string) (out []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, 0, err
 	}
 	defer r.Close()
-	p, err := os.StartProcess(name, append([]string{name}, args...), &os.ProcAttr{Env: environment, Files: []*os.File{nil, w, w}})
+	attributes := &os.ProcAttr{Dir: "/", Env: environment, Files: []*os.File{nil, w, w}}
+	if root != "/" {
+		attributes.Sys = &syscall.SysProcAttr{Chroot: root}
+	}
+	p, err := os.StartProcess(name, append([]string{name}, args...), attributes)
 	w.Close()
 	if err != nil {
 		return nil, 0, err
@@ -106,11 +127,12 @@ func leftOpen(f io.ReaderAt) (bool, error) {
 	return err == nil && le.Uint32(b[4:])&clean == 0, err
 }
 
-// oneLine makes a program's report one line.
+// oneLine makes fsck.fat's report one line, without what it says of tables for
+// letters: it has one of its own.
 func oneLine(text []byte) string {
 	var lines []string
 	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" {
+		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "conversion") {
 			lines = append(lines, line)
 		}
 	}

@@ -26,6 +26,7 @@ type robot struct {
 	delay    func(deaths int) time.Duration // before the storyteller is started again
 	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
+	worked   func()                         // called when a story was told
 	damage   string                         // of the card, with which no story is told; "" for none
 
 	teller   *teller          // nil when no storyteller runs
@@ -66,7 +67,7 @@ const (
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
 	return &robot{out: out, settings: settings, children: children, program: program, shell: shellProgram,
-		delay: backOff, silence: hangs, feed: func() {}}
+		delay: backOff, silence: hangs, feed: func() {}, worked: func() {}}
 }
 
 // backOff doubles the delay at each death: 1 s to 1 minute.
@@ -381,6 +382,9 @@ func (r *robot) begun(seed uint64) {
 func (r *robot) ended() power {
 	t := r.sumUp()
 	r.deaths = 0
+	if !t.failed {
+		r.worked()
+	}
 	switch {
 	case r.next != nil, t.stopped:
 	case t.failed:

@@ -51,7 +51,7 @@ func newSeed() uint64 { return 1 + rand.Uint64N(999999) }
 func arguments(program string, c config.Config, verb string) []string {
 	number := func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 	args := []string{program, cmp.Or(verb, "serve"),
-		"--model", firstFile(share+"model.packed", share+"model.bin"), "--tokenizer", share + "tokenizer.bin"}
+		"--model", onCard("model.packed", "model.bin"), "--tokenizer", onCard("tokenizer.bin")}
 	if verb != "" {
 		return args
 	}
