@@ -23,6 +23,14 @@
 #   make tune-hearing      what the limits of doubt in app/hearing are chosen by
 #   make timeline          four stories in an emulated machine whose clock goes by instructions:
 #                          what reading aloud costs the story, and app/speech/timeline.svg
+#   make soak              cut the power 1,000 times, pull the plug 30 times, damage every kind
+#                          of sector, in the emulator: an hour or two; CUTS=, BOOTS=, PLUGS=
+#   make fuzz              every fuzz target in turn, FUZZTIME=10m each; what is found is
+#                          kept under testdata/fuzz
+#   make reproducible      build twice, as differently as one machine can; KERNEL=cached
+#                          spares the second build of the kernel
+#   make vulncheck         known flaws in what the programs are made of; VULNDB=file:///DIR
+#                          where there is no network
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -51,7 +59,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing tune-hearing timeline
+.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -112,6 +120,24 @@ timeline:
 tune-hearing:
 	$(call tools,$(HEARING_TOOLS))
 	STORYTELLER_HEARING_TUNE=1 go test -count=1 -timeout 120m -run TestTuned -v ./tests/hearing
+
+soak:
+	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
+	STORYTELLER_SOAK=1 STORYTELLER_RUNS=2 STORYTELLER_CUTS=$(or $(CUTS),1000) STORYTELLER_BOOTS=$(or $(BOOTS),20) STORYTELLER_PLUGS=$(or $(PLUGS),30) \
+	go test -count=1 -timeout 300m -v -run 'TestNeverDies|TestHang' ./tests/boot
+
+fuzz:
+	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f" && go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(or $(FUZZTIME),10m) -fuzzminimizetime 5x $$p || exit; done; done
+
+reproducible:
+	$(call tools,$(IMAGE_TOOLS))
+	STORYTELLER_REPRODUCIBLE=$(if $(KERNEL),kernel,all) go test -count=1 -timeout 120m -v ./tests/reproducible
+
+vulncheck:
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') ./...
+	GOOS=linux GOARCH=riscv64 CGO_ENABLED=0 go build -o out/vulncheck/ ./app/cmd/...
+	for p in out/vulncheck/*; do go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -mode binary "$$p" || exit; done
 
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:

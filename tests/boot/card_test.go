@@ -25,6 +25,12 @@ type contents struct {
 // changed writes a copy of a card image with other contents.
 func changed(t *testing.T, image string, change func(contents)) string {
 	t.Helper()
+	return changedTo(t, image, func([]card.Partition) {}, change)
+}
+
+// changedTo writes a copy with other contents in other partitions.
+func changedTo(t *testing.T, image string, layout func([]card.Partition), change func(contents)) string {
+	t.Helper()
 	in, err := os.Open(image)
 	if err != nil {
 		t.Fatal(err)
@@ -43,6 +49,7 @@ func changed(t *testing.T, image string, change func(contents)) string {
 		t.Fatal(err)
 	}
 	change(c)
+	layout(from.Partitions)
 	dir := t.TempDir()
 	out, err := os.Create(filepath.Join(dir, "changed.img"))
 	if err != nil {
