@@ -65,7 +65,7 @@ func TestShell(t *testing.T) {
 	m, page := bootWithNetwork(t, changed(t, image, func(c contents) {
 		configured("prompt = \"A\"\nsteps = 4\nvoice = \"off\"\nmicrophone = \"off\"\n")(c)
 		// As an editor of Windows leaves it.
-		c.boot["authorized_keys"] = bytes.ReplaceAll(ssh.MarshalAuthorizedKey(key.PublicKey()), []byte("\n"), []byte("\r\n"))
+		c.boot["authorized_keys.txt"] = bytes.ReplaceAll(ssh.MarshalAuthorizedKey(key.PublicKey()), []byte("\n"), []byte("\r\n"))
 	}))
 	m.story()
 	m.waitFor(prompt)

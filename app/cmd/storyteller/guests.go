@@ -25,9 +25,13 @@ const hostKeyFile = "ssh_host_key"
 // serveSSH gives a shell, at the board's address on the cable, to whoever has one of
 // the keys in the file keys, until ctx ends. Without keys it returns at once.
 func serveSSH(ctx context.Context, keys string, s *slot, note func(string)) {
-	allowed, problems := sshd.ReadKeys(keys)
-	for _, p := range problems {
-		note(fmt.Sprintf("%s: %s", keys, p))
+	var allowed []ssh.PublicKey
+	for _, path := range []string{keys, keys + ".txt"} { // as Windows' editor calls it
+		more, problems := sshd.ReadKeys(path)
+		for _, p := range problems {
+			note(fmt.Sprintf("%s: %s", path, p))
+		}
+		allowed = append(allowed, more...)
 	}
 	if len(allowed) == 0 {
 		return
