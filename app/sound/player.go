@@ -44,6 +44,8 @@ const (
 	// settle is how long silence is played until a card, whose buffer is 200 ms,
 	// has surely played the last sound.
 	settle = 6 // periods
+	// held is after how many periods a card surely plays: it holds four.
+	held = 6
 	// ramp is the length of the fades where sound is cut, in samples: 4 ms.
 	ramp = Rate / 250
 	// replug is how long a card that was there is waited for at least: somebody
@@ -254,21 +256,51 @@ func (p *Player) run() {
 	defer close(p.done)
 	told := false // that there is no card
 	patience := p.patience
+	var since time.Time // when sound was there last; zero: now, or never
 	for p.awaitSound() {
 		card := p.awaitCard(patience, &told)
 		if card == nil {
 			return
 		}
-		if told {
-			p.log(fmt.Sprintf("sound: speaking on %s", card.Name()))
-			told = false
-		}
-		if err := p.feed(card); err != nil {
-			p.log(fmt.Sprintf("sound: %s: %v; the story goes on, its sound when a card is there again", card.Name(), err))
-			told = true
-		}
+		err := p.feed(card, func() {
+			since = time.Time{}
+			if told {
+				p.log(fmt.Sprintf("sound: speaking on %s", card.Name()))
+				told = false
+			}
+		})
 		patience = max(p.patience, replug)
+		if err != nil {
+			if !told {
+				p.log(fmt.Sprintf("sound: %s: %v; the story goes on, its sound when a card is there again", card.Name(), err))
+				told = true
+			}
+			if since.IsZero() {
+				since = time.Now()
+			}
+		}
 		card.Close()
+		if err != nil && time.Since(since) >= patience {
+			// A card that opens and does not play is none. It may come round.
+			p.give(true)
+			select {
+			case <-p.stop:
+				return
+			case <-time.After(replug):
+			}
+			p.give(false)
+			since = time.Time{}
+		}
+	}
+}
+
+// give gives up, or takes heart again.
+func (p *Player) give(up bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = up
+	if up {
+		p.drop()
 	}
 }
 
@@ -288,9 +320,7 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 	for {
 		card, err := p.open()
 		if err == nil {
-			p.mu.Lock()
-			p.failed = false
-			p.mu.Unlock()
+			p.give(false)
 			return card
 		}
 		if !*told {
@@ -298,10 +328,7 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 			p.log(fmt.Sprintf("sound: %v; the story goes on, its sound when a card is plugged in", err))
 		}
 		if time.Since(since) >= patience {
-			p.mu.Lock()
-			p.failed = true
-			p.drop()
-			p.mu.Unlock()
+			p.give(true)
 		}
 		select {
 		case <-p.stop:
@@ -311,8 +338,9 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 	}
 }
 
-// feed plays until the ring has been empty for a while, or the card fails.
-func (p *Player) feed(card Card) error {
+// feed plays until the ring has been empty for a while, or the card fails. It
+// calls playing when the card has taken more than it can hold.
+func (p *Player) feed(card Card, playing func()) error {
 	var convert *Resampler
 	if card.Hz() != Rate {
 		convert = NewResampler(Rate, card.Hz())
@@ -322,7 +350,7 @@ func (p *Player) feed(card Card) error {
 	p.mu.Lock()
 	cut := p.flowing // the last sound ended inside a sentence, here on a card that is gone
 	p.mu.Unlock()
-	for silent := 0; silent < idle; {
+	for silent, periods := 0, 1; silent < idle; periods++ {
 		select {
 		case <-p.stop:
 			return nil
@@ -341,6 +369,9 @@ func (p *Player) feed(card Card) error {
 		}
 		if err := card.Write(out); err != nil {
 			return err
+		}
+		if periods == held {
+			playing()
 		}
 		if silent == settle {
 			p.mu.Lock()

@@ -442,6 +442,46 @@ func TestPlayerUnplugged(t *testing.T) {
 	})
 }
 
+// deafCard takes what it can hold and then plays nothing.
+type deafCard struct {
+	fakeCard
+	n int
+}
+
+func (c *deafCard) Write(s []int16) error {
+	if c.n += len(s); c.n > 4*period {
+		time.Sleep(10 * time.Second)
+		return errors.New("input/output error")
+	}
+	return nil
+}
+
+// A card that opens but does not play is none in the end, and one line.
+func TestPlayerDeafCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &lines{}
+		p := NewPlayer(func() (Card, error) { return &deafCard{fakeCard: fakeCard{hz: Rate}}, nil }, time.Second, l.add)
+		defer p.Close()
+		begun := time.Now()
+		for range 20 {
+			p.Write(t.Context(), Rate, ramped(3*Rate))
+			p.Mark()
+		}
+		if err := p.Drain(t.Context()); err != ErrNoCard {
+			t.Errorf("Drain() = %v; want %v", err, ErrNoCard)
+		}
+		if took := time.Since(begun); took > 2*replug {
+			t.Errorf("given up after %v; want at most %v", took, 2*replug)
+		}
+		if n := len(p.Played()); n != 20 || heard(p) > 5 {
+			t.Errorf("%d sentences, %d of them heard; want 20, hardly any", n, heard(p))
+		}
+		if got := l.String(); strings.Count(got, "\n") != 0 || !strings.Contains(got, "input/output error; the story goes on") {
+			t.Errorf("lines: %s; want one", got)
+		}
+	})
+}
+
 // A writer that has to wait can be told to stop, and so can the player.
 func TestPlayerStops(t *testing.T) {
 	bubble(t, nil, time.Hour, func(t *testing.T, p *Player, _ *slot, _ *lines) {
