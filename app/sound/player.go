@@ -278,6 +278,7 @@ func (p *Player) run() {
 			if since.IsZero() {
 				since = time.Now()
 			}
+			p.lose()
 		}
 		card.Close()
 		if err != nil && time.Since(since) >= patience {
@@ -291,6 +292,16 @@ func (p *Player) run() {
 			p.give(false)
 			since = time.Time{}
 		}
+	}
+}
+
+// lose gives up what a card held that failed. If that was all, all is played.
+func (p *Player) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.n == 0 {
+		p.empty = true
+		p.change()
 	}
 }
 

@@ -442,6 +442,25 @@ func TestPlayerUnplugged(t *testing.T) {
 	})
 }
 
+// A card that goes when it has been given the last sound leaves nothing to wait for.
+func TestPlayerUnpluggedAtTheEnd(t *testing.T) {
+	card := &fakeCard{hz: Rate}
+	bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, l *lines) {
+		p.Write(t.Context(), Rate, ramped(Rate))
+		p.Mark()
+		time.Sleep(850 * time.Millisecond) // all taken, 150 ms of it played by the card
+		card.unplug()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.Drain(ctx); err != nil || heard(p) != 1 {
+			t.Errorf("Drain() = %v, %d sentences heard; want nil, 1", err, heard(p))
+		}
+		if !strings.Contains(l.String(), "unplugged") {
+			t.Errorf("lines: %s; want that it went", l)
+		}
+	})
+}
+
 // deafCard takes what it can hold and then plays nothing.
 type deafCard struct {
 	fakeCard
