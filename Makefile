@@ -31,6 +31,7 @@
 #                          spares the second build of the kernel
 #   make vulncheck         known flaws in what the programs are made of; VULNDB=file:///DIR
 #                          where there is no network
+#   make test-serving      what a page costs the story in the emulated machine: ten minutes
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -59,7 +60,7 @@ missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
 test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
 endef
 
-.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing tune-hearing timeline
+.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing test-serving tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -138,6 +139,10 @@ vulncheck:
 	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') ./...
 	GOOS=linux GOARCH=riscv64 CGO_ENABLED=0 go build -o out/vulncheck/ ./app/cmd/...
 	for p in out/vulncheck/*; do go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(if $(VULNDB),-db '$(VULNDB)') -mode binary "$$p" || exit; done
+
+test-serving:
+	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
+	STORYTELLER_SERVING=1 go test -count=1 -timeout 30m -v -run TestServing ./tests/boot
 
 # Not every release has it; without it the page's browser tests skip themselves.
 browser:

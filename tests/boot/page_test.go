@@ -36,6 +36,10 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 	o.Args = append(o.Args, args...)
 	o.Started = func(cmd string) { t.Log(cmd) }
 	started, err := emulator.Start(ctx, o)
+	for try := 1; err != nil && try < 3 && slices.Contains(args, "-icount"); try++ {
+		t.Logf("once more, for where instructions are the clock U-Boot loses some of what is typed: %v", err)
+		started, err = emulator.Start(ctx, o)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +82,10 @@ func (m *machine) get(address string) (*http.Response, []byte) {
 	return response, body
 }
 
+// once is a client that keeps no connections: how long it may, a machine decides by a
+// clock of its own, and a POST is not tried again.
+var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // ask asks the page for a story and returns its number.
 func (m *machine) ask(page string, c golden.Case) string {
 	m.t.Helper()
@@ -85,7 +93,7 @@ func (m *machine) ask(page string, c golden.Case) string {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	response, err := http.Post(page+"/story", "application/json", bytes.NewReader(body))
+	response, err := once.Post(page+"/story", "application/json", bytes.NewReader(body))
 	if err != nil {
 		m.t.Fatal(err)
 	}
