@@ -148,7 +148,7 @@ func referenceMerge(t *Tokenizer, tokens []int) []int {
 	for {
 		best, id, score := -1, -1, float32(-1e10)
 		for i := range len(tokens) - 1 {
-			if u := t.lookup(t.vocab[tokens[i]] + t.vocab[tokens[i+1]]); u >= 0 && t.scores[u] > score {
+			if u := t.lookup(t.piece(tokens[i]) + t.piece(tokens[i+1])); u >= 0 && t.scores[u] > score {
 				best, id, score = i, u, t.scores[u]
 			}
 		}
@@ -184,7 +184,11 @@ func TestEncode(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	tok := &Tokenizer{vocab: []string{" a", "<0x0A>", "<0xfF>", "<0x7", "<0xZ>", " <0x41>", "<0x411>"}}
+	tok := &Tokenizer{}
+	for _, piece := range []string{" a", "<0x0A>", "<0xfF>", "<0x7", "<0xZ>", " <0x41>", "<0x411>"} {
+		tok.text += piece
+		tok.ends = append(tok.ends, int32(len(tok.text)))
+	}
 	for _, tt := range []struct {
 		prev, token int
 		want        string
@@ -193,7 +197,7 @@ func TestDecode(t *testing.T) {
 		{5, 5, " <0x41>"}, {BOS, 5, "A"}, {5, 6, "A"},
 	} {
 		if got := string(tok.Decode(tt.prev, tt.token)); got != tt.want {
-			t.Errorf("Decode(%d, %q) = %q; want %q", tt.prev, tok.vocab[tt.token], got, tt.want)
+			t.Errorf("Decode(%d, %q) = %q; want %q", tt.prev, tok.piece(tt.token), got, tt.want)
 		}
 	}
 	for piece, want := range map[string]bool{"": false, "\x00": false, "\x07": false, "\n": true, "~": true, "\x7f": false, "\xff": false, "\x01\x02": true, "é": true} {

@@ -2,6 +2,7 @@ package llama
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,9 +25,19 @@ const (
 // run.c, from llama2.c's tokenizer.bin: the longest piece's length, then for
 // each token its score (float32), length (int32) and bytes.
 type Tokenizer struct {
-	vocab  []string
+	text   string  // all pieces, one after the other: 32,000 strings of their own would take three times as much
+	ends   []int32 // of the pieces in text
 	scores []float32
-	sorted []int // token ids in the order of their strings
+	sorted []int32 // token ids in the order of their pieces
+}
+
+// piece is the spelling of a token.
+func (t *Tokenizer) piece(token int) string {
+	start := int32(0)
+	if token > 0 {
+		start = t.ends[token-1]
+	}
+	return t.text[start:t.ends[token]]
 }
 
 // maxPiece bounds the length of one vocabulary entry; real ones have some tens of bytes.
@@ -62,7 +73,8 @@ func ReadTokenizer(r io.Reader, vocabSize int) (*Tokenizer, error) {
 	if longest < 1 || longest > maxPiece {
 		return nil, fmt.Errorf("not a tokenizer: longest piece of %d bytes is not in 1..%d", longest, maxPiece)
 	}
-	t := &Tokenizer{}
+	t := &Tokenizer{ends: make([]int32, 0, vocabSize), scores: make([]float32, 0, vocabSize)}
+	var text strings.Builder
 	piece := make([]byte, longest)
 	for i := range vocabSize {
 		if _, err := io.ReadFull(in, word); err != nil {
@@ -77,21 +89,26 @@ func ReadTokenizer(r io.Reader, vocabSize int) (*Tokenizer, error) {
 			return nil, shortTokenizer(err, i, vocabSize)
 		}
 		// run.c's pieces are C strings: they end at a zero byte.
-		text, _, _ := strings.Cut(string(piece[:n]), "\x00")
-		t.vocab = append(t.vocab, text)
+		spelling, _, _ := bytes.Cut(piece[:n], []byte{0})
+		text.Write(spelling)
+		if text.Len() > math.MaxInt32 {
+			return nil, fmt.Errorf("not a tokenizer: its pieces have more than %d bytes", math.MaxInt32)
+		}
+		t.ends = append(t.ends, int32(text.Len()))
 		t.scores = append(t.scores, score)
 	}
+	t.text = strings.Clone(text.String()) // without the builder's spare room
 	switch _, err := in.ReadByte(); {
 	case err == nil:
 		return nil, fmt.Errorf("has more than the model's %d tokens: it belongs to another model", vocabSize)
 	case err != io.EOF:
 		return nil, err
 	}
-	t.sorted = make([]int, vocabSize)
+	t.sorted = make([]int32, vocabSize)
 	for i := range t.sorted {
-		t.sorted[i] = i
+		t.sorted[i] = int32(i)
 	}
-	slices.SortStableFunc(t.sorted, func(a, b int) int { return strings.Compare(t.vocab[a], t.vocab[b]) })
+	slices.SortStableFunc(t.sorted, func(a, b int32) int { return strings.Compare(t.piece(int(a)), t.piece(int(b))) })
 	return t, nil
 }
 
@@ -103,7 +120,7 @@ func shortTokenizer(err error, have, want int) error {
 }
 
 // VocabSize is the number of tokens.
-func (t *Tokenizer) VocabSize() int { return len(t.vocab) }
+func (t *Tokenizer) VocabSize() int { return len(t.ends) }
 
 // lookup returns the token spelled text, or -1. It halves as the C library's
 // bsearch does: of several tokens with one spelling, both find the same.
@@ -111,8 +128,8 @@ func (t *Tokenizer) lookup(text string) int {
 	low, high := 0, len(t.sorted)
 	for low < high {
 		mid := (low + high) / 2
-		id := t.sorted[mid]
-		switch strings.Compare(text, t.vocab[id]) {
+		id := int(t.sorted[mid])
+		switch strings.Compare(text, t.piece(id)) {
 		case -1:
 			high = mid
 		case 1:
@@ -148,7 +165,7 @@ func (t *Tokenizer) Encode(text string, bos, eos bool) []int {
 		} else {
 			for _, b := range []byte(text[:n]) {
 				id := int(b) + firstByte
-				if id >= len(t.vocab) {
+				if id >= len(t.ends) {
 					id = 0
 				}
 				tokens = append(tokens, id)
@@ -177,7 +194,7 @@ func codePointLen(text string) int {
 // tokens[i+1] make together, or -1: only the pairs beside a merge are looked
 // up again.
 func (t *Tokenizer) merge(tokens []int) []int {
-	union := func(i int) int { return t.lookup(t.vocab[tokens[i]] + t.vocab[tokens[i+1]]) }
+	union := func(i int) int { return t.lookup(t.piece(tokens[i]) + t.piece(tokens[i+1])) }
 	unions := make([]int, max(0, len(tokens)-1))
 	for i := range unions {
 		unions[i] = union(i)
@@ -207,7 +224,7 @@ func (t *Tokenizer) merge(tokens []int) []int {
 // Decode returns the bytes of token after prev: the first word of a text loses
 // its space, and a raw byte token such as <0x0A> is that byte.
 func (t *Tokenizer) Decode(prev, token int) []byte {
-	piece := t.vocab[token]
+	piece := t.piece(token)
 	if prev == BOS {
 		piece = strings.TrimPrefix(piece, " ")
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -57,6 +58,7 @@ func (f *modelFlags) open(cmd *cobra.Command) (llama.Engine, *llama.Tokenizer, e
 		engine.Close()
 		return nil, nil, err
 	}
+	debug.FreeOSMemory() // what opening left behind: on the board a part of what is free
 	return engine, tokenizer, nil
 }
 

@@ -77,7 +77,7 @@ type Four struct {
 const draftLimit = 7
 
 // Hot is how many rows of a classifier the board keeps in memory.
-const Hot = 2048
+const Hot = 1536
 
 // Shape is the number of inputs and outputs of one of a layer's products.
 func (m *Model) Shape(product int) (n, d int) {
