@@ -414,6 +414,46 @@ loop:
 	VZEROUPPER
 	RET
 
+// func halfBlockI4AVX2(dst *int32, w *byte, x *int8, segs *segment, nsegs, position int)
+TEXT ·halfBlockI4AVX2(SB), NOSPLIT, $0-48
+	MOVQ	dst+0(FP), DI
+	MOVQ	w+8(FP), SI
+	MOVQ	x+16(FP), DX
+	MOVQ	segs+24(FP), R10
+	MOVQ	nsegs+32(FP), R11
+	MOVQ	position+40(FP), R12
+segment:
+	MOVQ	segment_hi(R10), CX
+	SUBQ	segment_lo(R10), CX
+	MOVWLSX	segment_sum(R10)(R12*2), AX
+	SHLL	$3, AX
+	NEGL	AX
+	MOVQ	AX, X0
+	VPBROADCASTW	X0, Y0
+	VMOVDQA	Y0, Y1
+	VPXOR	Y4, Y4, Y4
+	VPXOR	Y5, Y5, Y5
+loop:
+	VPBROADCASTB	(DX), X8
+	VPMOVSXBW	X8, Y8
+	I4_TERM(0, Y0, Y4)
+	I4_TERM(16, Y1, Y5)
+	ADDQ	$32, SI
+	INCQ	DX
+	DECQ	CX
+	JNZ	loop
+	I4_LOW(Y0, Y4)
+	I4_LOW(Y1, Y5)
+	WIDEN(0, Y0, X0)
+	WIDEN(64, Y1, X1)
+	WIDEN(128, Y4, X4)
+	WIDEN(192, Y5, X5)
+	ADDQ	$segment__size, R10
+	DECQ	R11
+	JNZ	segment
+	VZEROUPPER
+	RET
+
 #define I8_TERM(O, A) \
 	VPMOVSXBW	O(SI), Y9 \
 	VPMULLW	Y8, Y9, Y9 \

@@ -44,12 +44,22 @@ func sums16Go(dst, w, x []float32, n, rowStride int) {
 // to dst[p*stride+i].
 func blockI4Go(dst []int32, stride int, w []byte, x []int8, n, k int) {
 	for p := range k {
-		dst := dst[p*stride:][:BlockI4]
-		for j, v := range x[p*n:][:n] {
-			for i, b := range w[j*(BlockI4/2):][:BlockI4/2] {
-				dst[i] += int32(v) * (int32(b&15) - 8)
-				dst[i+BlockI4/2] += int32(v) * int32(int8(b)>>4)
-			}
+		columnsI4Go(dst[p*stride:][:BlockI4], w, x[p*n:][:n])
+	}
+}
+
+// halfBlockI4Go multiplies a packed block of 64 rows by one vector and adds the products
+// to dst.
+func halfBlockI4Go(dst []int32, w []byte, x []int8) {
+	columnsI4Go(dst[:BlockI4/2], w, x)
+}
+
+func columnsI4Go(dst []int32, w []byte, x []int8) {
+	half := len(dst) / 2
+	for j, v := range x {
+		for i, b := range w[j*half:][:half] {
+			dst[i] += int32(v) * (int32(b&15) - 8)
+			dst[i+half] += int32(v) * int32(int8(b)>>4)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func sums16AVX2(dst, w, x *float32, n, rowStride int)
 func blockI4AVX2(dst *int32, w *byte, x *int8, segs *segment, nsegs, position int)
 
 //go:noescape
+func halfBlockI4AVX2(dst *int32, w *byte, x *int8, segs *segment, nsegs, position int)
+
+//go:noescape
 func blockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
 
 //go:noescape
@@ -87,6 +90,14 @@ func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k in
 	for i := range k {
 		blockI4AVX2(&dst[i*stride], &w[0], &x[i*xStride], &segs[0], len(segs), p+i)
 	}
+}
+
+func (u unit) halfBlockI4(dst []int32, w []byte, x []int8, segs []segment, p int) {
+	if u != avx2 {
+		halfBlockI4Go(dst, w, x)
+		return
+	}
+	halfBlockI4AVX2(&dst[0], &w[0], &x[0], &segs[0], len(segs), p)
 }
 
 func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {

@@ -105,6 +105,17 @@ func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k in
 	}
 }
 
+func (u unit) halfBlockI4(dst []int32, w []byte, x []int8, segs []segment, p int) {
+	switch u {
+	case rvv071:
+		halfBlockI4RVV071(&dst[0], 0, &w[0], &x[0], 0, &segs[0], len(segs), p)
+	case rvv10:
+		halfBlockI4RVV10(&dst[0], 0, &w[0], &x[0], 0, &segs[0], len(segs), p)
+	default:
+		halfBlockI4Go(dst, w, x)
+	}
+}
+
 func (u unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {
 	switch u {
 	case rvv071:

@@ -8,8 +8,8 @@ import (
 // Rows in a block of a packed matrix.
 const (
 	BlockF32 = 16
-	BlockI4  = 128
-	BlockI8  = 64 // the last may have half
+	BlockI4  = 128 // the last may have half
+	BlockI8  = 64  // the last may have half
 )
 
 // positionsPerPass bounds the vectors that go by while a block of weights stays in
@@ -41,15 +41,15 @@ func PackedI8Len(n, d int) int { return blocks(d, BlockI8/2) * BlockI8 / 2 * n }
 func PackI8(dst, w []int8, n, d int) {
 	check("dst", len(dst), PackedI8Len(n, d))
 	check("w", len(w), n*d)
-	whole := fullI8(d)
+	whole := fullBlocks(d, BlockI8)
 	pack(dst[:PackedI8Len(n, whole)], w[:whole*n], n, whole, BlockI8)
 	pack(dst[PackedI8Len(n, whole):], w[whole*n:], n, d-whole, BlockI8/2)
 }
 
-// fullI8 is the number of rows in blocks of 64; the others are in one of 32.
-func fullI8(d int) int {
-	if d%BlockI8 <= BlockI8/2 {
-		return d - d%BlockI8
+// fullBlocks is the number of rows in blocks of a size; the others are in one of half.
+func fullBlocks(d, size int) int {
+	if d%size <= size/2 {
+		return d - d%size
 	}
 	return d
 }
@@ -66,28 +66,34 @@ func pack[T any](dst, w []T, n, d, size int) {
 }
 
 // PackedI4Len is the number of bytes of a packed d×n matrix.
-func PackedI4Len(n, d int) int { return blocks(d, BlockI4) * BlockI4 / 2 * n }
+func PackedI4Len(n, d int) int { return blocks(d, BlockI4/2) * BlockI4 / 4 * n }
 
 // PackI4 packs the d×n matrix w of values from -7 to 7, two to a byte: byte (b*n+j)*64+i
 // holds column j of row b*128+i, plus 8, in its low four bits, and of row b*128+64+i, in
 // two's complement, in its high four. Shifted right by four as a signed byte it is the second
 // weight; unshifted it is the first plus 8 plus 16 times the second, which is taken out
-// of the finished sums: unpacking costs one instruction.
+// of the finished sums: unpacking costs one instruction. If 64 rows or fewer are left for
+// the last block it has 64, bytes 32 a column, weights 32 rows apart.
 func PackI4(dst []byte, w []int8, n, d int) {
 	check("dst", len(dst), PackedI4Len(n, d))
 	check("w", len(w), n*d)
 	for i := range dst {
 		dst[i] = 8
 	}
+	whole := fullBlocks(d, BlockI4)
 	for r := range d {
+		size := BlockI4
+		if r >= whole {
+			size /= 2
+		}
 		block := dst[r/BlockI4*(BlockI4/2)*n:]
 		for j := range n {
 			v := w[r*n+j]
 			if v < -maxI4 || v > maxI4 {
 				panic(fmt.Sprintf("arith: PackI4: weight %d is not between -7 and 7", v))
 			}
-			at := &block[j*(BlockI4/2)+r%(BlockI4/2)]
-			if r%BlockI4 < BlockI4/2 {
+			at := &block[j*(size/2)+r%(size/2)]
+			if r%size < size/2 {
 				*at += byte(v)
 			} else {
 				*at += byte(v << 4)
@@ -264,7 +270,8 @@ func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int)
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
 		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, maxI4)
-		for r := lo; r < hi; r += BlockI4 {
+		whole := min(hi, fullBlocks(d, BlockI4))
+		for r := lo; r < whole; r += BlockI4 {
 			block, bx := w[r/2*n:(r+BlockI4)/2*n], x[p*n:(p+m)*n]
 			if r+BlockI4 <= d {
 				s.blockI4(dst[p*d+r:], d, block, bx, n, m, segs)
@@ -275,6 +282,11 @@ func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int)
 			for i := range m {
 				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*BlockI4:])
 			}
+		}
+		for i := p; i < p+m && whole < hi; i++ {
+			var last [BlockI4 / 2]int32
+			s.unit.halfBlockI4(last[:], w[whole/2*n:], x[i*n:(i+1)*n], segs, i-p)
+			copy(dst[i*d+whole:(i+1)*d], last[:])
 		}
 	}
 }
@@ -306,7 +318,7 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
 		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
-		whole := fullI8(d)
+		whole := fullBlocks(d, BlockI8)
 		for r := 0; r < whole; r += BlockI8 {
 			block, bx := w[r*n:(r+BlockI8)*n], x[p*n:(p+m)*n]
 			if r+BlockI8 <= d {

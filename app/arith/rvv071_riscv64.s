@@ -25,6 +25,7 @@
 #define blockI4x1	·blockI4x1RVV071
 #define blockI4x2	·blockI4x2RVV071
 #define blockI4x3	·blockI4x3RVV071
+#define halfBlockI4	·halfBlockI4RVV071
 #define blockI8x1	·blockI8x1RVV071
 #define halfBlockI8	·halfBlockI8RVV071
 #define blockI8x2	·blockI8x2RVV071

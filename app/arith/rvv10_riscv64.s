@@ -24,6 +24,7 @@
 #define blockI4x1	·blockI4x1RVV10
 #define blockI4x2	·blockI4x2RVV10
 #define blockI4x3	·blockI4x3RVV10
+#define halfBlockI4	·halfBlockI4RVV10
 #define blockI8x1	·blockI8x1RVV10
 #define halfBlockI8	·halfBlockI8RVV10
 #define blockI8x2	·blockI8x2RVV10

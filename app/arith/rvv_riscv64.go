@@ -34,6 +34,9 @@ func blockI4x2RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs
 func blockI4x3RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
+func halfBlockI4RVV071(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
+
+//go:noescape
 func blockI8x1RVV071(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
@@ -77,6 +80,9 @@ func blockI4x2RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs 
 
 //go:noescape
 func blockI4x3RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
+
+//go:noescape
+func halfBlockI4RVV10(dst *int32, stride int, w *byte, x *int8, xStride int, segs *segment, nsegs, position int)
 
 //go:noescape
 func blockI8x1RVV10(dst *int32, stride int, w, x *int8, xStride int, segs *segment, nsegs, position int)

@@ -419,6 +419,27 @@ segment:
 	NEXT_SEGMENT
 	RET
 
+// The last block may have 32 + 32 rows (e8,m2 to e16,m4).
+#define I4HALF(o, B, S) VLE8V (X12), B; ADD $32, X12; VSRAVI $4, B, S; MOVB o(X13), X22; I4_TERM(B, S, X22, V0, V4)
+
+TEXT halfBlockI4(SB), NOSPLIT, $0-64
+	INT_ENTER
+	MOV	$32, X5
+segment:
+	SEGMENT(5)
+	SET_E16M4
+	I4_START(0, V0, V4)
+	SET_E8M2
+	INT_LOOP(I4HALF, BUMP1)
+	SET_E16M4
+	VSLLVI	$4, V4, V24
+	VSUBVV	V24, V0, V0
+	ADD_SUMS(V0)
+	ADD	$128, X7
+	ADD_SUMS(V4)
+	NEXT_SEGMENT
+	RET
+
 // int8: 64 rows (e8,m4 to e16,m8).
 
 #define I8_WEIGHTS(W) \

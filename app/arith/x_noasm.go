@@ -20,6 +20,10 @@ func (unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int,
 	blockI4Go(dst, stride, w, x, xStride, k)
 }
 
+func (unit) halfBlockI4(dst []int32, w []byte, x []int8, segs []segment, p int) {
+	halfBlockI4Go(dst, w, x)
+}
+
 func (unit) blockI8(dst []int32, stride int, w, x []int8, xStride, k int, segs []segment, p int) {
 	blockI8Go(dst, stride, w, x, xStride, k)
 }
