@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
@@ -38,6 +39,34 @@ func (s *state) printMaps() {
 		fmt.Fprintf(w, "\t%s\t  %s\n", size(int64(share.Bytes)), share.Name)
 	}
 	fmt.Fprintf(w, "\t%s\t  not planned\n", size(int64(total-s.board.Budget.Total())))
+	for _, line := range s.overBudget() {
+		fmt.Fprintf(w, "\nWarning: %s.\n", line)
+	}
+}
+
+// overBudget says where the model takes more memory than board.toml has for it.
+func (s *state) overBudget() (lines []string) {
+	need, err := packed.MemoryOf(s.model.config, packed.Exact)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	b := s.board.Budget
+	for _, share := range []struct {
+		what       string
+		need       int64
+		have       uint64
+		budgetName string
+	}{
+		{"weights", need.Weights, b.Engine, "engine"},
+		{"hot rows", need.HotRows, b.HotRows, "hot_rows"},
+		{"KV cache", need.KVCache, b.KVCache, "kv_cache"},
+	} {
+		if share.need > int64(share.have) {
+			lines = append(lines, fmt.Sprintf("this model's %s take %s, and %s in %s has %s for them",
+				share.what, size(share.need), share.budgetName, filepath.Join(s.board.Dir, "board.toml"), size(int64(share.have))))
+		}
+	}
+	return lines
 }
 
 // printAdvice says what to do with the image, and what it lacks for a board.

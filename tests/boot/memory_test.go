@@ -67,13 +67,11 @@ func TestMemory(t *testing.T) {
 	if c := r.Card; c.SwapIn != 0 || c.SwapOut != 0 || c.OOMKills != 0 {
 		t.Errorf("swapped in %d pages, out %d, killed %d; want 0", c.SwapIn, c.SwapOut, c.OOMKills)
 	}
-	// The goals are 5 MB and 0 kB. There are 1 to 2 MB, so that now and then a page of
-	// a program is read again: this holds the line until the engine takes less.
-	if r.Memory.Available < 512 {
-		t.Errorf("MemAvailable went down to %d kB; want at least 512", r.Memory.Available)
+	if r.Memory.Available < 5<<10 {
+		t.Errorf("MemAvailable went down to %d kB; want at least 5 MB", r.Memory.Available)
 	}
-	if r.Card.MedianKBAToken > 64 {
-		t.Errorf("a token reads %d kB from the card in the median; want at most 64", r.Card.MedianKBAToken)
+	if r.Card.MedianKBAToken != 0 {
+		t.Errorf("a token reads %d kB from the card in the median; want none", r.Card.MedianKBAToken)
 	}
 	if r.Work == nil || r.Work.MedianRead != 0 {
 		t.Errorf("a token reads rows of the model in the median, %+v; want none", r.Work)

@@ -7,19 +7,46 @@ import (
 	"duostoryteller/app/machine"
 )
 
+// Memory is what an engine takes for a model, in bytes.
+type Memory struct {
+	Weights int64 // resident sections, without the hot rows
+	HotRows int64
+	KVCache int64
+}
+
+// Total is their sum.
+func (m Memory) Total() int64 { return m.Weights + m.HotRows + m.KVCache }
+
+// MemoryOf tells what an engine for that use takes for a model of a shape.
+func MemoryOf(c llama.Config, use Use) (Memory, error) {
+	l, err := newLayout(c, min(Hot, c.VocabSize))
+	if err != nil {
+		return Memory{}, err
+	}
+	l.place(use)
+	return l.memory(), nil
+}
+
+func (l *layout) memory() Memory {
+	c, hot := l.config, l.sections[l.hotRows()].length
+	return Memory{
+		Weights: l.resident - hot, HotRows: hot,
+		KVCache: int64(2) * 4 * int64(c.Layers) * int64(c.SeqLen) * int64(c.KVDim()),
+	}
+}
+
 // checkMemory refuses a model for which the machine has not the memory. Without
 // that, Linux would promise the memory and end programs when it is used. A
 // machine that does not tell what it has is trusted.
-func checkMemory(resident int64, c llama.Config, read func() (machine.Memory, error)) error {
+func checkMemory(need Memory, read func() (machine.Memory, error)) error {
 	m, err := read()
 	if err != nil {
 		return nil
 	}
 	const mb, kb = 1 << 20, 1 << 10
-	story := int64(2) * 4 * int64(c.Layers) * int64(c.SeqLen) * int64(c.KVDim()) // keys and values
-	if have := int64(m.Available) * kb; resident+story > have {
+	if have := int64(m.Available) * kb; need.Total() > have {
 		return fmt.Errorf("this model is too large for this machine: it takes %d MB of memory, and %d for a story, but %d of %d MB are free: build the card with a smaller one",
-			resident/mb, (story+mb-1)/mb, have/mb, int64(m.Total)*kb/mb)
+			(need.Weights+need.HotRows)/mb, (need.KVCache+mb-1)/mb, have/mb, int64(m.Total)*kb/mb)
 	}
 	return nil
 }

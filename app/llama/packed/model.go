@@ -92,7 +92,7 @@ func (m *Model) Resident() int64 { return int64(len(m.memory)) }
 // pages where the kernel gives them.
 func (m *Model) allocate(l *layout, use Use) error {
 	l.place(use)
-	if err := checkMemory(l.resident, l.config, machine.ReadMemory); err != nil {
+	if err := checkMemory(l.memory(), machine.ReadMemory); err != nil {
 		return err
 	}
 	mapped, err := syscall.Mmap(-1, 0, int(l.resident)+HugePage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)

@@ -206,25 +206,24 @@ func checkRows(t *testing.T, path string, c *llama.Checkpoint, section string, b
 
 func TestCheckMemory(t *testing.T) {
 	c := llama.Config{Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024}
-	l, err := newLayout(c, Hot)
+	need, err := MemoryOf(c, Exact)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.place(Exact)
 	machineOf := func(availableKB int, err error) func() (machine.Memory, error) {
 		return func() (machine.Memory, error) { return machine.Memory{Total: 59600, Available: availableKB}, err }
 	}
-	if err := checkMemory(l.resident, c, machineOf(52_000, nil)); err == nil || !strings.Contains(err.Error(), "too large for this machine") || strings.Contains(err.Error(), "\n") {
+	if err := checkMemory(need, machineOf(52_000, nil)); err == nil || !strings.Contains(err.Error(), "too large for this machine") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("42M weights in 52 MB: %v; want it refused in one line", err)
 	}
-	if err := checkMemory(l.resident, c, machineOf(500_000, nil)); err != nil {
+	if err := checkMemory(need, machineOf(500_000, nil)); err != nil {
 		t.Errorf("42M weights in 500 MB: %v", err)
 	}
-	if err := checkMemory(l.resident, c, machineOf(0, os.ErrNotExist)); err != nil {
+	if err := checkMemory(need, machineOf(0, os.ErrNotExist)); err != nil {
 		t.Errorf("without /proc/meminfo: %v", err)
 	}
 	// Just too little: the story's memory counts.
-	if err := checkMemory(60<<20, c, machineOf(60<<10, nil)); err == nil {
+	if err := checkMemory(Memory{Weights: 60 << 20, KVCache: 1}, machineOf(60<<10, nil)); err == nil {
 		t.Error("a model that leaves nothing for a story was taken")
 	}
 }

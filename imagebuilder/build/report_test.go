@@ -1,0 +1,46 @@
+package build
+
+import (
+	"strings"
+	"testing"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
+	"duostoryteller/imagebuilder/board"
+)
+
+// TestBudget holds the board's plan to what the engine takes for the model that the
+// plan is for, and to little more.
+func TestBudget(t *testing.T) {
+	b, err := board.Load("../../board", "milkv-duo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape := llama.Config{Dim: 288, HiddenDim: 768, Layers: 6, Heads: 6, KVHeads: 6, VocabSize: 32000, SeqLen: 256, SharedClassifier: true}
+	need, err := packed.MemoryOf(shape, packed.Exact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		what string
+		need int64
+		plan uint64
+	}{
+		{"engine", need.Weights, b.Budget.Engine},
+		{"hot_rows", need.HotRows, b.Budget.HotRows},
+		{"kv_cache", need.KVCache, b.Budget.KVCache},
+	} {
+		if plan := int64(tt.plan); tt.need > plan || tt.need < plan-plan/100 {
+			t.Errorf("%s is planned with %d bytes; want what the engine takes, %d", tt.what, plan, tt.need)
+		}
+	}
+	s := &state{board: b}
+	s.model.config = shape
+	if lines := s.overBudget(); len(lines) > 0 {
+		t.Errorf("overBudget() = %q; want nothing for the planned model", lines)
+	}
+	s.model.config.Layers = 8
+	if lines := s.overBudget(); len(lines) != 2 || !strings.Contains(lines[0], "weights") || !strings.Contains(lines[1], "KV cache") {
+		t.Errorf("overBudget() with two layers more = %q; want weights and KV cache", lines)
+	}
+}
