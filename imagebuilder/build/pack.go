@@ -13,15 +13,15 @@ import (
 	"duostoryteller/imagebuilder/fetch"
 )
 
-// hotTokens is how many tokens of its own stories a checkpoint tells while it is
+// HotTokens is how many tokens of its own stories a checkpoint tells while it is
 // packed, to find the rows of the classifier that are worth keeping in memory.
-const hotTokens = 2000
+const HotTokens = 2000
 
 // packModel makes of the checkpoint the form that the board reads, or takes it
 // from the cache: it is the same bytes on every machine.
 func (s *state) packModel(context.Context) (string, error) {
 	dir := filepath.Join(s.Cache, "packed")
-	name := fmt.Sprintf("%.16s-%d-%d.packed", s.model.checkpoint.sha256, packed.Version, hotTokens)
+	name := fmt.Sprintf("%.16s-%d-%d.packed", s.model.checkpoint.sha256, packed.Version, HotTokens)
 	s.model.packed.path = filepath.Join(dir, name)
 	how := "from the cache"
 	if packed.Verify(s.model.packed.path) != nil { // not there, or damaged
@@ -49,7 +49,7 @@ func pack(from, to string) error {
 	if err != nil {
 		return err
 	}
-	m, err := engine.Pack(checkpoint, set, hotTokens)
+	m, err := engine.Pack(checkpoint, set, HotTokens)
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}

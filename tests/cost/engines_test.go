@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"duostoryteller/app/cost"
+	"duostoryteller/imagebuilder/build"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
 )
@@ -28,7 +29,7 @@ func TestEngines(t *testing.T) {
 		t.Skip("emulation takes a minute: not with -short")
 	}
 	c := newCounter(t)
-	packed := pack(t, golden.Data(t, "standin15M.bin"))
+	packed := pack(t, golden.Data(t, "standin15M.bin"), build.HotTokens)
 	tokenizer := golden.Data(t, "tokenizer.bin")
 	board, err := cost.ReadBoard("../../board/milkv-duo")
 	if err != nil {
@@ -88,7 +89,7 @@ func TestModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := pack(t, checkpoint)
+	packed := pack(t, checkpoint, fewTokens)
 	const tokens = 16
 	exact := c.modelled(t, packed, tokenizer, "exact", tokens)
 	fast := c.modelled(t, packed, tokenizer, "fast", tokens)
