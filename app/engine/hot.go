@@ -14,9 +14,36 @@ import (
 
 // Pack builds the packed form of a checkpoint, with those rows of the classifier
 // kept in memory that the model itself finds most likely, in all, while it tells
-// that many tokens of its own stories. It gives the same bytes on every machine.
+// that many tokens of its own stories, and those that stand out most. It gives the
+// same bytes on every machine.
 func Pack(c *llama.Checkpoint, set *arith.Set, tokens int) (*packed.Model, error) {
-	return packed.Pack(c, func(m *packed.Model) ([]int32, error) { return findHot(m, set, tokens) })
+	return packed.Pack(c, func(m *packed.Model) ([]int32, error) {
+		rows, err := findHot(m, set, tokens)
+		if err == nil {
+			// A few stories do not show all words that the model knows. One that it
+			// does is unlike the many that it never learnt, and left among those it
+			// would spoil the bound that they have in common.
+			standOut(rows[len(m.Head.Rows)*3/4:], c)
+		}
+		return rows, err
+	})
+}
+
+// standOut orders rows of the classifier by how far they are from the mean of all,
+// the farthest first.
+func standOut(rows []int32, c *llama.Checkpoint) {
+	mean := make([]float64, c.Dim)
+	for i, v := range c.Classifier {
+		mean[i%c.Dim] += float64(v) / float64(c.VocabSize)
+	}
+	far := make([]float64, c.VocabSize)
+	for r := range far {
+		for i, v := range c.Classifier[r*c.Dim:][:c.Dim] {
+			d := float64(v) - mean[i]
+			far[r] += float64(d * d)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b int32) int { return cmp.Compare(far[b], far[a]) })
 }
 
 // findHot tells stories at temperature 1 and returns the rows, those with the
