@@ -93,8 +93,8 @@ type bars struct {
 	From    string // where it begins to be written
 	Written string // width
 	Done    string // where it was complete
-	First   string // where the voice's first sample was
-	Played  string // where the loudspeaker began, "" if it did not
+	First   string // where the voice's first sample was, "" if later
+	Played  string // where the loudspeaker began, "" if it did not, or later
 	Sound   string // width
 	Label   string // where its number stands
 }
@@ -115,7 +115,10 @@ func newPanel(name string, r *speech.Report, index int, until float64) panel {
 	begun := 0.0
 	for i, s := range r.Sentences {
 		b := bars{Number: i + 1, Text: s.Text, Even: i%2 == 1,
-			From: x(begun), Written: width(begun, s.Complete), Done: x(s.Complete), First: x(s.First)}
+			From: x(begun), Written: width(begun, s.Complete), Done: x(s.Complete)}
+		if s.First <= until {
+			b.First = x(s.First)
+		}
 		if s.Played > 0 && s.Played < until {
 			b.Played, b.Sound = x(s.Played), width(s.Played, s.Played+s.Speech)
 			b.Label = number(left + (right-left)*(s.Played+min(s.Played+s.Speech, until))/2/until)
