@@ -135,7 +135,9 @@ func TestShell(t *testing.T) {
 
 	// And the other way round.
 	m.send("tell -s 1 -t 0 -n 256 Once upon a time")
-	m.waitFor(`story starts[^\n]*\n(?:[^\n]*\n)*?Once upon`)
+	if got := m.waitFor(`story starts[^\n]*\n(?:[^\n]*\n)*?(Once upon|init: not now|[^\n]*(?:story|memory at its) (?:ends|lowest))`); got[1] != "Once upon" {
+		t.Fatalf("after a shell there is no story: %q", got[0])
+	}
 	if out, status := m.command(c, "echo in"); status != 1 || !strings.Contains(out, "a story is being told") {
 		t.Errorf("a shell beside a story: %d, %q; want it refused, with the reason", status, out)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 	"sync"
 
 	"duostoryteller/app/llama"
@@ -54,6 +55,8 @@ func (c *choice) Start(prompt []int, s *llama.Sampler) error {
 		if err := c.slot.close(); err != nil {
 			return err
 		}
+		// The next one looks whether there is memory for it; what is garbage by now is.
+		debug.FreeOSMemory()
 		engine, err := engines()[c.name](c.slot.model)
 		if err != nil {
 			return err
