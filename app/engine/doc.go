@@ -5,7 +5,7 @@
 // A token needs all layers, 24 MB of float32 weights in a 15M model, and the
 // board's memory is slow. So several positions go through each layer together
 // (MatMulF32 computes each as if it were alone). To have several, a
-// draft guesses the next tokens: the same layers with eight bits a weight, the
+// draft guesses the next tokens: the same layers with four bits a weight, the
 // classifier's likely rows only, and the very coins that the sampler will use. It
 // goes on as long as its guesses are likely right: those of a draw close to an edge,
 // where a small error of the logits decides, rarely are, as it learns on the way.
@@ -18,7 +18,8 @@
 //
 // A prompt's positions are known and go through the layers together anyway.
 //
-// The fast engine takes the draft's layers for the real ones, and the draft's draw
-// for the decision where only a large error of the logits would change it. The
-// other positions are decided by the same classifier, several at a time.
+// The fast engine never loads the float32 layers: it computes with layers of seven
+// bits a weight, and takes the draft's draw for the decision where only a large error
+// of the logits would change it. The other positions are decided by the same
+// classifier, several at a time.
 package engine
