@@ -75,6 +75,8 @@ func TestNeverDies(t *testing.T) {
 	t.Run("pulled plug", k.pulledPlug)
 	t.Run("damage", func(t *testing.T) { k.damage(t, soak) })
 	t.Run("too large a model", k.tooLarge)
+	t.Run("a leaking voice", k.leak)
+	t.Run("a crowd", k.crowd)
 }
 
 // copyOf copies a card for a machine to write to.

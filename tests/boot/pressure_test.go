@@ -1,12 +1,20 @@
 package boot
 
 import (
+	"context"
 	"encoding/binary"
+	"io"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"duostoryteller/app/llama"
 	"duostoryteller/imagebuilder/card"
@@ -67,4 +75,136 @@ func (m *machine) unharmed(kills int) {
 	if strings.Contains(m.Console(), "Kernel panic") || strings.Contains(m.Console(), "fault of init") {
 		m.t.Error("init or the kernel came to harm")
 	}
+}
+
+// leaking is a voice that takes memory for ever instead of speaking.
+const leaking = `package main
+
+import (
+	"os"
+	"time"
+)
+
+func main() {
+	var all [][]byte
+	for {
+		b := make([]byte, 1<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		all = append(all, b)
+		time.Sleep(5 * time.Millisecond)
+		if len(all) > 1<<20 {
+			os.Exit(0)
+		}
+	}
+}
+`
+
+// leak has a voice eat up the memory: the voice is killed, not the
+// storyteller, and the story is told to its end, word for word.
+func (k tough) leak(t *testing.T) {
+	c := k.c
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "leak.go"), filepath.Join(dir, "leak")
+	if err := os.WriteFile(source, []byte(leaking), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "build", "-o", program, source)
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	m, _ := bootWithSound(t, changed(t, k.image, func(files contents) {
+		configured(configuration(c, c.Steps) + "voice = \"kal16\"\n")(files)
+		const path = "/usr/lib/storyteller/voices/voice-kal16"
+		file, err := rootfs.HostFile(path, 0o755, program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.root[path] = file
+	}))
+	// The kernel's lines and the storyteller's stand in the middle of the story.
+	text := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)achieved tok/s`)[1]
+	notes := regexp.MustCompile(`\[ *\d+\.\d+\] [^\n]*\n|\n?storyteller: [^\n]*\n`)
+	if got := notes.ReplaceAllString(text, ""); !c.Right([]byte(got)) {
+		t.Errorf("%s: told %q", c, got)
+	}
+	m.waitForAny(`voice: it ended \(signal: killed\); started again\n`)
+	m.waitForAny(`sentence skipped: [^\n]*; the story goes on\n`)
+	if regexp.MustCompile(`the storyteller died`).MatchString(m.Console()) {
+		t.Error("the storyteller died instead of the voice")
+	}
+	const lives = 10 // the voice is given up before
+	m.unharmed(lives)
+	m.powerOff()
+}
+
+// waitForAny waits until the console has said something, also before.
+func (m *machine) waitForAny(pattern string) {
+	m.t.Helper()
+	if !regexp.MustCompile(pattern).MatchString(m.Console()) {
+		m.waitFor(pattern)
+	}
+}
+
+// crowd has 200 browsers at once ask the page for everything while stories
+// are told: some may be refused, in a line, but the stories come, word for word.
+func (k tough) crowd(t *testing.T) {
+	c := k.c
+	m, page := bootWithNetwork(t, changed(t, k.image, configured("steps = 8\nvoice = \"off\"\n")))
+	m.story()
+	m.waitForAny(`storyteller: the page is at http://192.168.42.1/\n`)
+	m.waitFor(prompt)
+	const clients = 200
+	ctx, cancel := context.WithCancel(m.ctx)
+	var crowd sync.WaitGroup
+	var served, refused, failed atomic.Int64
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: time.Minute}
+	for i := range clients {
+		crowd.Go(func() {
+			for ctx.Err() == nil {
+				path := []string{"/", "/events", "/status", "/stories", "/assets/page.js"}[i%5]
+				request, err := http.NewRequestWithContext(ctx, "GET", page+path, nil)
+				if err != nil {
+					return
+				}
+				response, err := client.Do(request)
+				if err != nil {
+					failed.Add(1)
+					time.Sleep(200 * time.Millisecond)
+					continue
+				}
+				body, _ := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+				response.Body.Close()
+				switch {
+				case response.StatusCode == http.StatusOK:
+					served.Add(1)
+				case strings.Count(strings.TrimSpace(string(body)), "\n") == 0:
+					refused.Add(1)
+				default:
+					t.Errorf("GET %s = %s, in several lines", path, response.Status)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		})
+	}
+	for range 3 {
+		m.tell(c)
+		m.waitFor(prompt)
+	}
+	cancel()
+	crowd.Wait()
+	t.Logf("%d requests served, %d refused, %d without an answer in a minute or broken off", served.Load(), refused.Load(), failed.Load())
+	if served.Load() < clients {
+		t.Errorf("%d requests served; want each of %d browsers to get something", served.Load(), clients)
+	}
+	m.unharmed(0)
+	// And when they have gone, all is as before.
+	response, err := http.Get(page + "/")
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("afterwards the page = %v, %v", response, err)
+	}
+	response.Body.Close()
+	m.powerOff()
 }
