@@ -22,6 +22,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -88,6 +89,7 @@ func (r *room) serve(c net.Conn) {
 		switch command {
 		case "play":
 			err = play(io.LimitReader(in, int64(n)))
+			debug.FreeOSMemory()
 		case "press":
 			err = errors.Join(watched(), pull("pull-down"), sleep(n), pull("pull-up"))
 		case "light":
