@@ -33,12 +33,20 @@ type fileRows struct {
 }
 
 // ReadRows reads rows and compares their checksums. What was damaged on its way
-// from the card is right when it is read once more, from the card again.
+// from the card is right when it is read once more, from the card again. Of single
+// rows the kernel keeps a copy; many are the whole matrix, passing by: that would
+// drive the programs out of a small memory.
 func (r fileRows) ReadRows(dst []float32, first int) error {
+	forget := func() {
+		adviseRead(r.file, r.offset+int64(first)*r.stride(), int64(len(dst)/r.dim)*r.stride())
+	}
 	number, err := r.read(dst, first)
 	if err != nil {
-		adviseRead(r.file, r.offset+int64(first)*r.stride(), int64(len(dst)/r.dim)*r.stride())
+		forget()
 		number, err = r.read(dst, first)
+	}
+	if len(dst) > r.dim {
+		forget()
 	}
 	if err != nil {
 		return fmt.Errorf("packed checkpoint %s: row %d of section %q is damaged (%w): write the card again", r.file.Name(), number, r.section, err)
