@@ -71,12 +71,12 @@ func TestMistakes(t *testing.T) {
 	}
 	for _, tt := range []struct{ name, old, new, want string }{
 		{"unknown key", "[console]\n", "[console]\nbits = 8\n", "unknown key console.bits"},
-		{"unknown key has its line", "name  = ", "nmae = 1\nname  = ", "line 5: unknown key nmae"},
+		{"unknown key has its line", "name  = ", "nmae = 1\nname  = ", "line 4: unknown key nmae"},
 		{"unknown table", "[console]\n", "[konsole]\nx = 1\n[console]\n", "unknown key konsole"},
 		{"unknown key in a list", "name = \"config-qemu\"", "name = \"config-qemu\"\ntree = 1", "unknown key fit.configurations.tree"},
 		{"not TOML", "[console]", "[console", "line "},
 		{"wrong type", "baud   = 115200", "baud = \"fast\"", "baud"},
-		{"budget too large", "engine        = 33_554_432", "engine = 33_554_433", "1 more than memory.size"},
+		{"budget too large", "engine        = 32_632_832", "engine = 32_632_833", "1 more than memory.size"},
 		{"reserved outside", "base = 0x83f40000", "base = 0x83f40001", "\"rtos\" lies outside"},
 		{"partitions overlap", "root_start = 54_525_952", "root_start = 54_525_440", "reaches into"},
 		{"half a sector", "boot_size  = 50_331_648", "boot_size = 50_331_649", "card.boot_size"},
