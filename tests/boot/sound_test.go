@@ -154,7 +154,10 @@ func TestSound(t *testing.T) {
 			}
 		}
 		m.monitor("device_add " + soundCard)
-		m.waitFor(`usb 1-1: `) // the kernel has it
+		for cards := ""; !strings.Contains(cards, "USB-Audio"); { // until the kernel has it
+			m.send("cat /proc/asound/cards")
+			cards = m.waitFor(`(?s)cat /proc/asound/cards\n(.*?)storyteller> $`)[1]
+		}
 		m.send("tell -s %d -t 0 -n 30 Once upon a time", c.Seed)
 		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
 		m.waitFor(prompt)
