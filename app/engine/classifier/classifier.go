@@ -150,9 +150,9 @@ func (c *Classifier) lighten(p *position) bool {
 	return p.light
 }
 
-// maxCandidates bounds the memory of the positions. With the logits' usual spread,
-// two decisions in a hundred have more, and most of these would not be settled.
-const maxCandidates = 1024
+// maxCandidates bounds the memory of the positions: with the logits' usual spread,
+// one decision in a thousand has more.
+const maxCandidates = 1536
 
 // scanHead finds the candidates of positions, up to most of each, among the head's
 // rows.
