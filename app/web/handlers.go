@@ -224,6 +224,9 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	data, err := s.suites.Result(name)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusNoContent) // the page asks whether there is one: none is no error
+		return
 	case errors.Is(err, fs.ErrNotExist):
 		http.Error(w, "there is no such result; the suites make them", http.StatusNotFound)
 		return

@@ -394,7 +394,7 @@ if (el("suites")) {
 // results shows the way to the report where the suites have kept one.
 async function results() {
   try {
-    el("results").hidden = !(await fetch("/results/report.html", { method: "HEAD" })).ok;
+    el("results").hidden = (await fetch("/results/report.html", { method: "HEAD" })).status !== 200;
   } catch { /* the page says so elsewhere */ }
 }
 
