@@ -22,6 +22,25 @@ type contents struct {
 	root map[string]rootfs.File // by path
 }
 
+// openCard opens a card image until the test ends.
+func openCard(t *testing.T, image string) *card.Image {
+	t.Helper()
+	f, err := os.Open(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := card.Open(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im
+}
+
 // changed writes a copy of a card image with other contents.
 func changed(t *testing.T, image string, change func(contents)) string {
 	t.Helper()
@@ -31,19 +50,7 @@ func changed(t *testing.T, image string, change func(contents)) string {
 // changedTo writes a copy with other contents in other partitions.
 func changedTo(t *testing.T, image string, layout func([]card.Partition), change func(contents)) string {
 	t.Helper()
-	in, err := os.Open(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	info, err := in.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := card.Open(in, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
+	from := openCard(t, image)
 	c, err := read(from)
 	if err != nil {
 		t.Fatal(err)
@@ -62,17 +69,27 @@ func changedTo(t *testing.T, image string, layout func([]card.Partition), change
 	return out.Name()
 }
 
+// bootFiles reads the files of the FAT partition.
+func bootFiles(from *card.Image) (map[string][]byte, error) {
+	list, err := from.Files()
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte)
+	for _, f := range list {
+		if files[f.Name], err = from.ReadFile(f.Name); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return files, nil
+}
+
 // read reads all files of a card.
 func read(from *card.Image) (contents, error) {
-	c := contents{map[string][]byte{}, map[string]rootfs.File{}}
-	files, err := from.Files()
-	if err != nil {
+	c := contents{root: map[string]rootfs.File{}}
+	var err error
+	if c.boot, err = bootFiles(from); err != nil {
 		return c, err
-	}
-	for _, f := range files {
-		if c.boot[f.Name], err = from.ReadFile(f.Name); err != nil {
-			return c, err
-		}
 	}
 	partition, err := from.Partition(2)
 	if err != nil {

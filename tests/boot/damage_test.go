@@ -244,10 +244,7 @@ func bootBad(t *testing.T, image, uuid, faults string, c golden.Case, tt damageC
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	o.Root, o.Faults = uuid, faults
 	started, err := emulator.Start(ctx, o)
 	if err != nil {

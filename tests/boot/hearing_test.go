@@ -2,7 +2,6 @@ package boot
 
 import (
 	"bufio"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -19,7 +18,6 @@ import (
 
 	"duostoryteller/app/hearing"
 	"duostoryteller/app/sound"
-	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/rootfs"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/listen"
@@ -55,12 +53,7 @@ type lent struct {
 // instructions, and a busy PC is no slower machine.
 func bootInRoom(t *testing.T, image string) *lent {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
-	t.Cleanup(cancel)
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	commands := o.Emulator.Commands
 	last := len(commands) - 1
 	o.Emulator.Commands = append(append(append([]string(nil), commands[:last]...), panelTree...),
@@ -74,19 +67,10 @@ func bootInRoom(t *testing.T, image string) *lent {
 	o.Args = append(o.Args, "-icount", "shift=0,sleep=off",
 		"-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:"+address+"-192.168.42.1:7000", "-device", "virtio-net-device,netdev=cable",
 		"-audiodev", "none,id=speaker", "-device", usbHost, "-device", soundCard)
-	o.Started = func(cmd string) { t.Log(cmd) }
-	started, err := emulator.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &lent{machine: &machine{Machine: started, t: t, ctx: ctx}}
+	m := &lent{machine: start(t, 20*time.Minute, o)}
 	t.Cleanup(func() {
 		if m.room != nil {
 			m.room.Close()
-		}
-		started.Close()
-		if t.Failed() {
-			t.Logf("the console:\n%s", started.Console())
 		}
 	})
 	m.waitFor(prompt)
@@ -98,7 +82,7 @@ func bootInRoom(t *testing.T, image string) *lent {
 	m.waitFor(`storyteller: listening on`) // it comes back
 	m.waitFor(prompt)
 	for m.enter(address) != nil { // until the machine has its network
-		if ctx.Err() != nil {
+		if m.ctx.Err() != nil {
 			t.Fatal("nobody can enter the room")
 		}
 		time.Sleep(time.Second)

@@ -3,12 +3,10 @@ package boot
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/tests/browser"
 	"duostoryteller/tests/golden"
 )
@@ -25,31 +22,12 @@ import (
 // one, in place of the USB cable, and returns the page's address.
 func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, page string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	t.Cleanup(cancel)
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	network, address, ssh := cable(t)
-	o.Args = append(o.Args, network...)
-	o.Args = append(o.Args, args...)
-	o.Started = func(cmd string) { t.Log(cmd) }
-	started, err := emulator.Start(ctx, o)
-	for try := 1; err != nil && try < 3 && slices.Contains(args, "-icount"); try++ {
-		t.Logf("once more, for where instructions are the clock U-Boot loses some of what is typed: %v", err)
-		started, err = emulator.Start(ctx, o)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		started.Close()
-		if t.Failed() {
-			t.Logf("the console:\n%s", started.Console())
-		}
-	})
-	return &machine{Machine: started, t: t, ctx: ctx, ssh: ssh}, "http://" + address
+	o.Args = append(append(o.Args, network...), args...)
+	m = start(t, 10*time.Minute, o)
+	m.ssh = ssh
+	return m, "http://" + address
 }
 
 // said waits until the console has said text, now or earlier.

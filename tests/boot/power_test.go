@@ -3,7 +3,6 @@ package boot
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"duostoryteller/imagebuilder/card"
-	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
 	"duostoryteller/tests/writelog"
@@ -115,15 +113,9 @@ func filesOf(t *testing.T, r io.ReaderAt, size int64) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := im.Files()
+	files, err := bootFiles(im)
 	if err != nil {
 		t.Fatal(err)
-	}
-	files := make(map[string][]byte)
-	for _, f := range list {
-		if files[f.Name], err = im.ReadFile(f.Name); err != nil {
-			t.Fatalf("%s: %v", f.Name, err)
-		}
 	}
 	return files
 }
@@ -348,24 +340,9 @@ func (m *medium) compare(t *testing.T, image string, after versions) (repaired b
 // is "".
 func bootCard(t *testing.T, image, log string, args ...string) *machine {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	t.Cleanup(cancel)
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	o.Write, o.WriteLog, o.Args = true, log, append(o.Args, args...)
-	m, err := emulator.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		m.Close()
-		if t.Failed() {
-			t.Logf("the console:\n%s", m.Console())
-		}
-	})
-	return &machine{Machine: m, t: t, ctx: ctx}
+	return start(t, 10*time.Minute, o)
 }
 
 // keepResults is typed to have results written to the card: a dozen files, most

@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"context"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/listen"
 )
@@ -31,26 +29,10 @@ func bootWithSound(t *testing.T, image string, args ...string) (m *machine, play
 // bootSilent is the same without the sound card: it can be plugged in.
 func bootSilent(t *testing.T, image string, args ...string) (m *machine, played func() *listen.Recording) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // much of it is played in real time
-	t.Cleanup(cancel)
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	path := filepath.Join(t.TempDir(), "speaker.wav")
 	o.Args = append(append(o.Args, "-audiodev", "wav,id=speaker,path="+path), args...)
-	o.Started = func(cmd string) { t.Log(cmd) }
-	started, err := emulator.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		started.Close()
-		if t.Failed() {
-			t.Logf("the console:\n%s", started.Console())
-		}
-	})
-	m = &machine{Machine: started, t: t, ctx: ctx}
+	m = start(t, 20*time.Minute, o) // much of it is played in real time
 	return m, func() *listen.Recording {
 		t.Helper()
 		r, err := listen.ReadWAV(path)

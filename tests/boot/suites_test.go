@@ -20,8 +20,6 @@ import (
 	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/boardtest"
 	"duostoryteller/imagebuilder/build"
-	"duostoryteller/imagebuilder/card"
-	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/tests/testmodel"
 )
@@ -47,13 +45,9 @@ func TestSuites(t *testing.T) {
 // testFromPC runs the shortened suites as `imagebuilder test` does, over the console
 // and then over the network.
 func testFromPC(t *testing.T, image string) {
-	o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := machineFor(t, image)
 	var address string
 	o.Args, address, _ = cable(t)
-	o.Started = func(cmd string) { t.Log(cmd) }
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	board, err := boardtest.Emulate(ctx, o)
@@ -109,28 +103,13 @@ func testFromPC(t *testing.T, image string) {
 func testUnattended(t *testing.T, image string) {
 	disk := changed(t, image, configured("run = \"suites\"\nafter = \"poweroff\"\n"))
 	before := fatFiles(t, disk)
-	start := func() *machine {
-		o, err := emulator.OptionsFor(filepath.Join(repository, "board"), "qemu-virt", disk)
-		if err != nil {
-			t.Fatal(err)
-		}
+	insert := func() *machine {
+		o := machineFor(t, disk)
 		o.Write = true
-		ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-		t.Cleanup(cancel)
-		m, err := emulator.Start(ctx, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			m.Close()
-			if t.Failed() {
-				t.Logf("the console:\n%s", m.Console())
-			}
-		})
-		return &machine{Machine: m, t: t, ctx: ctx}
+		return start(t, 8*time.Minute, o)
 	}
 
-	m := start()
+	m := insert()
 	m.waitFor(`\d+ of \d+ right`)
 	m.Close()
 	checkFAT(t, disk)
@@ -140,7 +119,7 @@ func testUnattended(t *testing.T, image string) {
 		}
 	}
 
-	m = start()
+	m = insert()
 	m.waitFor(`(?s)of \d+ right.*compared with.*init: \d+ ms  switching off`)
 	m.ended()
 	checkFAT(t, disk)
@@ -170,24 +149,11 @@ func testUnattended(t *testing.T, image string) {
 // fatFiles reads the FAT partition of a card.
 func fatFiles(t *testing.T, image string) map[string][]byte {
 	t.Helper()
-	f, err := os.Open(image)
+	files, err := bootFiles(openCard(t, image))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := card.Open(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := read(im)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.boot
+	return files
 }
 
 // checkFAT has fsck look at the FAT partition of a card. That it was not unmounted
@@ -198,19 +164,7 @@ func checkFAT(t *testing.T, image string) {
 		t.Log("fsck.vfat is not installed (apt-get install dosfstools)")
 		return
 	}
-	f, err := os.Open(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	im, err := card.Open(f, info.Size())
-	if err != nil {
-		t.Fatal(err)
-	}
+	im := openCard(t, image)
 	partition, err := im.Partition(1)
 	if err != nil {
 		t.Fatal(err)
