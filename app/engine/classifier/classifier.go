@@ -23,7 +23,7 @@ type Classifier struct {
 	positions []position
 	deep      [1]position // a decision that needs to look at more rows
 	batch     []*position // that are scanned together
-	gathered  []int8      // their hidden states, (batch, dim or even dim)
+	gathered  []int8      // their hidden states, (batch, dim)
 	acc       []int32
 	bounds    []float32 // (panel)
 	above     []int32   // (panel)
@@ -37,7 +37,7 @@ type Classifier struct {
 type position struct {
 	decision
 	x           []float32
-	q           []int8  // x, quantised, (even dim)
+	q           []int8  // x, quantised, (dim)
 	scale       float32 // of x, quantised
 	a, b, c     float32 // a row's logit is off by at most Error·a + Norm·b + c
 	along       float32 // Direction·x
@@ -68,19 +68,17 @@ func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) 
 		maxScored: 2048,
 		positions: make([]position, positions),
 		batch:     make([]*position, 0, positions),
-		gathered:  make([]int8, positions*even(screen.Dim)),
+		gathered:  make([]int8, 0, positions*screen.Dim),
 		acc:       make([]int32, positions*panel),
 		bounds:    make([]float32, panel), above: make([]int32, panel),
 		logits: make([]float32, 512),
 	}
-	q := make([]int8, positions*even(screen.Dim))
+	q := make([]int8, positions*screen.Dim)
 	for p := range c.positions {
-		c.positions[p].q = q[p*even(screen.Dim):][:even(screen.Dim)]
+		c.positions[p].q = q[p*screen.Dim:][:screen.Dim]
 	}
 	return c
 }
-
-func even(n int) int { return n + n&1 }
 
 // Screen bounds the logits of k hidden states x (k, dim), to be sampled at the
 // given temperature; x is kept until the next call. A row hints[p] >= 0 is
@@ -107,12 +105,13 @@ func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32
 	return nil
 }
 
-// gather brings hidden states side by side, as wide as asked for.
-func (c *Classifier) gather(batch []*position, width int) []int8 {
-	for i, p := range batch {
-		copy(c.gathered[i*width:][:width], p.q)
+// gather brings the hidden states of positions side by side.
+func (c *Classifier) gather(batch []*position) []int8 {
+	c.gathered = c.gathered[:0]
+	for _, p := range batch {
+		c.gathered = append(c.gathered, p.q...)
 	}
-	return c.gathered[:len(batch)*width]
+	return c.gathered
 }
 
 // lighten finds out whether the groups' bounds are so low that the decision may do
@@ -128,7 +127,7 @@ func (c *Classifier) lighten(p *position) bool {
 	}
 	along, x := float64(p.along), float64(p.a)
 	off := float64(p.c) + 1e-5*math.Abs(along)*float64(c.screen.Limits[MaxNorm])
-	top, sum := math.Inf(-1), 0.0
+	best, top, sum := float64(p.best), math.Inf(-1), 0.0
 	for i := range c.screen.Groups {
 		g := &c.screen.Groups[i]
 		if g.Count == 0 {
@@ -137,7 +136,6 @@ func (c *Classifier) lighten(p *position) bool {
 		bound := max(along*float64(g.Low), along*float64(g.High)) + x*float64(g.Rest) + off
 		top = max(top, bound)
 		if p.temperature != 0 {
-			best := float64(p.best)
 			below := (bound - best + 8*ulp*(math.Abs(bound)+math.Abs(best))) / float64(p.temperature)
 			if !(below < -far) {
 				return false
@@ -158,7 +156,7 @@ const maxCandidates = 1536
 // rows.
 func (c *Classifier) scanHead(batch []*position, depth float32, most int) {
 	h, dim, k := c.head, c.screen.Dim, len(batch)
-	x := c.gather(batch, dim)
+	x := c.gather(batch)
 	for lo := 0; lo < len(h.Rows); lo += panel {
 		n := min(panel, len(h.Rows)-lo)
 		acc := c.acc[:k*n]
@@ -185,12 +183,11 @@ func (c *Classifier) scanHead(batch []*position, depth float32, most int) {
 
 // scanScreen finds them among the rows that the head does not have.
 func (c *Classifier) scanScreen(batch []*position, most int) {
-	s, k := c.screen, len(batch)
+	s, dim, k := c.screen, c.screen.Dim, len(batch)
 	if len(c.head.Rows) == s.Rows || k == 0 {
 		return
 	}
-	dim := even(s.Dim)
-	x := c.gather(batch, dim)
+	x := c.gather(batch)
 	for lo := 0; lo < s.Rows; lo += panel {
 		n := min(panel, s.Rows-lo)
 		acc := c.acc[:k*n]
@@ -216,10 +213,9 @@ func (c *Classifier) prepare(p *position, x []float32, hint int, temperature flo
 	p.reset(c.screen.Rows)
 	p.x, p.temperature, p.crowded, p.light = x, temperature, false, false
 	q, largest := p.q, c.set.MaxAbs(x)
-	q[len(q)-1] = 0
 	p.scale = largest / 127
 	if p.scale > 0 && !math.IsInf(float64(1/p.scale), 0) {
-		c.set.Quantize(q[:len(x)], x, 1/p.scale, 127)
+		c.set.Quantize(q, x, 1/p.scale, 127)
 	} else {
 		p.scale = 0
 		clear(q)

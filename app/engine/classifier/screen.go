@@ -19,7 +19,7 @@ type Screen struct {
 	Along     []float32 // (rows)
 	Scale     []float32 // (rows)
 	Error     []float32 // (rows) at least how far off the row is, Euclidean; -Inf for a row that the head has
-	Weights   []byte    // q, by arith.PackI4, of an even number of columns
+	Weights   []byte    // q, by arith.PackI4
 	Groups    []Group   // (NumGroups): all rows that the head does not have
 }
 
@@ -87,7 +87,7 @@ func NewScreen(rows, dim int) *Screen {
 	return &Screen{
 		Rows: rows, Dim: dim, Direction: vector(dim), Limits: vector(NumLimits),
 		Along: vector(rows), Scale: vector(rows), Error: vector(rows),
-		Weights: make([]byte, arith.PackedI4Len(even(dim), rows)),
+		Weights: make([]byte, arith.PackedI4Len(dim, rows)),
 		Groups:  make([]Group, NumGroups),
 	}
 }
@@ -104,13 +104,12 @@ func NewHead(rows, dim int) *Head {
 // Pack fills the screen from the weights w (rows, dim); the head will have the
 // rows hot, ascending.
 func (s *Screen) Pack(w []float32, hot []int32) {
-	n := even(s.Dim)
 	direction := commonDirection(w, s.Rows, s.Dim)
 	for i, v := range direction {
 		s.Direction[i] = float32(v)
 		direction[i] = float64(s.Direction[i])
 	}
-	q, rest := make([]int8, s.Rows*n), make([]float64, s.Dim)
+	q, rest := make([]int8, s.Rows*s.Dim), make([]float64, s.Dim)
 	errors, norms := newGram(s.Dim), newGram(s.Dim)
 	var longest, ratio float64
 	cold, rests := make([]int32, 0, s.Rows), make([]float32, s.Rows)
@@ -122,7 +121,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 			rest[i] = float64(v) - float64(float64(s.Along[r])*direction[i])
 			length += float64(float64(v) * float64(v))
 		}
-		qr := q[r*n:][:s.Dim]
+		qr := q[r*s.Dim:][:s.Dim]
 		var norm float32
 		s.Scale[r], s.Error[r], norm = QuantizeRow(qr, rest, 7)
 		s.Error[r] = max(s.Error[r], norm/32) // so that one factor serves all rows
@@ -146,7 +145,7 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 	}
 	s.Limits[NormToError] = up(ratio)
 	s.Limits[MaxNorm], s.Limits[AllErrors], s.Limits[AllNorms] = up(longest), up(errors.norm()), up(norms.norm())
-	arith.PackI4(s.Weights, q, n, s.Rows)
+	arith.PackI4(s.Weights, q, s.Dim, s.Rows)
 	copy(s.Groups, group(cold, s.Along, rests))
 }
 

@@ -107,8 +107,6 @@ func matrices(c llama.Config) [4]matrix {
 	}
 }
 
-func even(n int) int { return n + n&1 }
-
 func newLayout(c llama.Config, hot int) (*layout, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -139,7 +137,7 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 	for i := range c.Layers {
 		add(fmt.Sprintf("layer %d", i), layer)
 	}
-	add("screen", 4*(dim+classifier.NumLimits+4*classifier.NumGroups+3*vocab)+int64(arith.PackedI4Len(even(c.Dim), c.VocabSize)))
+	add("screen", 4*(dim+classifier.NumLimits+4*classifier.NumGroups+3*vocab)+int64(arith.PackedI4Len(c.Dim, c.VocabSize)))
 	add("head", 3*4*int64(hot)+int64(arith.PackedI8Len(c.Dim, hot)))
 	for i := range c.Layers {
 		add(fmt.Sprintf("draft %d", i), draft)

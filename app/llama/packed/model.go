@@ -173,7 +173,7 @@ func (m *Model) slice() {
 		Rows: vocab, Dim: c.Dim, Direction: b.floats(c.Dim), Limits: b.floats(classifier.NumLimits),
 		Groups: view[classifier.Group](b.take(16 * classifier.NumGroups)),
 		Along:  b.floats(vocab), Scale: b.floats(vocab), Error: b.floats(vocab),
-		Weights: b.take(arith.PackedI4Len(even(c.Dim), vocab)),
+		Weights: b.take(arith.PackedI4Len(c.Dim, vocab)),
 	}
 	b = m.bytes(l.hotRows())
 	m.HotRows = b.floats(l.hot * c.Dim)
