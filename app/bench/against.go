@@ -97,9 +97,10 @@ func MeasureAlone(ctx context.Context, p Program, r story.Request, runs int, pro
 		if err != nil {
 			return nil, err
 		}
+		told := printable(text)
 		if i == 0 {
-			a.Text = string(bytes.ToValidUTF8(text, []byte("\ufffd")))
-		} else if got := string(bytes.ToValidUTF8(text, []byte("\ufffd"))); got != a.Text {
+			a.Text = told
+		} else if told != a.Text {
 			return nil, errors.New("the program told two different stories for the same request")
 		}
 		speeds = append(speeds, speed)
@@ -115,6 +116,9 @@ func MeasureAlone(ctx context.Context, p Program, r story.Request, runs int, pro
 	}
 	return a, nil
 }
+
+// printable is a story as JSON can hold it.
+func printable(text []byte) string { return string(bytes.ToValidUTF8(text, []byte("\ufffd"))) }
 
 // Compare compares with what our engine did for the same request; it leaves
 // things as they are if that was another one.

@@ -227,7 +227,7 @@ func (b *bench) run(ctx context.Context) error {
 	b.texts[r.Seed] = sum
 	if b.report.SHA256 == "" {
 		b.report.SHA256 = hex.EncodeToString(sum[:])
-		b.report.Text = string(bytes.ToValidUTF8(text, []byte("\ufffd")))
+		b.report.Text = printable(text)
 	}
 	if b.Against == nil {
 		return nil

@@ -78,11 +78,7 @@ func Parse(text []byte) ([]File, error) {
 func (f File) Check(root fs.FS) error {
 	in, err := root.Open(strings.TrimPrefix(f.Path, "/"))
 	if err != nil {
-		var e *fs.PathError
-		if errors.As(err, &e) {
-			err = e.Err
-		}
-		return err
+		return cause(err)
 	}
 	defer in.Close()
 	h := crc32.New(castagnoli)
@@ -90,17 +86,21 @@ func (f File) Check(root fs.FS) error {
 	n, err := io.Copy(h, bufio.NewReaderSize(io.LimitReader(in, f.Size+1), 64<<10))
 	switch {
 	case err != nil:
-		var e *fs.PathError
-		if errors.As(err, &e) {
-			err = e.Err
-		}
-		return err
+		return cause(err)
 	case n != f.Size:
 		return fmt.Errorf("it has not the %d bytes that it should have", f.Size)
 	case h.Sum32() != f.Sum:
 		return errors.New("its checksum is wrong")
 	}
 	return nil
+}
+
+// cause is an error without the path that it is about.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // Damaged checks those files of the list in the root file system for which

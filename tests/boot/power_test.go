@@ -287,15 +287,21 @@ func (k tough) powerCuts(t *testing.T) {
 			if err := log.Replay(f, cut); err != nil {
 				t.Fatal(err)
 			}
-			m := bootCard(t, left, "")
-			if got := m.story(); !c.Right(got) {
-				t.Errorf("%s: told %q", c, got)
-			}
-			m.waitFor(prompt)
-			m.powerOff()
+			tells(t, left, c)
 			start.compare(t, left, after)
 		})
 	}
+}
+
+// tells boots a card that was cut off: it must tell the story, and switch off.
+func tells(t *testing.T, image string, c golden.Case) {
+	t.Helper()
+	m := bootCard(t, image, "")
+	if got := m.story(); !c.Right(got) {
+		t.Errorf("%s: told %q", c, got)
+	}
+	m.waitFor(prompt)
+	m.powerOff()
 }
 
 // partition writes the FAT partition to a file, without its zeros.
@@ -422,12 +428,7 @@ func (k tough) pulledPlug(t *testing.T) {
 		})
 	}
 	t.Run("the last boot", func(t *testing.T) {
-		m := bootCard(t, card, "")
-		if got := m.story(); !c.Right(got) {
-			t.Errorf("%s: told %q", c, got)
-		}
-		m.waitFor(prompt)
-		m.powerOff()
+		tells(t, card, c)
 		start.compare(t, card, after)
 	})
 	t.Logf("%d plugs pulled, %d of them with a FAT file system to repair", plugs, repaired)
