@@ -302,11 +302,10 @@ func (c *Classifier) collect(p *position, acc []int32, along, scale, rowError []
 
 // take makes row a candidate.
 func (p *position) take(row int32, approx, upper float32, screened bool) {
-	c := candidate{row: row}
+	c := candidate{row: row, z: upper, approx: approx, screened: screened}
 	if row == p.hint.row {
 		c = p.hint
 	}
-	c.approx, c.upper, c.screened = approx, upper, screened
 	p.cands = append(p.cands, c)
 }
 
@@ -360,10 +359,13 @@ func (p *position) finish() {
 	if p.temperature != 0 {
 		for i := range p.cands {
 			c := &p.cands[i]
-			c.upper /= p.temperature
+			if c.scored { // the hint, divided already
+				continue
+			}
+			c.z /= p.temperature
 			c.approx /= p.temperature
 			if c.screened {
-				p.worst = max(p.worst, float64(c.upper)-float64(c.approx)+1e-6*math.Abs(float64(c.upper)))
+				p.worst = max(p.worst, float64(c.z)-float64(c.approx)+1e-6*math.Abs(float64(c.z)))
 			}
 		}
 		p.errors = p.allErrors

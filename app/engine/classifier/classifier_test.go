@@ -219,7 +219,7 @@ func TestBound(t *testing.T) {
 			seen := 0
 			for _, cand := range c.positions[0].cands {
 				seen++
-				if got := cand.upper; got < logits[cand.row]/1e6 {
+				if got := cand.z; got < logits[cand.row]/1e6 {
 					t.Fatalf("%s: row %d is at most %g by its bound, and %g", shape.name, cand.row, got, logits[cand.row]/1e6)
 				}
 			}

@@ -13,11 +13,10 @@ import (
 type candidate struct {
 	row      int32
 	scored   bool
-	z        float32 // the exact logit over the temperature, once scored
-	upper    float32 // no smaller than z
-	approx   float32 // what the bound is around
 	screened bool    // bounded by the screen, not by the head
-	e        float32 // exp(z - ref), or no less than exp(upper - ref) as long as it is not scored
+	z        float32 // the exact logit over the temperature, or no less as long as it is not scored
+	approx   float32 // what that bound is around
+	e        float32 // exp(z - ref), or no less
 	around   float32 // exp(approx - ref), or 0 if it is less than tiny
 }
 
@@ -135,10 +134,10 @@ func (d *decision) sift(i int) {
 		if c >= len(d.heap) {
 			return
 		}
-		if c+1 < len(d.heap) && d.cands[d.heap[c+1]].upper > d.cands[d.heap[c]].upper {
+		if c+1 < len(d.heap) && d.cands[d.heap[c+1]].z > d.cands[d.heap[c]].z {
 			c++
 		}
-		if d.cands[d.heap[i]].upper >= d.cands[d.heap[c]].upper {
+		if d.cands[d.heap[i]].z >= d.cands[d.heap[c]].z {
 			return
 		}
 		d.heap[i], d.heap[c] = d.heap[c], d.heap[i]
@@ -165,7 +164,7 @@ func (d *decision) frontier() float32 {
 		f = d.restTop
 	}
 	if len(d.heap) > 0 {
-		f = max(f, d.cands[d.heap[0]].upper)
+		f = max(f, d.cands[d.heap[0]].z)
 	}
 	return f
 }
@@ -204,7 +203,7 @@ func (d *decision) exponentials() (ok bool) {
 		for i := range d.cands {
 			c := &d.cands[i]
 			if !c.scored {
-				c.e = float32(max(tiny, d.upper(c.upper)) * (1 + 2*ulp))
+				c.e = float32(max(tiny, d.upper(c.z)) * (1 + 2*ulp))
 				if c.around = float32(exp(float64(c.approx) - float64(ref))); c.around < tiny {
 					c.around = 0
 				}
@@ -393,7 +392,7 @@ func (d *decision) greedy() (row int32, ok bool) {
 	if len(d.cands) < d.n && best.z < d.restTop { // the rest is below restTop
 		return 0, false
 	}
-	return best.row, len(d.heap) == 0 || best.z > d.cands[d.heap[0]].upper
+	return best.row, len(d.heap) == 0 || best.z > d.cands[d.heap[0]].z
 }
 
 // drawn tries a draw for every sum of exponentials from sLo to sHi: for all of
