@@ -84,7 +84,13 @@ func sampleMult(probs []float32, coin float32) int {
 func (s *Sampler) sampleTopP(probs []float32, coin float32) int {
 	// Anything below the cutoff cannot belong to the set.
 	cutoff := (1 - s.TopP) / float32(len(probs)-1)
-	set := s.candidates[:0]
+	n := 0
+	for _, p := range probs {
+		if p >= cutoff {
+			n++
+		}
+	}
+	set := slices.Grow(s.candidates[:0], n) // at once: what append leaves behind counts on a small board
 	for i, p := range probs {
 		if p >= cutoff {
 			set = append(set, candidate{p, i})
