@@ -48,20 +48,28 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 			return nil, fmt.Errorf("truncated in section %q: it ends at byte %d, the file at %d", s.name, s.offset+s.length, info.Size())
 		}
 	}
-	m := &Model{closeSources: f.Close}
+	m := &Model{}
 	if err := m.allocate(l, use); err != nil {
 		return nil, err
 	}
-	dim := l.config.Dim
-	m.Classifier = fileRows{f, "rows", l.sections[l.rows()].offset, dim}
-	m.Embedding = m.Classifier
+	direct := openDirect(f.Name())
+	m.closeSources = func() error {
+		if direct != nil {
+			direct.Close() // only read
+		}
+		return f.Close()
+	}
+	rows := fileRows{file: f, direct: direct, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
+	m.Classifier, m.Embedding = &rows, &rows
 	if !l.config.SharedClassifier {
-		m.Embedding = fileRows{f, "embed", l.sections[l.embed()].offset, dim}
+		embedding := rows
+		embedding.section, embedding.offset = "embed", l.sections[l.embed()].offset
+		m.Embedding = &embedding
 	}
 	m.loading.Add(1)
 	go func() {
 		defer m.loading.Done()
-		m.load(f, progress)
+		m.load(f, direct, progress)
 	}()
 	return m, nil
 }
@@ -69,10 +77,8 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 // load reads the resident sections, past the page cache where the file system
 // can: in a machine that the model fills, the cache would lose what was just read
 // before it is copied.
-func (m *Model) load(f *os.File, progress func(done, total int64)) {
+func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 	const chunk = 1 << 20
-	direct := openDirect(f.Name())
-	defer direct.Close()
 	for i := range m.layout.rows() {
 		if !m.layout.kept(i) {
 			m.arrive(i+1, nil)

@@ -27,16 +27,24 @@ func rowSum(row []byte, number int) uint32 { return crc32.Update(uint32(number),
 // fileRows are rows in a file, each with its checksum behind it.
 type fileRows struct {
 	file    *os.File
+	direct  *os.File // the same, past the page cache; nil if that cannot be
 	section string
 	offset  int64
 	dim     int
+	buffer  []byte // whole pages, for direct
 }
 
 // ReadRows reads rows and compares their checksums. What was damaged on its way
 // from the card is right when it is read once more, from the card again. Of single
 // rows the kernel keeps a copy; many are the whole matrix, passing by: that would
 // drive the programs out of a small memory.
-func (r fileRows) ReadRows(dst []float32, first int) error {
+func (r *fileRows) ReadRows(dst []float32, first int) error {
+	many := len(dst) > r.dim
+	if many && r.direct != nil {
+		if r.readPast(dst, first) == nil {
+			return nil
+		}
+	}
 	forget := func() {
 		adviseRead(r.file, r.offset+int64(first)*r.stride(), int64(len(dst)/r.dim)*r.stride())
 	}
@@ -45,7 +53,7 @@ func (r fileRows) ReadRows(dst []float32, first int) error {
 		forget()
 		number, err = r.read(dst, first)
 	}
-	if len(dst) > r.dim {
+	if many {
 		forget()
 	}
 	if err != nil {
@@ -54,15 +62,49 @@ func (r fileRows) ReadRows(dst []float32, first int) error {
 	return nil
 }
 
-func (r fileRows) stride() int64 { return int64(4*r.dim + sumSize) }
+func (r *fileRows) stride() int64 { return int64(4*r.dim + sumSize) }
+
+// readPast reads rows once, past the page cache.
+func (r *fileRows) readPast(dst []float32, first int) error {
+	for stride := int(r.stride()); len(dst) > 0; {
+		n := min(mostRows, len(dst)/r.dim)
+		start := r.offset + int64(first*stride)
+		skip := int(start % pageSize)
+		if len(r.buffer) == 0 {
+			r.buffer = alignedPages(pages(int64(mostRows*stride)) + pageSize)
+		}
+		b := r.buffer[:pages(int64(skip+n*stride))]
+		if read, err := r.direct.ReadAt(b, start-int64(skip)); read < skip+n*stride { // less at the file's end
+			return err
+		}
+		for i := range n {
+			row := b[skip+i*stride:][:stride]
+			if rowSum(row[:4*r.dim], first+i) != binary.LittleEndian.Uint32(row[4*r.dim:]) {
+				return errSum
+			}
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(&dst[i*r.dim])), 4*r.dim), row)
+		}
+		first, dst = first+n, dst[n*r.dim:]
+	}
+	return nil
+}
+
+// alignedPages are whole pages of memory.
+func alignedPages(n int64) []byte {
+	b := make([]byte, n+pageSize)
+	skip := -int(uintptr(unsafe.Pointer(&b[0]))) & (pageSize - 1)
+	return b[skip:][:n]
+}
+
+// mostRows are read with one call: of pieces, two a row, the kernel takes 1024.
+const mostRows = 64
 
 // read reads rows once; number is the row that err is about.
-func (r fileRows) read(dst []float32, first int) (number int, err error) {
-	const most = 64 // rows a call: the kernel takes 1024 pieces
-	var sums [most][sumSize]byte
-	var pieces [2 * most][]byte
+func (r *fileRows) read(dst []float32, first int) (number int, err error) {
+	var sums [mostRows][sumSize]byte
+	var pieces [2 * mostRows][]byte
 	for n := 0; len(dst) > 0; first, dst = first+n, dst[n*r.dim:] {
-		n = min(most, len(dst)/r.dim)
+		n = min(mostRows, len(dst)/r.dim)
 		for i := range n {
 			pieces[2*i] = unsafe.Slice((*byte)(unsafe.Pointer(&dst[i*r.dim])), 4*r.dim)
 			pieces[2*i+1] = sums[i][:]
