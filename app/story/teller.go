@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -72,6 +73,7 @@ func (t *Teller) tell(ctx context.Context, done context.CancelFunc, s *Story) {
 		return ctx.Err()
 	})
 	s.add(End{Stats: Stats{Stats: stats, FirstToken: first}, Err: err})
+	debug.FreeOSMemory() // what the story left behind: on the board a part of what is free
 }
 
 // Stop ends the story being told, if there is one, and waits until it has ended.
