@@ -70,10 +70,12 @@ type Work struct {
 	Deepened   int64   `json:"deepened"`         // decisions, in all, that looked at more rows than usual
 	Fallbacks  int64   `json:"fallbacks"`        // decisions, in all, that took the whole classifier
 	RowBytes   float64 `json:"row_bytes"`        // read from the model's file
-	DraftMS    float64 `json:"draft_ms"`         // guessing
-	LayersMS   float64 `json:"layers_ms"`        // computing for good
+	DraftMS    float64 `json:"draft_ms"`         // guessing: rough layers, attention apart
+	LayersMS   float64 `json:"layers_ms"`        // the layers for good, attention apart
+	AttendMS   float64 `json:"attention_ms"`     // of both
 	ScreenMS   float64 `json:"screen_ms"`        // bounding the classifier's rows
-	DecideMS   float64 `json:"decide_ms"`        // scoring rows and sampling
+	RowsMS     float64 `json:"rows_ms"`          // scoring some of them exactly
+	SampleMS   float64 `json:"sample_ms"`        // deciding
 	MedianRead int64   `json:"median_row_bytes"` // of the tokens of the last run
 }
 
@@ -296,7 +298,9 @@ func per(from, to *engine.Counters) *Work {
 		Rounds:  each(from.Rounds, to.Rounds), Drafted: each(from.Drafted, to.Drafted), Accepted: each(from.Accepted, to.Accepted),
 		RowsScored: each(from.RowsScored, to.RowsScored), RowBytes: each(from.BytesRead, to.BytesRead),
 		Deepened: to.Deepened - from.Deepened, Fallbacks: to.Fallbacks - from.Fallbacks,
-		DraftMS: ms(from.Draft, to.Draft), LayersMS: ms(from.Verify, to.Verify), ScreenMS: ms(from.Screen, to.Screen), DecideMS: ms(from.Decide, to.Decide),
+		DraftMS: ms(from.Draft, to.Draft), LayersMS: ms(from.Verify, to.Verify), AttendMS: ms(from.Attend, to.Attend),
+		ScreenMS: ms(from.Screening, to.Screening), RowsMS: ms(from.Scoring, to.Scoring),
+		SampleMS: ms(from.Decide-from.Screening-from.Scoring, to.Decide-to.Screening-to.Scoring),
 	}
 }
 

@@ -28,7 +28,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 	line("opening the model", "%.3f s", r.Opening)
 	line("first token", "%.3f s after the start, %.3f s with the model in memory", r.FirstToken, r.WarmToken)
 	if k := r.Work; k != nil {
-		line("a token takes", "%.2f ms guessing, %.2f ms layers, %.2f ms screening, %.2f ms deciding", k.DraftMS, k.LayersMS, k.ScreenMS, k.DecideMS)
+		line("a token takes", "%.2f ms guessing, %.2f ms layers, %.2f ms attention, %.2f ms screening, %.2f ms exact rows, %.2f ms sampling",
+			k.DraftMS, k.LayersMS, k.AttendMS, k.ScreenMS, k.RowsMS, k.SampleMS)
 		line("", "%.2f rounds, %.2f of %.2f guesses right, %.1f rows scored, %.0f bytes of rows read (median %d)",
 			k.Rounds, k.Accepted, k.Drafted, k.RowsScored, k.RowBytes, k.MedianRead)
 		line("decisions", "%d, %d looked deeper, %d took the whole classifier", k.Sampled, k.Deepened, k.Fallbacks)

@@ -40,7 +40,9 @@ type Counters struct {
 	Sampled   int64 // tokens decided
 	BytesRead int64 // of exact rows, from the file
 
-	Draft, Verify, Screen, Decide time.Duration
+	Draft, Verify time.Duration // guessing, and the layers for good; both without attention
+	Attend        time.Duration // attention, of both
+	Decide        time.Duration // screening and scoring the classifier's rows, and sampling
 }
 
 // Engine is a [llama.Engine] over a packed checkpoint.
@@ -209,15 +211,20 @@ func (e *Engine) read(tokens []int) error {
 
 // layers computes positions for good.
 func (e *Engine) layers(out []float32, tokens []int, pos int) error {
-	begin := time.Now()
+	begin, attended := time.Now(), e.counters.Attend
 	if e.fast {
 		if err := e.waitAll(); err != nil {
 			return err
 		}
 	}
 	err := e.forward(out, tokens, pos, e.fast)
-	e.counters.Verify += time.Since(begin)
+	e.counters.Verify += e.since(begin, attended)
 	return err
+}
+
+// since is the time from begin on without attention, of which there was so much then.
+func (e *Engine) since(begin time.Time, attended time.Duration) time.Duration {
+	return time.Since(begin) - (e.counters.Attend - attended)
 }
 
 func (e *Engine) waitAll() error {
@@ -240,7 +247,7 @@ func (e *Engine) round() error {
 	if err := e.waitAll(); err != nil {
 		return err
 	}
-	begin := time.Now()
+	begin, attended := time.Now(), e.counters.Attend
 	dim := e.model.Config.Dim
 	room := min(len(e.hints), e.model.Config.SeqLen-e.pos)
 	e.tokens[0] = e.token
@@ -268,7 +275,7 @@ func (e *Engine) round() error {
 			break
 		}
 	}
-	e.counters.Draft += time.Since(begin)
+	e.counters.Draft += e.since(begin, attended)
 	if !e.fast {
 		if err := e.layers(e.inputs, e.tokens[:k], e.pos); err != nil {
 			return err
@@ -304,8 +311,6 @@ func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
 			return err
 		}
 	}
-	screened := time.Now()
-	e.counters.Screen += screened.Sub(begin)
 	open = 0
 	for p := range k {
 		var token int
@@ -338,6 +343,6 @@ func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
 			}
 		}
 	}
-	e.counters.Decide += time.Since(screened)
+	e.counters.Decide += time.Since(begin)
 	return nil
 }

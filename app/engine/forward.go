@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"time"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/llama"
@@ -112,7 +113,9 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 			}
 			copy(values[at*kv:], qkv[dim+kv:])
 		}
+		begin := time.Now()
 		e.attend(xb, keys, values, pos, k, about)
+		e.counters.Attend += time.Since(begin)
 		e.product(s.qkv, layer, packed.WO, xb, k, about)
 		e.set.Add(x, s.qkv[:k*dim])
 

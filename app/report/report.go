@@ -351,7 +351,8 @@ func shares(b Bench) template.HTML {
 	}
 	return bar("Where a token's time goes", "ms", []share{
 		{"guessing with rough layers", b.Work.DraftMS}, {"layers in full precision", b.Work.LayersMS},
-		{"classifier: screening", b.Work.ScreenMS}, {"classifier: exact rows, sampling", b.Work.DecideMS},
+		{"attention", b.Work.AttendMS}, {"classifier: screening", b.Work.ScreenMS},
+		{"classifier: exact rows", b.Work.RowsMS}, {"sampling", b.Work.SampleMS},
 	})
 }
 

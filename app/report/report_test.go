@@ -19,7 +19,7 @@ func sample() Results {
 	b := &bench.Report{Environment: bench.Environment{Kind: bench.Emulated, Machine: "riscv-virtio,qemu"},
 		Runs:     []bench.Run{{TokensPerSecond: 20}, {TokensPerSecond: 31.5}, {TokensPerSecond: 25, Extreme: true}},
 		Speed:    bench.Speed{Mean: 25.75, Spread: 8.1},
-		PerToken: []float64{10, 0.1, 0.2, 30}, Work: &bench.Work{Sampled: 4, DraftMS: 1, LayersMS: 2, ScreenMS: 3, DecideMS: 4},
+		PerToken: []float64{10, 0.1, 0.2, 30}, Work: &bench.Work{Sampled: 4, DraftMS: 1, LayersMS: 2, AttendMS: 3, ScreenMS: 4, RowsMS: 5, SampleMS: 6},
 		Memory: bench.Memory{Total: 60000, Available: 9000, Peak: 40000},
 	}
 	b.Request.Prompt = `<b>&"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/llama"
@@ -85,6 +86,7 @@ func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) 
 // scored exactly at once: the better the guess, the fewer rows are looked at.
 // Each position serves one decision.
 func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32) error {
+	begin := time.Now()
 	dim := c.screen.Dim
 	if k > len(c.positions) || len(x) < k*dim {
 		return fmt.Errorf("classifier: %d positions asked for, room for %d", k, len(c.positions))
@@ -102,6 +104,7 @@ func (c *Classifier) Screen(x []float32, k int, hints []int, temperature float32
 	for p := range k {
 		c.positions[p].finish()
 	}
+	c.Counters.Screening += time.Since(begin)
 	return nil
 }
 
@@ -418,6 +421,7 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 // again looks at a position's rows once more, the screen's with them, and tries to
 // settle its decision by scoring as many rows at once as were scored before.
 func (c *Classifier) again(p *position, s *llama.Sampler, depth float32, most int) (token int, ok bool, err error) {
+	begin := time.Now()
 	scored := max(1, len(p.order))
 	p.reset(c.screen.Rows)
 	p.crowded, p.light = false, false
@@ -425,6 +429,7 @@ func (c *Classifier) again(p *position, s *llama.Sampler, depth float32, most in
 	c.scanHead(c.batch, depth, most)
 	c.scanScreen(c.batch, most)
 	p.finish()
+	c.Counters.Screening += time.Since(begin)
 	return c.settle(p, s, scored)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"duostoryteller/app/llama"
 )
@@ -581,6 +582,8 @@ type Counters struct {
 	Rescreened int64 // of those, in vain
 	Deepened   int64 // decisions that looked at more rows than usual
 	Fallbacks  int64 // decisions that took the whole classifier
+
+	Screening, Scoring time.Duration // bounding rows; computing exact logits
 }
 
 // Rows gives exact logits: run.c's sequential float32 sums.
@@ -630,7 +633,10 @@ func (c *Classifier) settle(p *position, s *llama.Sampler, atOnce int) (token in
 // score scores the candidates c.index.
 func (c *Classifier) score(d *decision, x []float32, temperature float32) error {
 	n := len(c.rows32)
-	if err := c.exact.Score(c.logits[:n], c.rows32, x); err != nil {
+	begin := time.Now()
+	err := c.exact.Score(c.logits[:n], c.rows32, x)
+	c.Counters.Scoring += time.Since(begin)
+	if err != nil {
 		return err
 	}
 	c.Counters.RowsScored += int64(n)
@@ -650,7 +656,10 @@ func (c *Classifier) full(x []float32, s *llama.Sampler) (int, error) {
 	if c.all == nil {
 		c.all = make([]float32, c.screen.Rows)
 	}
-	if err := c.exact.All(c.all, x); err != nil {
+	begin := time.Now()
+	err := c.exact.All(c.all, x)
+	c.Counters.Scoring += time.Since(begin)
+	if err != nil {
 		return 0, err
 	}
 	return s.Sample(c.all), nil
