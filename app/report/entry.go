@@ -70,21 +70,8 @@ func (e Entry) Summary() (line string, passed bool) {
 	if err := r.Add(e); err != nil {
 		return fmt.Sprintf("%s: the report cannot be read: %v", e.Name, err), false
 	}
-	switch e.Name {
-	case Regression:
-		v := r.Regression
-		return fmt.Sprintf("%s, %s: %d of %d texts right (%.1f %%), compared with %s", e.Name, v.Environment.Kind, v.Right, v.Total, 100*v.PassRate, v.Reference), v.Right == v.Total
-	case Performance, PerformanceFast:
-		b := r.Benches()[0]
-		return fmt.Sprintf("%s, %s: %.2f tokens/s, mean of %d runs without the extremes (%.2f to %.2f)", e.Name, b.Environment.Kind, b.Speed.Mean, len(b.Runs), b.Speed.Min, b.Speed.Max), true
-	case Baseline:
-		b := r.Baseline
-		return fmt.Sprintf("%s, %s: %.3f tokens/s, mean of %d runs of %s", e.Name, b.Environment.Kind, b.Speed.Mean, len(b.Runs), b.Program), true
-	case Memory:
-		return fmt.Sprintf("%s, %s: %s", e.Name, r.Memory.Environment.Kind, inShort(r.Memory)), true
-	}
-	s := r.Speech
-	return fmt.Sprintf("%s, %s: %.4f s of computing a second, %d sentences, %d not spoken", e.Name, s.Environment.Kind, s.Ratio, len(s.Sentences), s.Skipped), s.Complete
+	v := r.Verdicts()[0]
+	return fmt.Sprintf("%s, %s: %s", e.Name, v.Kind, v.Says), v.Passed
 }
 
 // Add takes an entry into the results. One that failed says so on the page.

@@ -75,13 +75,14 @@ func (r Results) Verdicts() (all []Verdict) {
 		all = append(all, Verdict{suite, fmt.Sprintf(format, args...), kind, passed})
 	}
 	if v := r.Regression; v != nil {
-		add("Regression", v.Environment.Kind, v.Right == v.Total, "%d of %d texts right, %.1f %%", v.Right, v.Total, 100*v.PassRate)
+		add("Regression", v.Environment.Kind, v.Right == v.Total, "%d of %d texts right (%.1f %%), compared with %s", v.Right, v.Total, 100*v.PassRate, v.Reference)
 	}
 	for _, b := range r.Benches() {
-		add("Performance, "+b.Engine+" engine", b.Environment.Kind, true, "%s tokens/s, mean of %d runs without the extremes", number(b.Speed.Mean), len(b.Runs))
+		add("Performance, "+b.Engine+" engine", b.Environment.Kind, true, "%s tokens/s, mean of %d runs without the extremes (%s to %s)",
+			number(b.Speed.Mean), len(b.Runs), number(b.Speed.Min), number(b.Speed.Max))
 	}
 	if b := r.Baseline; b != nil {
-		says := fmt.Sprintf("%s tokens/s, mean of %d run(s)", number(b.Speed.Mean), len(b.Runs))
+		says := fmt.Sprintf("%s tokens/s, mean of %d run(s) of %s", number(b.Speed.Mean), len(b.Runs), b.Program)
 		if c := b.Compared; c != nil {
 			says += fmt.Sprintf("; ours is %s times as fast, with %s", number(c.Ratio), sameText(c.SameText))
 		}
@@ -91,7 +92,7 @@ func (r Results) Verdicts() (all []Verdict) {
 		add("Memory", m.Environment.Kind, true, "%s", inShort(m))
 	}
 	if s := r.Speech; s != nil {
-		add("Speech", s.Environment.Kind, s.Complete, "%.4f s of computing a second of speech, %d sentences", s.Ratio, len(s.Sentences))
+		add("Speech", s.Environment.Kind, s.Complete, "%.4f s of computing a second of speech, %d sentences, %d not spoken", s.Ratio, len(s.Sentences), s.Skipped)
 	}
 	for _, name := range Names() {
 		if why := r.Errors[name]; why != "" {

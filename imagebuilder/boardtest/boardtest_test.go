@@ -136,7 +136,7 @@ func TestSerial(t *testing.T) {
 		}
 		for i, want := range []string{
 			"regression, measured: 2 of 2 texts right (100.0 %), compared with llama2.c's run.c",
-			"performance, measured: 25.00 tokens/s, mean of 1 runs without the extremes (24.00 to 26.00)",
+			"performance, measured: 25 tokens/s, mean of 1 runs without the extremes (24 to 26)",
 		} {
 			if got, ok := list[i].Summary(); got != want || !ok {
 				t.Errorf("Summary() = %q, %v; want %q", got, ok, want)
