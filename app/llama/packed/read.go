@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"duostoryteller/app/machine"
 )
 
 // Is says whether a file that begins with these bytes is a packed checkpoint.
@@ -59,7 +61,10 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 		}
 		return f.Close()
 	}
-	rows := fileRows{file: f, direct: direct, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
+	rows := fileRows{file: f, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
+	if direct != nil && !roomy(info.Size()) {
+		rows.file = direct
+	}
 	m.Classifier, m.Embedding = &rows, &rows
 	if !l.config.SharedClassifier {
 		embedding := rows
@@ -72,6 +77,13 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 		m.load(f, direct, progress)
 	}()
 	return m, nil
+}
+
+// roomy says whether the page cache has room for a whole file. Where it has not,
+// rows that pass through it drive the programs out of memory.
+func roomy(size int64) bool {
+	m, err := machine.ReadMemory()
+	return err == nil && int64(m.Available)<<10 > size
 }
 
 // load reads the resident sections, past the page cache where the file system

@@ -1,7 +1,6 @@
 package packed
 
 import (
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -29,29 +28,9 @@ func adviseRows(f *os.File) { _ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RAND
 // openDirect opens a file to be read past the page cache; nil if that cannot be.
 func openDirect(path string) *os.File {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECT, 0)
-	if err != nil {
+	if err == nil && !readDirect(f, alignedPages(pageSize), 0, pageSize) {
+		f.Close()
 		return nil
 	}
 	return f
-}
-
-// readPieces reads what lies one after the other in a file into places that do
-// not.
-func readPieces(f *os.File, pieces [][]byte, offset int64) error {
-	want := 0
-	for _, p := range pieces {
-		want += len(p)
-	}
-	for {
-		n, err := unix.Preadv(int(f.Fd()), pieces, offset)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return err
-		case n < want:
-			return io.ErrUnexpectedEOF
-		default:
-			return nil
-		}
-	}
 }
