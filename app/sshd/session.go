@@ -241,8 +241,27 @@ func (s *session) finish(ctx context.Context, p *program, err error) {
 // hangupTime is how long a program may go on when its client is gone.
 const hangupTime = 2 * time.Second
 
+// notice is called when something is written.
+type notice func()
+
+func (n notice) Write(b []byte) (int, error) {
+	n()
+	return len(b), nil
+}
+
 func (s *session) execute(ctx context.Context, p *program) (status uint32, err error) {
 	defer p.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	busy := io.Writer(io.Discard)
+	if s.screen != nil {
+		forgotten := time.AfterFunc(s.server.Idle, func() {
+			fmt.Fprintf(s.channel.Stderr(), "\r\nstoryteller: nothing has been typed or shown for %v: the shell ends, for it keeps the stories away\r\n", s.server.Idle)
+			cancel()
+		})
+		defer forgotten.Stop()
+		busy = notice(func() { forgotten.Reset(s.server.Idle) })
+	}
 	if err := p.cmd.Start(); err != nil {
 		return 1, fmt.Errorf("no shell: %w", err)
 	}
@@ -263,12 +282,12 @@ func (s *session) execute(ctx context.Context, p *program) (status uint32, err e
 	})
 	defer gone()
 	go func() {
-		io.Copy(p.stdin, s.channel)
+		io.Copy(io.MultiWriter(p.stdin, busy), s.channel)
 		p.stdin.Close()
 	}()
 	var showing sync.WaitGroup
 	for from, to := range p.near {
-		showing.Go(func() { io.Copy(to, from) })
+		showing.Go(func() { io.Copy(io.MultiWriter(to, busy), from) })
 	}
 	shown := make(chan struct{})
 	go func() {

@@ -38,6 +38,9 @@ type Options struct {
 	// ended. The text of its error is shown to the person. Nil: nothing to do.
 	Enter func() (leave func(), err error)
 	Note  func(string) // is told who comes, a line each; nil: nobody
+	// Idle ends a shell at whose terminal nothing has been typed or shown for so long:
+	// on the board a forgotten one keeps the stories away. 0: a quarter of an hour.
+	Idle time.Duration
 }
 
 // Server is an SSH server.
@@ -55,6 +58,9 @@ func New(o Options) (*Server, error) {
 	}
 	if o.Enter == nil {
 		o.Enter = func() (func(), error) { return func() {}, nil }
+	}
+	if o.Idle == 0 {
+		o.Idle = 15 * time.Minute
 	}
 	if o.Note == nil {
 		o.Note = func(string) {}

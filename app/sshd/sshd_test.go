@@ -235,6 +235,30 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// A shell that was forgotten ends; a command, which has no terminal, does not.
+func TestIdle(t *testing.T) {
+	k := key(t)
+	left := make(chan struct{}, 2)
+	c := dial(t, serve(t, Options{Keys: []ssh.PublicKey{k.PublicKey()}, Idle: 200 * time.Millisecond,
+		Enter: func() (func(), error) { return func() { left <- struct{}{} }, nil }}), k)
+	s := newSession(t, c)
+	var said bytes.Buffer
+	s.Stderr = &said
+	if err := s.RequestPty("vt100", 24, 80, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Shell(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Wait(); status(err) == 0 || !strings.Contains(said.String(), "keeps the stories away") {
+		t.Errorf("the shell ended with %v, saying %q; want it told why", err, said.String())
+	}
+	<-left
+	if out, err := newSession(t, c).Output("sleep 0.5; echo done"); string(out) != "done\n" || err != nil {
+		t.Errorf("a command that is quiet for long: %q, %v", out, err)
+	}
+}
+
 // Only the right key opens, and no password does.
 func TestStrangers(t *testing.T) {
 	k := key(t)
