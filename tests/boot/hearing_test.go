@@ -128,26 +128,20 @@ func (m *lent) answer() string {
 	return strings.TrimSpace(line)
 }
 
-// hear has the machine hear what a voice says in a quiet room.
+// hear has the machine hear one of the utterances on its card.
 func (m *lent) hear(text string) {
 	m.t.Helper()
-	samples := utterance(m.t, text)
-	pcm := make([]byte, 0, 2*len(samples))
-	for _, s := range samples {
-		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(s))
-	}
-	fmt.Fprintf(m.room, "play %d\n", len(pcm))
-	if _, err := m.room.Write(pcm); err != nil {
-		m.t.Fatal(err)
-	}
-	if got := m.answer(); got != "ok" {
+	if got := m.ask("play %s", saidFile(text)); got != "ok" {
 		m.t.Fatalf("the room says %q", got)
 	}
 }
 
-// utterance is what somebody says in a quiet room, a second and a half of the
-// room before it and after it, at 48 kHz.
-func utterance(t *testing.T, text string) []int16 {
+// saidFile is where on the card an utterance is.
+func saidFile(text string) string { return "/room/" + strings.Join(strings.Fields(text), "-") }
+
+// utterance is what a voice says in a quiet room, a second and a half of the room
+// before it and after it: int16 samples, 48 kHz.
+func utterance(t *testing.T, text string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "said.wav")
 	if out, err := exec.CommandContext(t.Context(), "flite", "-voice", "rms", "-t", text, "-o", path).CombinedOutput(); err != nil {
@@ -164,7 +158,11 @@ func utterance(t *testing.T, text string) []int16 {
 		all[i] += int16(20 * random.NormFloat64())
 	}
 	c := sound.NewResampler(said.Hz, sound.Rate)
-	return c.Flush(c.Process(nil, all))
+	var pcm []byte
+	for _, s := range c.Flush(c.Process(nil, all)) {
+		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(s))
+	}
+	return pcm
 }
 
 // lamp is what the light has shown since it was last asked for.
@@ -237,6 +235,12 @@ const (
 // while the story that was asked for by voice is read aloud.
 const roomVariable = "STORYTELLER_ROOM"
 
+// What is said to the machine.
+const (
+	dragon = "Tell me a story about a little dragon."
+	bus    = "The bus to the airport is always late."
+)
+
 // TestHearing speaks to a machine, presses its button and looks at its light.
 func TestHearing(t *testing.T) {
 	if os.Getenv(roomVariable) == "" {
@@ -258,6 +262,9 @@ func TestHearing(t *testing.T) {
 	image := changed(t, buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin")), func(c contents) {
 		configured("prompt = \"A\"\nsteps = 20\nmicrophone = \"Loopback,1\"\nbutton = \"gpiochip0/3\"\n")(c)
 		c.root["/bin/room"] = rootfs.Bytes("/bin/room", 0o755, program)
+		for _, text := range []string{dragon, bus} {
+			c.root[saidFile(text)] = rootfs.Bytes(saidFile(text), 0o644, utterance(t, text))
+		}
 	})
 	m := bootInRoom(t, image)
 	m.lamp()
@@ -277,10 +284,10 @@ func TestHearing(t *testing.T) {
 	}
 	m.waitFor(prompt)
 
-	m.hear("Tell me a story about a big robot.") // the button was not held
+	m.hear(dragon) // the button is not held
 	m.lamp()
 	m.ask("press 1500")
-	m.hear("Tell me a story about a little dragon.")
+	m.hear(dragon)
 	m.understood("A story about a little dragon.")
 	m.shows("when the button was held", "flashes", "blinks")
 	if text, want := m.story(), "Once upon a time, there was a little dragon"; !strings.HasPrefix(string(text), want) || len(text) < len(want)+10 {
@@ -289,7 +296,7 @@ func TestHearing(t *testing.T) {
 	m.waitFor(prompt)
 
 	m.ask("press 1500")
-	m.hear("The bus to the airport is always late.")
+	m.hear(bus)
 	m.understood(hearing.Missed)
 	m.send("") // another story: there was none yet
 	m.story()

@@ -3,8 +3,8 @@
 // shell it leaves a process behind that does what a test asks for over TCP, a line
 // each:
 //
-//	play N      followed by N bytes: mono int16 samples, little-endian, 48 kHz,
-//	            to be heard at the other end of the loopback card
+//	play FILE   of mono int16 samples, little-endian, 48 kHz, to be heard at the
+//	            other end of the loopback card
 //	press MS    hold the button of a simulated GPIO chip down so many milliseconds
 //	light       the light's changes since it was last asked for: "on:50 off:950",
 //	            in milliseconds
@@ -15,6 +15,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -77,7 +78,7 @@ type room struct {
 }
 
 func (r *room) serve(c net.Conn) {
-	in := bufio.NewReaderSize(c, 4096)
+	in := bufio.NewReaderSize(c, 256)
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -88,7 +89,7 @@ func (r *room) serve(c net.Conn) {
 		answer := "ok"
 		switch command {
 		case "play":
-			err = play(io.LimitReader(in, int64(n)))
+			err = play(argument)
 			debug.FreeOSMemory()
 		case "press":
 			err = errors.Join(watched(), pull("pull-down"), sleep(n), pull("pull-up"))
@@ -119,13 +120,13 @@ func sleep(ms int) error {
 	return nil
 }
 
-// play plays samples into the loopback card. They are all read first: what comes
-// over the network comes unevenly.
-func play(in io.Reader) error {
-	data, err := io.ReadAll(in)
+// play plays a file into the loopback card.
+func play(path string) error {
+	in, err := os.Open(path)
 	if err != nil {
 		return err
 	}
+	defer in.Close()
 	cards, err := alsa.EnumerateCards()
 	if err != nil {
 		return err
@@ -140,19 +141,23 @@ func play(in io.Reader) error {
 			return err
 		}
 		defer pcm.Close()
-		samples := make([]int16, hz/20)
-		for len(data) >= 2 {
-			n := min(len(samples), len(data)/2)
-			clear(samples[n:])
-			for i := range n {
+		data, samples := make([]byte, 2*hz/20), make([]int16, hz/20)
+		for {
+			n, err := io.ReadFull(in, data)
+			if err == io.EOF {
+				return pcm.Drain()
+			}
+			if err != nil && err != io.ErrUnexpectedEOF {
+				return err
+			}
+			clear(data[n:])
+			for i := range samples {
 				samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
 			}
-			data = data[2*n:]
 			if _, err := pcm.Write(samples); err != nil {
 				return err
 			}
 		}
-		return pcm.Drain()
 	}
 	return errors.New("no loopback card")
 }
@@ -188,6 +193,18 @@ func pull(how string) error {
 	return os.WriteFile(path, []byte(how), 0)
 }
 
+// available is MemAvailable, in kB, of what /proc/meminfo holds; 0 if it is not there.
+func available(meminfo []byte) (kB int) {
+	_, rest, _ := bytes.Cut(meminfo, []byte("MemAvailable:"))
+	for _, c := range bytes.TrimLeft(rest, " ") {
+		if c < '0' || c > '9' {
+			break
+		}
+		kB = 10*kB + int(c-'0')
+	}
+	return kB
+}
+
 // watch looks at the light and the memory, a hundred times a second.
 func (r *room) watch() {
 	var value, memory *os.File
@@ -202,9 +219,7 @@ func (r *room) watch() {
 	was, since := byte('0'), time.Now()
 	for tick := range time.NewTicker(10 * time.Millisecond).C {
 		n, _ := memory.ReadAt(b, 0)
-		_, rest, _ := strings.Cut(string(b[:n]), "MemAvailable:")
-		var kB int
-		fmt.Sscan(rest, &kB)
+		kB := available(b[:n])
 		n, _ = value.ReadAt(b, 0)
 		r.mu.Lock()
 		if kB > 0 && (r.lowest == 0 || kB < r.lowest) {
