@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"time"
 
 	"duostoryteller/app/config"
@@ -36,6 +37,9 @@ func boot() {
 	// Asked for, they make the kernel keep 5 % of the memory free so that there are
 	// always some; but ours are taken once, at the start.
 	report("free memory", write("/proc/sys/vm/min_free_kbytes", "1024"))
+	// After a search for a large piece of memory the kernel would keep another 2 MB
+	// free for a while, and have the programs read from the card again.
+	report("free memory", write("/proc/sys/vm/watermark_boost_factor", "0"))
 	report("read-ahead", shortReadAhead("/sys/block"))
 	report("order of out-of-memory kills", write("/proc/self/oom_score_adj", "-1000"))
 
@@ -86,6 +90,7 @@ func boot() {
 		fmt.Println("init: started anew too often, so no story by itself")
 		r.prompt()
 	}
+	debug.FreeOSMemory() // what starting left behind
 	asked := r.run(lines, signals)
 	if asked == powerOff {
 		dog.stop() // it would start the machine again
