@@ -39,6 +39,7 @@ type Options struct {
 	Faults   string           // if not "", a configuration of QEMU's blkdebug: how reading the card fails
 	Root     string           // the root partition's PARTUUID; "" to take it from the image
 	Bootargs string           // added to the kernel's command line
+	Restarts bool             // a machine that starts again does, see Boot; else that ends QEMU
 	Args     []string         // added to QEMU's command line
 	Console  io.Writer        // if not nil, gets what the console says as it comes
 	Started  func(cmd string) // if not nil, is told QEMU's command line
@@ -73,6 +74,7 @@ type Machine struct {
 	qmp     net.Conn
 	qmpRead *bufio.Reader
 	qmpLock sync.Mutex
+	uBoot   []string      // the commands that start the kernel
 	ended   chan struct{} // closed when QEMU has ended
 	err     error         // how, then
 
@@ -117,7 +119,8 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 		return nil, fmt.Errorf("%s: %w", e.Program, err)
 	}
 	e.Bootargs = strings.TrimSpace(e.Bootargs + " " + o.Bootargs)
-	if err := m.typeToUBoot(ctx, e.UBootCommands(o.FIT, partuuid)); err != nil {
+	m.uBoot = e.UBootCommands(o.FIT, partuuid)
+	if err := m.Boot(ctx); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -127,9 +130,12 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 // arguments returns QEMU's command line without its program.
 func (o Options) arguments() []string {
 	e := o.Emulator
-	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20), "-no-reboot",
+	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20),
 		"-nographic", "-serial", "mon:stdio", // Ctrl-A X ends it
 		"-kernel", e.UBoot}
+	if !o.Restarts {
+		args = append(args, "-no-reboot")
+	}
 	args = append(args, o.drive()...)
 	args = append(args, "-device", "virtio-blk-device,drive=card")
 	return append(args, o.Args...)
@@ -251,9 +257,10 @@ var (
 	kernelStarts = regexp.MustCompile(`(?m)^Starting kernel|^=> $`)
 )
 
-// typeToUBoot stops the automatic boot and types commands, each when U-Boot
-// prompts for one. The last one starts the kernel.
-func (m *Machine) typeToUBoot(ctx context.Context, commands []string) error {
+// Boot waits for U-Boot, stops its automatic boot and types the commands that
+// start the kernel, each when U-Boot prompts for one. Start does this; it is to
+// be done again when a machine that may has started again.
+func (m *Machine) Boot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
 	if _, err := m.WaitFor(ctx, autoboot); err != nil {
@@ -261,7 +268,7 @@ func (m *Machine) typeToUBoot(ctx context.Context, commands []string) error {
 	}
 	m.Send("")
 	begin := 0
-	for _, c := range commands {
+	for _, c := range m.uBoot {
 		if _, err := m.WaitFor(ctx, uBootPrompt); err != nil {
 			return fmt.Errorf("U-Boot does not prompt: %w", err)
 		}

@@ -77,7 +77,7 @@ func boot() {
 	dog, err := openWatchdog(watchdogDevice)
 	report("watchdog", err)
 	r := newRobot(io.MultiWriter(os.Stdout, cable), settings, children)
-	r.feed, r.worked = dog.feed, worked
+	r.feed, r.worked, r.trial = dog.feed, worked, onTrial
 	switch {
 	case os.Getenv(damage) != "":
 		// A damaged program or tokenizer would tell another story, without a word.

@@ -108,7 +108,7 @@ while read -r line; do
 done
 `
 
-func newBench(t *testing.T, settings config.Config) *bench {
+func newBench(t *testing.T, settings config.Config, change ...func(*robot)) *bench {
 	t.Helper()
 	b := &bench{lines: make(chan typed), signals: make(chan os.Signal), power: make(chan power, 1), dir: t.TempDir()}
 	children := newReaper()
@@ -133,6 +133,9 @@ func newBench(t *testing.T, settings config.Config) *bench {
 	r.delay = func(deaths int) time.Duration { return time.Duration(deaths) * time.Millisecond }
 	if err := os.WriteFile(r.program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(r)
 	}
 	done := make(chan bool)
 	go func() {
@@ -377,6 +380,44 @@ func TestWatchdog(t *testing.T) {
 	if got, err := os.ReadFile(path); string(got) != "\x00V" || err != nil {
 		t.Errorf("the watchdog got %q, %v; want one feed and the V that stops it", got, err)
 	}
+}
+
+// An update whose storyteller fails before it has told a story is given up, and
+// one that has told one is not.
+func TestTrial(t *testing.T) {
+	for _, prompt := range []string{"broken", "dying"} {
+		t.Run(prompt, func(t *testing.T) {
+			settings := config.Default()
+			settings.Prompt = prompt
+			b := newBench(t, settings, func(r *robot) {
+				r.trial = func() bool { return true }
+				r.delay = func(int) time.Duration { return time.Minute }
+			})
+			b.waitFor(t, "\ninit: no story comes of this update: starting again, with the card's own system\n")
+			if got := <-b.power; got != reboot {
+				t.Errorf("asked for %v; want the machine started again", got)
+			}
+		})
+	}
+	t.Run("after a story", func(t *testing.T) {
+		settings := config.Default()
+		settings.Prompt = "a story"
+		var told atomic.Bool
+		b := newBench(t, settings, func(r *robot) {
+			r.trial = func() bool { return !told.Load() }
+			r.worked = func() { told.Store(true) }
+		})
+		b.waitFor(t, "storyteller> ")
+		b.lines <- typed{line: "broken"}
+		b.waitFor(t, "storyteller> ")
+		for fed := b.fed.Load(); b.fed.Load() < fed+2; { // it has looked again
+			select {
+			case got := <-b.power:
+				t.Fatalf("asked for %v; want the machine to stay on", got)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	})
 }
 
 // A machine whose storyteller cannot even be killed is left to the watchdog.

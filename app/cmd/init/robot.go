@@ -27,6 +27,7 @@ type robot struct {
 	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
 	worked   func()                         // called when a story was told
+	trial    func() bool                    // whether this system is an update that has told no story yet
 	damage   string                         // of the card, with which no story is told; "" for none
 
 	teller   *teller          // nil when no storyteller runs
@@ -67,7 +68,7 @@ const (
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
 	return &robot{out: out, settings: settings, children: children, program: program, shell: shellProgram,
-		delay: backOff, silence: hangs, feed: func() {}, worked: func() {}}
+		delay: backOff, silence: hangs, feed: func() {}, worked: func() {}, trial: func() bool { return false }}
 }
 
 // backOff doubles the delay at each death: 1 s to 1 minute.
@@ -222,7 +223,7 @@ func (r *robot) run(lines <-chan typed, signals <-chan os.Signal) power {
 				r.start("")
 			}
 		case <-tick.C:
-			r.watch()
+			asked = r.watch()
 		}
 		if asked != stayOn {
 			return asked
@@ -231,16 +232,21 @@ func (r *robot) run(lines <-chan typed, signals <-chan os.Signal) power {
 }
 
 // watch looks whether the storyteller still makes progress.
-func (r *robot) watch() {
+func (r *robot) watch() power {
 	if r.now != nil {
 		r.now.lowest = min(r.now.lowest, now().available)
 	}
 	t := r.teller
 	switch {
 	case t == nil:
+		if r.trial() { // it died, or cannot tell stories
+			r.interrupt()
+			fmt.Fprintln(r.out, "init: no story comes of this update: starting again, with the card's own system")
+			return reboot
+		}
 	case !t.killed.IsZero():
 		if time.Since(t.killed) > dies {
-			return // the kernel cannot end it: let the watchdog start the machine again
+			return stayOn // the kernel cannot end it: let the watchdog start the machine again
 		}
 	case !t.leaves.IsZero():
 		if time.Since(t.leaves) > stops {
@@ -254,6 +260,7 @@ func (r *robot) watch() {
 		t.kill() // the story does not stop, so the storyteller has to
 	}
 	r.feed()
+	return stayOn
 }
 
 // signal does what process 1 is asked for by a signal.

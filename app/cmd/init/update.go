@@ -15,7 +15,9 @@ import (
 
 // An update is another root file system, in a file on the card's FAT partition.
 // It is tried once: if no story comes of it until the next start, that start and
-// all later ones take the card's own again. What became of it is in a file beside
+// all later ones take the card's own again. A storyteller that dies or cannot tell
+// stories brings that next start about, and so does the watchdog, where there is
+// one, when the update hangs. What became of it is in a file beside
 // it. It need not have a model: the card's own is at baseDir then.
 type update struct {
 	dir string // of the FAT partition
@@ -151,7 +153,7 @@ func (u update) mount(root string) error {
 	if err := unix.Mount(u.dir, updateDir+cardDir, "", unix.MS_MOVE, ""); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", cardDir, err), unix.Mount(updateDir+baseDir, root, "", unix.MS_MOVE, ""))
 	}
-	if os.Getenv(trying) != "" {
+	if onTrial() {
 		// A hang is a failure, too. It goes on counting when this program is replaced.
 		dog, err := openWatchdog(watchdogDevice)
 		report("watchdog", err)
@@ -174,6 +176,9 @@ func worked() {
 	}
 	fmt.Printf("init: %s works and is kept\n", updateFile)
 }
+
+// onTrial reports whether this system is an update that has told no story yet.
+func onTrial() bool { return os.Getenv(trying) != "" }
 
 // onCard returns the first of the files of a root file system, by name below
 // share, that this one or, below an update, the card's own has.
