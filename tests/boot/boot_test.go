@@ -66,7 +66,7 @@ func buildCard(t *testing.T, model, tokenizer string, change ...func(*build.Opti
 	options := build.Options{
 		Source: repository, Board: "milkv-duo", Out: out, Cache: cache,
 		Model: model, Tokenizer: tokenizer,
-		Time: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Log: &log,
+		Time: moment(), Log: &log,
 	}
 	for _, f := range change {
 		f(&options)

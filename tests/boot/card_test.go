@@ -16,6 +16,9 @@ import (
 	"duostoryteller/imagebuilder/rootfs"
 )
 
+// moment is when the files of a card were made.
+func moment() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }
+
 // contents are the files of a card.
 type contents struct {
 	boot map[string][]byte      // in the FAT partition, by name
@@ -86,7 +89,7 @@ func bootFiles(from *card.Image) (map[string][]byte, error) {
 
 // read reads all files of a card.
 func read(from *card.Image) (contents, error) {
-	c := contents{root: map[string]rootfs.File{}}
+	var c contents
 	var err error
 	if c.boot, err = bootFiles(from); err != nil {
 		return c, err
@@ -99,7 +102,14 @@ func read(from *card.Image) (contents, error) {
 	if err != nil {
 		return c, err
 	}
-	return c, fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+	c.root, err = tree(root)
+	return c, err
+}
+
+// tree reads all files of a root file system.
+func tree(root fs.FS) (map[string]rootfs.File, error) {
+	files := make(map[string]rootfs.File)
+	return files, fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || name == "." {
 			return err
 		}
@@ -110,19 +120,19 @@ func read(from *card.Image) (contents, error) {
 		path := "/" + name
 		switch info.Mode().Type() {
 		case fs.ModeDir:
-			c.root[path] = rootfs.File{Path: path, Mode: info.Mode()}
+			files[path] = rootfs.File{Path: path, Mode: info.Mode()}
 		case fs.ModeSymlink:
 			target, err := fs.ReadLink(root, name)
 			if err != nil {
 				return err
 			}
-			c.root[path] = rootfs.Symlink(path, target)
+			files[path] = rootfs.Symlink(path, target)
 		default:
 			data, err := fs.ReadFile(root, name)
 			if err != nil {
 				return err
 			}
-			c.root[path] = rootfs.Bytes(path, info.Mode(), data)
+			files[path] = rootfs.Bytes(path, info.Mode(), data)
 		}
 		return nil
 	})
@@ -139,8 +149,7 @@ func (c contents) write(out *os.File, partitions []card.Partition, dir string) e
 		return err
 	}
 	defer root.Close()
-	moment := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
-	if err := tree.Write(root, moment, dir); err != nil {
+	if err := tree.Write(root, moment(), dir); err != nil {
 		return err
 	}
 	info, err := root.Stat()
@@ -151,7 +160,7 @@ func (c contents) write(out *os.File, partitions []card.Partition, dir string) e
 		Layout: card.Layout{
 			BootStart: partitions[0].Start, BootSize: partitions[0].Size,
 			RootStart: partitions[1].Start, RootSize: partitions[1].Size},
-		Label: "STORYTELLER", Root: root, RootSize: info.Size(), Time: moment,
+		Label: "STORYTELLER", Root: root, RootSize: info.Size(), Time: moment(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.boot)) {
 		spec.Files = append(spec.Files, card.File{Name: name, Data: c.boot[name]})

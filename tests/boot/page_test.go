@@ -199,25 +199,3 @@ func (m *machine) testBrowser(page string, c golden.Case) {
 		}
 	})
 }
-
-// TestHang has the storyteller's process hang: init ends it and starts it again,
-// and the machine's watchdog finds nothing to do.
-func TestHang(t *testing.T) {
-	image := buildCard(t, golden.Data(t, "stories260K.bin"), golden.Data(t, "stories260K_tok512.bin"))
-	m, _ := bootWithNetwork(t, changed(t, image, configured("steps = 8\nvoice = \"off\"\n")), "-device", "i6300esb", "-action", "watchdog=poweroff")
-	m.story()
-	m.waitFor(prompt)
-	m.send("memory")
-	m.waitFor(`(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory
-	pid, err := strconv.Atoi(m.waitFor(`(?m)^ *(\d+) .* 0  storyteller$`)[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.waitFor(prompt)
-	m.send("kill -STOP %d", pid)
-	m.waitFor(`the storyteller hangs .*\n`)
-	m.waitFor(`died \(SIGKILL\); starting it again`)
-	m.send("tell -s 1 -t 0 -n 8 Once upon a time")
-	m.story()
-	m.powerOff()
-}

@@ -46,8 +46,8 @@ type tough struct {
 	c     golden.Case
 }
 
-// TestNeverDies cuts the power, damages the card, takes the memory away, and asks
-// too much, of one card with one of the repository's models. A few of each are
+// TestNeverDies cuts the power, damages the card, updates it badly, lets what runs
+// on it hang, takes the memory away, and asks too much, of one card with one of the repository's models. A few of each are
 // tried; STORYTELLER_SOAK=1 asks for all (make soak), and STORYTELLER_CUTS,
 // STORYTELLER_BOOTS and STORYTELLER_PLUGS say how many there are of some.
 func TestNeverDies(t *testing.T) {
@@ -71,6 +71,8 @@ func TestNeverDies(t *testing.T) {
 
 	t.Run("power cuts", k.powerCuts)
 	t.Run("pulled plug", k.pulledPlug)
+	t.Run("updates", func(t *testing.T) { k.updates(t, soak) })
+	t.Run("hangs", k.hangs)
 	t.Run("damage", func(t *testing.T) { k.damage(t, soak) })
 	t.Run("too large a model", k.tooLarge)
 	t.Run("a leaking voice", k.leak)

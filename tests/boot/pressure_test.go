@@ -101,28 +101,40 @@ func main() {
 }
 `
 
-// leak has a voice eat up the memory: the voice is killed, not the
-// storyteller, and the story is told to its end, word for word.
-func (k tough) leak(t *testing.T) {
-	c := k.c
+// compile makes a program for the board of a Go source file.
+func compile(t *testing.T, text string) (program string) {
+	t.Helper()
 	dir := t.TempDir()
-	source, program := filepath.Join(dir, "leak.go"), filepath.Join(dir, "leak")
-	if err := os.WriteFile(source, []byte(leaking), 0o600); err != nil {
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-o", program, source)
+	cmd := exec.Command("go", "build", "-trimpath", "-o", program, source)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
+	return program
+}
+
+// put gives a tree of files another program.
+func put(t *testing.T, root map[string]rootfs.File, path, program string) {
+	t.Helper()
+	file, err := rootfs.HostFile(path, 0o755, program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root[path] = file
+}
+
+// leak has a voice eat up the memory: the voice is killed, not the
+// storyteller, and the story is told to its end, word for word.
+func (k tough) leak(t *testing.T) {
+	c := k.c
+	program := compile(t, leaking)
 	m, _ := bootWithSound(t, changed(t, k.image, func(files contents) {
 		configured(configuration(c, c.Steps) + "voice = \"kal16\"\n")(files)
-		const path = "/usr/lib/storyteller/voices/voice-kal16"
-		file, err := rootfs.HostFile(path, 0o755, program)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files.root[path] = file
+		put(t, files.root, "/usr/lib/storyteller/voices/voice-kal16", program)
 	}))
 	// The kernel's lines and the storyteller's stand in the middle of the story.
 	text := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)achieved tok/s`)[1]

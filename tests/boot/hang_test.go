@@ -1,0 +1,230 @@
+package boot
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hangs has the storyteller hang, which init ends and starts again; then init
+// itself, and the whole machine, which only the watchdog can start again. Mostly
+// these wait, so they do that side by side.
+func (k tough) hangs(t *testing.T) {
+	t.Run("storyteller", func(t *testing.T) { t.Parallel(); k.storytellerHangs(t) })
+	t.Run("init", func(t *testing.T) { t.Parallel(); k.initHangs(t) })
+	t.Run("machine", func(t *testing.T) { t.Parallel(); k.machineHangs(t) })
+}
+
+// bootWithWatchdog boots a card in a machine with a watchdog. When that bites, the
+// machine starts again, or, if mayBite is false, is switched off.
+func bootWithWatchdog(t *testing.T, image string, mayBite bool) *machine {
+	t.Helper()
+	o := machineFor(t, image)
+	action := "poweroff"
+	if o.Restarts = mayBite; mayBite {
+		action = "reset"
+	}
+	o.Args = append(o.Args, "-device", "i6300esb", "-action", "watchdog="+action)
+	return start(t, 10*time.Minute, o)
+}
+
+// startsAgain waits until a machine starts by itself and has told its story.
+func (k tough) startsAgain(m *machine) {
+	m.t.Helper()
+	begin := time.Now()
+	if err := m.Boot(m.ctx); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Logf("started again by itself, the kernel %.0f s later", time.Since(begin).Seconds())
+	if got := m.story(); !k.c.Right(got) {
+		m.t.Errorf("%s: told %q", k.c, got)
+	}
+	m.waitFor(prompt)
+}
+
+// The storyteller's process is stopped: the watchdog finds nothing to do.
+func (k tough) storytellerHangs(t *testing.T) {
+	m := bootWithWatchdog(t, k.image, false)
+	m.story()
+	m.waitFor(prompt)
+	m.send("memory")
+	m.waitFor(`(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory
+	pid, err := strconv.Atoi(m.waitFor(`(?m)^ *(\d+) .* 0  storyteller$`)[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.waitFor(prompt)
+	m.send("kill -STOP %d", pid)
+	m.waitFor(`the storyteller hangs .*\n`)
+	m.waitFor(`died \(SIGKILL\); starting it again`)
+	m.tell(k.c)
+	m.waitFor(prompt)
+	m.powerOff()
+}
+
+// holding stops all threads of process 1, which no signal can, for ever.
+const holding = `package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+func main() {
+	runtime.LockOSThread() // a thread is held by a thread
+	const seize, interrupt = 0x4206, 0x4207
+	held := make(map[int]bool)
+	for more := true; more; { // a thread that was not yet held may have made another one
+		more = false
+		threads, err := os.ReadDir("/proc/1/task")
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		for _, t := range threads {
+			id, _ := strconv.Atoi(t.Name())
+			if held[id] {
+				continue
+			}
+			held[id], more = true, true
+			for _, request := range []uintptr{seize, interrupt} {
+				_, _, err := syscall.Syscall6(syscall.SYS_PTRACE, request, uintptr(id), 0, 0, 0, 0)
+				if err != 0 && err != syscall.ESRCH { // it has ended
+					fmt.Println("ptrace:", err)
+					os.Exit(1)
+				}
+			}
+		}
+	}
+	fmt.Println("threads of init held:", len(held))
+	for {
+		time.Sleep(time.Hour)
+	}
+}
+`
+
+// Init's threads are held while the kernel and everything else run on.
+func (k tough) initHangs(t *testing.T) {
+	program := compile(t, holding)
+	m := bootWithWatchdog(t, changed(t, k.image, func(c contents) { put(t, c.root, "/bin/hold", program) }), true)
+	m.story()
+	m.waitFor(prompt)
+	m.send("shell")
+	m.waitFor(`/ \$ $`)
+	fmt.Fprint(m, "/bin/hold\r")
+	t.Log(strings.TrimSpace(m.waitFor(`threads of init held: [1-9]\d*\n`)[0]))
+	k.startsAgain(m)
+	m.powerOff()
+}
+
+// The processor is made to run in a circle, without interrupts: nothing at all
+// goes on.
+func (k tough) machineHangs(t *testing.T) {
+	m := bootWithWatchdog(t, k.image, true)
+	m.story()
+	m.waitFor(prompt)
+	at := m.hang()
+	for range 2 {
+		registers, err := m.Monitor(m.ctx, "info registers")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := regexp.MustCompile(`(?m)^ *pc +([0-9a-f]+)`).FindStringSubmatch(registers)
+		if want := fmt.Sprintf("%016x", at); got == nil || got[1] != want {
+			t.Fatalf("the processor is at %q; want it to stay at %s", got, want)
+		}
+		time.Sleep(3 * time.Second)
+	}
+	k.startsAgain(m)
+	m.powerOff()
+}
+
+// hang puts an endless loop where the kernel is, and returns where that is.
+func (m *machine) hang() (loop uint64) {
+	m.t.Helper()
+	socket := filepath.Join(m.t.TempDir(), "gdb")
+	if _, err := m.Monitor(m.ctx, "gdbserver unix:"+socket+",server=on,wait=off"); err != nil {
+		m.t.Fatal(err)
+	}
+	for range 100 {
+		d := m.debug(socket) // which holds the machine
+		registers, err := hex.DecodeString(d.ask("g"))
+		const pc = 32 * 8 // behind x0 to x31
+		if err != nil || len(registers) < pc+8 {
+			m.t.Fatalf("the registers are %x, %v", registers, err)
+		}
+		at := binary.LittleEndian.Uint64(registers[pc:])
+		kernel := at>>63 != 0 // by its address; else it is a program, or the firmware
+		if kernel {
+			code := binary.LittleEndian.AppendUint32(nil, 0x10017073) // csrci sstatus, 2: no interrupts
+			code = binary.LittleEndian.AppendUint32(code, 0x0000006f) // j .
+			if got := d.ask(fmt.Sprintf("M%x,%x:%x", at, len(code), code)); got != "OK" {
+				m.t.Fatalf("writing to %#x: %q", at, got)
+			}
+		}
+		d.ask("D") // it goes on
+		d.conn.Close()
+		if kernel {
+			return at + 4
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	m.t.Fatal("the kernel was never seen to run")
+	return 0
+}
+
+// A debugger speaks GDB's remote protocol (Debugging with GDB, appendix E) with
+// QEMU.
+type debugger struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (m *machine) debug(socket string) debugger {
+	m.t.Helper()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	return debugger{m.t, conn, bufio.NewReader(conn)}
+}
+
+// ask sends a packet and returns the one that answers it.
+func (d debugger) ask(packet string) string {
+	d.t.Helper()
+	var sum byte
+	for _, c := range []byte(packet) {
+		sum += c
+	}
+	if _, err := fmt.Fprintf(d.conn, "$%s#%02x", packet, sum); err != nil {
+		d.t.Fatal(err)
+	}
+	for {
+		answer, err := d.in.ReadString('#') // behind what acknowledges ours
+		if err == nil {
+			_, err = d.in.Discard(2) // its sum
+		}
+		if err != nil {
+			d.t.Fatalf("QEMU's debugger: %s: %v", packet, err)
+		}
+		fmt.Fprint(d.conn, "+")
+		_, answer, _ = strings.Cut(answer, "$")
+		if !strings.HasPrefix(answer, "T") { // that the machine was stopped
+			return strings.TrimSuffix(answer, "#")
+		}
+	}
+}

@@ -1,0 +1,260 @@
+package boot
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"duostoryteller/app/sums"
+	"duostoryteller/imagebuilder/rootfs"
+)
+
+const updateFile = "update.erofs"
+
+// What an update's programs do instead of their work.
+const (
+	sleeps  = "package main\n\nimport \"time\"\n\nfunc main() {\n\tfor {\n\t\ttime.Sleep(time.Hour)\n\t}\n}\n"
+	refuses = "package main\n\nimport \"os\"\n\nfunc main() {\n\tprintln(\"storyteller: this one tells nothing\")\n\tos.Exit(1)\n}\n"
+	dies    = "package main\n\nimport (\n\t\"os\"\n\t\"syscall\"\n)\n\nfunc main() {\n\tsyscall.Kill(os.Getpid(), syscall.SIGKILL)\n}\n"
+)
+
+// updates copies updates of the root file system onto the card's FAT partition:
+// a whole one becomes the root and stays it; with one that is damaged the card's
+// own system comes up; and one that does not come to a story is left by itself.
+func (k tough) updates(t *testing.T, all bool) {
+	whole, err := os.ReadFile(filepath.Join(k.out, updateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("whole", func(t *testing.T) {
+		card := k.withUpdate(t, whole)
+		start := readMedium(t, card)
+		m := bootUpdate(t, card, false)
+		m.waitFor(`init: trying update\.erofs\n`)
+		k.toldByUpdate(m)
+		// Later starts take it without a trial.
+		m.restart()
+		begin := len(m.Console())
+		k.toldByUpdate(m)
+		if said := m.Console()[begin:]; strings.Contains(said, "trying") {
+			t.Error("it is tried once more")
+		}
+		m.powerOff()
+		k.marked(t, card, "works")
+		start.compare(t, card, updated(start, "works"))
+	})
+	t.Run("damaged", func(t *testing.T) {
+		bad := bytes.Clone(whole)
+		root, err := rootfs.Open(bytes.NewReader(whole))
+		if err != nil {
+			t.Fatal(err)
+		}
+		program, err := fs.ReadFile(root, "bin/storyteller")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := bytes.Index(bad, program)
+		if at < 0 {
+			t.Fatal("the storyteller does not lie in the update in one piece")
+		}
+		bad[at+len(program)/2] ^= 1
+		k.fallsBack(t, bad, false, `init: update\.erofs: /bin/storyteller: its checksum is wrong: the card's own system again\n`)
+	})
+	if !all {
+		return
+	}
+	tests := []struct {
+		name     string
+		update   func(t *testing.T) []byte
+		restarts bool // the machine, before the card's own system comes up
+		want     string
+	}{
+		{"copied in part", func(*testing.T) []byte { return whole[:len(whole)/2] }, false,
+			`init: update\.erofs: [^\n]*: the card's own system again\n`},
+		{"not an update", func(*testing.T) []byte { return bytes.Repeat([]byte("noise "), 1000) }, false,
+			`init: update\.erofs: it cannot be used: [^\n]*: the card's own system again\n`},
+		{"without checksums", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, sums.Path) })
+		}, false, `init: update\.erofs: [^\n]*: the card's own system again\n`},
+		{"its init hangs", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/sbin/init", compile(t, sleeps)); list(t, root) })
+		}, true, ""},
+		{"its init ends", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/sbin/init", compile(t, refuses)); list(t, root) })
+		}, true, `Kernel panic`},
+		{"its storyteller refuses", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) {
+				put(t, root, "/bin/storyteller", compile(t, refuses))
+				list(t, root)
+			})
+		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		{"its storyteller dies", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/bin/storyteller", compile(t, dies)); list(t, root) })
+		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		{"it has no storyteller", func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, "/bin/storyteller"); list(t, root) })
+		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { k.fallsBack(t, tt.update(t), tt.restarts, tt.want) })
+	}
+	t.Run("the plug is pulled", func(t *testing.T) {
+		card := k.withUpdate(t, whole)
+		m := bootUpdate(t, card, false)
+		m.waitFor(`story starts`)
+		m.Close()
+		m = bootUpdate(t, card, false)
+		m.waitFor(triedBefore)
+		k.toldByCard(m)
+		m.powerOff()
+		k.marked(t, card, "failed")
+	})
+}
+
+const triedBefore = `init: update\.erofs, tried at the last start, did not come to a story: the card's own system again\n`
+
+// fallsBack has an update tried of which nothing comes: the card's own system
+// tells the story, at once or when the machine has started again by itself, and
+// at the start after that.
+func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string) {
+	card := k.withUpdate(t, update)
+	start := readMedium(t, card)
+	m := bootUpdate(t, card, true)
+	m.waitFor(`init: trying update\.erofs\n`)
+	if want != "" {
+		t.Log(strings.TrimSpace(m.waitFor(want)[0]))
+	}
+	if restarts {
+		begin := time.Now()
+		if err := m.Boot(m.ctx); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("started again by itself, the kernel %.0f s later", time.Since(begin).Seconds())
+		m.waitFor(triedBefore)
+	}
+	k.toldByCard(m)
+	m.restart()
+	m.waitFor(`init: update\.erofs did not come up when it was tried, so it is left; [^\n]*\n`)
+	k.toldByCard(m)
+	m.send("poweroff")
+	m.waitFor(`init: \d+ ms  switching off`)
+	if err := m.Wait(m.ctx); err != nil {
+		t.Errorf("QEMU's end: %v; want a clean one", err)
+	}
+	k.marked(t, card, "failed")
+	start.compare(t, card, updated(start, "failed"))
+}
+
+// withUpdate makes a card with an update on its FAT partition.
+func (k tough) withUpdate(t *testing.T, update []byte) string {
+	t.Helper()
+	return changed(t, k.image, func(c contents) { c.boot[updateFile] = update })
+}
+
+// bootUpdate boots a card that the machine writes to, and that may start again.
+func bootUpdate(t *testing.T, card string, watchdog bool) *machine {
+	t.Helper()
+	o := machineFor(t, card)
+	o.Write, o.Restarts = true, true
+	if watchdog {
+		o.Args = append(o.Args, "-device", "i6300esb", "-action", "watchdog=reset")
+	}
+	return start(t, 10*time.Minute, o)
+}
+
+// restart starts the machine again by what is typed.
+func (m *machine) restart() {
+	m.t.Helper()
+	m.send("reboot")
+	m.waitFor(`init: \d+ ms  starting again`)
+	if err := m.Boot(m.ctx); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// told wants the story, from the update or from the card's own system: that lies
+// at /base below an update, else nothing does.
+func (k tough) toldByUpdate(m *machine) { m.t.Helper(); k.toldBelow(m, `\nsbin\n`) }
+func (k tough) toldByCard(m *machine)   { m.t.Helper(); k.toldBelow(m, `ls /base\nstoryteller> $`) }
+
+func (k tough) toldBelow(m *machine, base string) {
+	m.t.Helper()
+	if got := m.story(); !k.c.Right(got) {
+		m.t.Errorf("%s: told %q", k.c, got)
+	}
+	m.waitFor(prompt)
+	m.send("ls /base")
+	if got := m.waitFor(`(?s)ls /base\n.*?storyteller> $`)[0]; !regexp.MustCompile(base).MatchString(got) {
+		m.t.Errorf("/base is %q; want %q", got, base)
+	}
+}
+
+// marked wants what became of the update on the card.
+func (k tough) marked(t *testing.T, card, state string) {
+	t.Helper()
+	if got := readMedium(t, card).files["update.txt"]; !strings.HasPrefix(string(got), state+": ") {
+		t.Errorf("update.txt says %q; want %s", got, state)
+	}
+}
+
+// updated is what the files of a card are after an update.
+func updated(start *medium, state string) versions {
+	id := fmt.Sprintf("%d bytes of %s", len(start.files[updateFile]), moment().Format("2006-01-02 15:04:05"))
+	files := maps.Clone(start.files)
+	files["update.txt"] = []byte(state + ": " + id + "\r\n")
+	return versions{files}
+}
+
+// remade changes an update's files.
+func remade(t *testing.T, update []byte, change func(root map[string]rootfs.File)) []byte {
+	t.Helper()
+	root, err := rootfs.Open(bytes.NewReader(update))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := tree(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(files)
+	var all rootfs.Tree
+	if err := all.Add(slices.Collect(maps.Values(files))...); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(t.TempDir(), updateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := all.Write(out, moment(), t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// list brings the list of checksums up to date.
+func list(t *testing.T, root map[string]rootfs.File) {
+	t.Helper()
+	delete(root, sums.Path)
+	var all rootfs.Tree
+	if err := all.Add(slices.Collect(maps.Values(root))...); err != nil {
+		t.Fatal(err)
+	}
+	file, err := rootfs.Sums(&all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root[sums.Path] = file
+}
