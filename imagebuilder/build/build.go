@@ -67,24 +67,25 @@ type state struct {
 	Options
 	tmp string // for everything until the last phase; inside Out, so that renaming works
 
-	board    *board.Board
-	model    modelFiles
-	baseline baseline
-	suite    []byte // the regression suite's file
-	fip      []byte // nil for none
-	fipInfo  *firmware.Image
-	programs []program
-	modules  []manifest.Module
-	voices   *voices.Result
-	checker  *fatcheck.Result
-	source   linux.Source
-	kernel   *linux.Kernel
-	bootFile string // of boot.sd
-	rootFile string // of the EROFS image
-	rootTree *rootfs.Tree
-	layout   cardInfo
-	manifest manifest.Manifest
-	parts    []byte // the manifest's part that is on the card
+	board      *board.Board
+	model      modelFiles
+	baseline   baseline
+	suite      []byte // the regression suite's file
+	fip        []byte // nil for none
+	fipInfo    *firmware.Image
+	programs   []program
+	modules    []manifest.Module
+	voices     *voices.Result
+	checker    *fatcheck.Result
+	source     linux.Source
+	kernel     *linux.Kernel
+	bootFile   string // of boot.sd
+	rootFile   string // of the EROFS image
+	updateSize int64  // of updateFile
+	rootTree   *rootfs.Tree
+	layout     cardInfo
+	manifest   manifest.Manifest
+	parts      []byte // the manifest's part that is on the card
 
 	// How programs, voices and kernel are come by: made here, Buildroot's, or
 	// stand-ins in tests.

@@ -402,6 +402,11 @@ func (s *state) writeUpdate(tree *rootfs.Tree) error {
 	if err := update.Write(out, s.Time, s.tmp); err != nil {
 		return err
 	}
+	info, err := out.Stat()
+	if err != nil {
+		return err
+	}
+	s.updateSize = info.Size()
 	return out.Close()
 }
 

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
@@ -39,7 +40,7 @@ func (s *state) printMaps() {
 		fmt.Fprintf(w, "\t%s\t  %s\n", size(int64(share.Bytes)), share.Name)
 	}
 	fmt.Fprintf(w, "\t%s\t  not planned\n", size(int64(total-s.board.Budget.Total())))
-	for _, line := range s.overBudget() {
+	for _, line := range append(s.overBudget(), s.overFull()...) {
 		fmt.Fprintf(w, "\nWarning: %s.\n", line)
 	}
 }
@@ -65,6 +66,20 @@ func (s *state) overBudget() (lines []string) {
 			lines = append(lines, fmt.Sprintf("this model's %s take %s, and %s in %s has %s for them",
 				share.what, size(share.need), share.budgetName, filepath.Join(s.board.Dir, "board.toml"), size(int64(share.have))))
 		}
+	}
+	return lines
+}
+
+// overFull says that an update of this system does not fit onto the card beside
+// what is there, if so.
+func (s *state) overFull() (lines []string) {
+	need := s.updateSize
+	for _, f := range s.layout.files {
+		need += int64(len(f.Data))
+	}
+	if have := card.Room(s.board.Card.BootSize); need > have {
+		lines = append(lines, fmt.Sprintf("%s, %s, does not fit onto partition 1 beside its files: it lacks %s; enlarge boot_size in %s",
+			updateFile, size(s.updateSize), size(need-have), filepath.Join(s.board.Dir, "board.toml")))
 	}
 	return lines
 }

@@ -7,6 +7,7 @@ import (
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/card"
 )
 
 // TestBudget holds the board's plan to what the engine takes for the model that the
@@ -42,5 +43,12 @@ func TestBudget(t *testing.T) {
 	s.model.config.Layers = 8
 	if lines := s.overBudget(); len(lines) != 2 || !strings.Contains(lines[0], "weights") || !strings.Contains(lines[1], "KV cache") {
 		t.Errorf("overBudget() with two layers more = %q; want weights and KV cache", lines)
+	}
+	s.layout.files = []card.File{{Name: "boot.sd", Data: make([]byte, 5<<20)}}
+	for _, tt := range []struct{ size, lines int }{{42 << 20, 0}, {44 << 20, 1}} {
+		s.updateSize = int64(tt.size)
+		if lines := s.overFull(); len(lines) != tt.lines {
+			t.Errorf("overFull() with an update of %d bytes = %q; want %d lines", tt.size, lines, tt.lines)
+		}
 	}
 }

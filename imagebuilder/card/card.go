@@ -120,11 +120,18 @@ func (s Spec) check() error {
 	if g.clusters < minClustersFAT32 {
 		return fmt.Errorf("card: a FAT32 partition of %d bytes is too small: at least 33 MiB", l.BootSize)
 	}
-	// One cluster in sixteen stays free for what the board writes.
-	if have := int64(g.clusters) * g.clusterBytes; need > have-have/16 {
-		return fmt.Errorf("card: the files of the FAT partition have %d bytes, room is for %d: enlarge the partition in the board's board.toml", need, have-have/16)
+	if have := Room(l.BootSize); need > have {
+		return fmt.Errorf("card: the files of the FAT partition have %d bytes, room is for %d: enlarge the partition in the board's board.toml", need, have)
 	}
 	return nil
+}
+
+// Room is how many bytes of files a FAT partition of that size has room for. One
+// cluster in sixteen stays free for what the board writes.
+func Room(bootSize int64) int64 {
+	g := geometryOf(bootSize)
+	have := int64(g.clusters) * g.clusterBytes
+	return have - have/16
 }
 
 // identity derives the disk signature and the FAT volume's serial number from

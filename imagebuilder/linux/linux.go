@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode"
 	"syscall"
 	"time"
 )
@@ -123,6 +124,9 @@ func Build(ctx context.Context, o Options) (*Kernel, error) {
 	if _, err := os.Stat(result); err == nil {
 		k.Cached = true
 		return k, k.find(result, o.DTS)
+	}
+	if strings.ContainsFunc(dir, func(r rune) bool { return unicode.IsSpace(r) || r == ':' }) {
+		return nil, fmt.Errorf("linux: the kernel cannot be built in %s: its Makefile takes no spaces and colons in the name of a folder; set STORYTELLER_CACHE to another one", dir)
 	}
 	b := &builder{
 		Options: o,

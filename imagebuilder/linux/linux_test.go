@@ -230,13 +230,14 @@ func TestBuild(t *testing.T) {
 }
 
 func TestBuildFails(t *testing.T) {
-	for _, tt := range []struct{ name, script, want string }{
-		{"compiler error", kernelMake + "\ncase $* in *Image) echo 'a.c:1: error: no'; exit 2;; esac", "a.c:1: error: no"},
-		{"lost symbol", kernelMake + "\ncase $* in *allnoconfig) echo 'CONFIG_B=y' > $out/.config;; esac", "did not keep CONFIG_A=y"},
+	for _, tt := range []struct{ name, cache, script, want string }{
+		{"compiler error", "", kernelMake + "\ncase $* in *Image) echo 'a.c:1: error: no'; exit 2;; esac", "a.c:1: error: no"},
+		{"lost symbol", "", kernelMake + "\ncase $* in *allnoconfig) echo 'CONFIG_B=y' > $out/.config;; esac", "did not keep CONFIG_A=y"},
+		{"space in the cache's name", "a cache", kernelMake, "STORYTELLER_CACHE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			fakeTools(t, tt.script)
-			o := Options{Source: sourceArchive(t), Fragments: []string{write(t, "kernel.fragment", "CONFIG_A=y\n")}, CacheDir: t.TempDir()}
+			o := Options{Source: sourceArchive(t), Fragments: []string{write(t, "kernel.fragment", "CONFIG_A=y\n")}, CacheDir: filepath.Join(t.TempDir(), tt.cache)}
 			_, err := Build(t.Context(), o)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("Build() = %v; want one line with %q", err, tt.want)

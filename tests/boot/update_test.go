@@ -182,8 +182,8 @@ func (m *machine) restart() {
 
 // told wants the story, from the update or from the card's own system: that lies
 // at /base below an update, else nothing does.
-func (k tough) toldByUpdate(m *machine) { m.t.Helper(); k.toldBelow(m, `\nsbin\n`) }
-func (k tough) toldByCard(m *machine)   { m.t.Helper(); k.toldBelow(m, `ls /base\nstoryteller> $`) }
+func (k tough) toldByUpdate(m *machine) { m.t.Helper(); k.toldBelow(m, ` sbin\n`) }
+func (k tough) toldByCard(m *machine)   { m.t.Helper(); k.toldBelow(m, `^ls /base\nstoryteller> $`) }
 
 func (k tough) toldBelow(m *machine, base string) {
 	m.t.Helper()
