@@ -134,10 +134,9 @@ func (u update) mount(root string) error {
 	if err := unix.Mount(filepath.Join(u.dir, updateFile), updateDir, "erofs", unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID, ""); err != nil {
 		return fmt.Errorf("it cannot be used: %w", err)
 	}
-	wanted := needed
-	if u.state() == markTrying {
+	wanted, isNew := needed, u.state() == markTrying
+	if isNew {
 		wanted = nil // all of it, once
-		os.Setenv(trying, u.id)
 	}
 	if damaged := sums.Damaged(os.DirFS(updateDir), wanted); damaged != nil {
 		return damaged[0]
@@ -153,7 +152,8 @@ func (u update) mount(root string) error {
 	if err := unix.Mount(u.dir, updateDir+cardDir, "", unix.MS_MOVE, ""); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", cardDir, err), unix.Mount(updateDir+baseDir, root, "", unix.MS_MOVE, ""))
 	}
-	if onTrial() {
+	if isNew {
+		os.Setenv(trying, u.id) // not before: the card's own system is on no trial
 		// A hang is a failure, too. It goes on counting when this program is replaced.
 		dog, err := openWatchdog(watchdogDevice)
 		report("watchdog", err)
