@@ -242,7 +242,7 @@ func (b *builder) make(ctx context.Context, line func(string), args ...string) e
 		}
 	}}
 	cmd := exec.CommandContext(ctx, "make", append(makeArgs(b.src, b.out, st.ModTime()), args...)...)
-	cmd.Env = environment()
+	cmd.Env = append(environment(), "TMPDIR="+b.out) // without spaces, for usr/gen_initramfs.sh
 	cmd.Stdout = io.MultiWriter(log, lines)
 	cmd.Stderr = cmd.Stdout
 	// Make's children must end with it.
