@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
@@ -160,23 +162,73 @@ func fsck(t *testing.T, option, file string) (said string, clean bool) {
 // machine that was not disturbed left them.
 type versions []map[string][]byte
 
-// whole tells whether a file is one of its versions, not a mixture and not a
-// piece. results.txt grows suite by suite, and the report page likewise.
-func (v versions) whole(name string, content []byte) bool {
-	for _, files := range v {
-		want, ok := files[name]
-		switch {
-		case !ok:
-		case bytes.Equal(content, want):
-			return true
-		case name == "results.txt" && bytes.HasPrefix(want, content) && bytes.HasSuffix(content, []byte("\r\n\r\n")):
+// whole tells whether a file among others is one of its versions, or whole by its
+// form: not a mixture and not a piece. results.txt grows suite by suite, and the
+// report page likewise.
+func (v versions) whole(name string, files map[string][]byte) bool {
+	content := files[name]
+	for _, version := range v {
+		if want, ok := version[name]; ok && bytes.Equal(content, want) {
 			return true
 		}
 	}
-	if strings.HasSuffix(name, ".json") {
+	switch {
+	case strings.HasSuffix(name, ".json"):
 		return json.Valid(content)
+	case name == report.TextFile:
+		return complete(files)
 	}
 	return name == "report.html" && bytes.HasPrefix(content, []byte("<!DOCTYPE html>")) && bytes.HasSuffix(bytes.TrimSpace(content), []byte("</html>"))
+}
+
+// complete tells whether results.txt has, suite after suite up to one, the tables
+// of the JSON files beside it.
+func complete(files map[string][]byte) bool {
+	text := strings.ReplaceAll(string(files[report.TextFile]), "\r\n", "\n")
+	for _, suite := range report.Names() {
+		var e report.Entry
+		if json.Unmarshal(files[report.File(suite)], &e) != nil {
+			continue // it did not run
+		}
+		table, err := tableOf(e)
+		title, rest, ok := strings.Cut(text, "\n\n"+table+"\n")
+		if err != nil || !ok || title == "" || strings.Contains(title, "\n") {
+			return false
+		}
+		if text = rest; text == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// tableOf is what results.txt has below a suite's title.
+func tableOf(e report.Entry) (string, error) {
+	if e.Error != "" {
+		return "FAILED: " + e.Error + "\n", nil
+	}
+	var r report.Results
+	if err := r.Add(e); err != nil {
+		return "", err
+	}
+	var table interface{ WriteTable(io.Writer) error }
+	switch e.Name {
+	case report.Regression:
+		table = r.Regression
+	case report.Performance:
+		table = r.Exact
+	case report.PerformanceFast:
+		table = r.Fast
+	case report.Memory:
+		table = r.Memory
+	case report.Speech:
+		table = r.Speech
+	default:
+		table = r.Baseline
+	}
+	var text strings.Builder
+	err := table.WriteTable(&text)
+	return text.String(), err
 }
 
 // checkFAT repairs a FAT partition as init does, and compares its files.
@@ -199,7 +251,7 @@ func (m *medium) checkFAT(t *testing.T, p partitionFile, after versions) (repair
 	}
 	files := filesOf(t, p, size)
 	for name, want := range before {
-		if got, ok := files[name]; !ok || !bytes.Equal(got, want) && !after.whole(name, got) {
+		if got, ok := files[name]; !ok || !bytes.Equal(got, want) && !after.whole(name, files) {
 			t.Errorf("%s has %d bytes; want the %d that it had, or a whole new one", name, len(got), len(want))
 		}
 	}
@@ -212,7 +264,7 @@ func (m *medium) checkFAT(t *testing.T, p partitionFile, after versions) (repair
 		}
 		// One that was not there before may be empty: Linux makes a name first and
 		// points it at the content then.
-		if len(got) > 0 && !after.whole(name, got) {
+		if len(got) > 0 && !after.whole(name, files) {
 			t.Errorf("%s is new, has %d bytes and is not whole: %.60q", name, len(got), got)
 		}
 	}
@@ -373,8 +425,14 @@ func record(t *testing.T, image string, c golden.Case) (log writelog.Log, after 
 		m.waitFor(`suites starts`)
 		m.waitFor(prompt)
 		after = append(after, readMedium(t, image).files)
-		if _, ok := after[0]["results.txt"]; !ok {
-			t.Fatal("no results were kept")
+		if kept := after[len(after)-1]; !complete(kept) {
+			t.Fatalf("the results that were kept are not whole: %q", kept[report.TextFile])
+		} else {
+			piece := maps.Clone(kept)
+			piece[report.TextFile] = kept[report.TextFile][:len(kept[report.TextFile])/2]
+			if complete(piece) {
+				t.Fatal("a piece of the results is held for whole")
+			}
 		}
 	}
 	m.powerOff()
@@ -420,7 +478,7 @@ func (k tough) pulledPlug(t *testing.T) {
 					m.send(keepResults)
 					// When a suite's table is there, its results are being written.
 					m.waitFor([]string{`Regression:`, `Performance:`}[r.IntN(2)])
-					wait(1500 * time.Millisecond)
+					wait(500 * time.Millisecond)
 				}
 			}
 			m.Close() // the plug: QEMU is killed
