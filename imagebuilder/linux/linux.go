@@ -20,9 +20,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"unicode"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // cross is the prefix of the cross compiler's tools.
