@@ -3,7 +3,9 @@ package arith
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // Set is one implementation of the package's arithmetic. It holds no state; any
@@ -32,7 +34,11 @@ func (s *Set) Name() string { return s.name }
 
 // All returns the implementations that this machine can run, the best first and the
 // portable one last.
-func All() []*Set { return append(native(), Generic()) }
+func All() []*Set { return append(slices.Clone(tried()), Generic()) }
+
+// tried keeps what the machine was found to have: finding out may take child
+// processes, for which the kernel marks all of the caller's memory.
+var tried = sync.OnceValue(native)
 
 // Select returns the implementation that the environment variable STORYTELLER_CPU
 // names, or the best that this machine can run if it is unset or empty.

@@ -5,12 +5,12 @@
 // costs a sentence and not the story, so that its memory goes back when it
 // ends, and so that espeak-ng's licence stays with espeak-ng.
 //
-// Two parts of flite are replaced by ours, at the same calls of its library:
-// the lookup of features (features.c) and, for statistical voices, the way from
-// parameters to sound (vocoder.c). They make rms cost two fifths of what it
-// does in flite itself; kal16's samples are the same to the bit, and rms's are
-// as near to the library's as half a millisecond of fixed coefficients leaves
-// them (30 dB).
+// Three parts of flite are replaced by ours, at the same calls of its library:
+// the lookup of features (features.c) and the way from parameters to sound, of
+// diphone voices (lpc.c) and of statistical ones (vocoder.c). They make kal16
+// cost half and rms two fifths of what it does in flite itself; kal16's samples
+// are the same to the bit, and rms's are as near to the library's as half a
+// millisecond of fixed coefficients leaves them (30 dB).
 //
 // What the voices cost and how well they are understood is in app/speech's
 // readme.
@@ -73,7 +73,7 @@ func Programs() []Program {
 		}
 	}
 	return []Program{
-		flite("kal16"),
+		flite("kal16", "lpc.c"),
 		flite("rms", "vocoder.c"),
 		{
 			Voice:     "espeak",

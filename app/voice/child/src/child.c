@@ -20,11 +20,18 @@ void child_pcm(const short *samples, int n) {
     unsigned char b[2 * CHUNK];
     while (n > 0) {
         int k = n < CHUNK ? n : CHUNK;
-        for (int i = 0; i < k; i++) {
-            double s = samples[i] * current.volume;
-            int v = s > 32767 ? 32767 : s < -32768 ? -32768 : (int)s;
-            b[2 * i] = v;
-            b[2 * i + 1] = v >> 8;
+        if (current.volume == 1) { /* the usual case */
+            for (int i = 0; i < k; i++) {
+                b[2 * i] = samples[i];
+                b[2 * i + 1] = samples[i] >> 8;
+            }
+        } else {
+            for (int i = 0; i < k; i++) {
+                double s = samples[i] * current.volume;
+                int v = s > 32767 ? 32767 : s < -32768 ? -32768 : (int)s;
+                b[2 * i] = v;
+                b[2 * i + 1] = v >> 8;
+            }
         }
         frame("PCM ", b, 2 * k);
         samples += k;

@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <flite/cst_cg.h>
+#include <flite/cst_diphone.h>
 #include <flite/flite.h>
 
 cst_voice *VOICE(const char *voxdir);
@@ -54,6 +55,8 @@ int engine_start(void) {
         own_f0 = statistics->f0_mean;
         own_spread = statistics->f0_stddev;
     }
+    if (feat_present(voice->features, "diphone_db") && val_diphone_db(feat_val(voice->features, "diphone_db"))->sts->num_channels > 16)
+        return 0; /* lpc.c knows no longer predictor */
 
     cst_audio_streaming_info *asi = new_audio_streaming_info();
     asi->asc = stream;
