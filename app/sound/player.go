@@ -29,13 +29,15 @@ var ErrNoCard = errors.New("no sound card")
 const (
 	// period is what a card is given at once, in samples of Rate: 50 ms, so
 	// that playing wakes the processor 20 times a second.
-	period = Rate / 20
-	// ringSize is how far the voice may be ahead.
-	ringSize = 6 * Rate
-	// prime is what must be there before a sentence begins to play. A card
-	// holds some of it, the ring the rest: together they outlast a voice that
-	// stalls for 300 ms.
-	prime = Rate * 45 / 100
+	period = Rate / periods
+	// periods are those of a second.
+	periods = 20
+	// ringSeconds is how far the voice may be ahead.
+	ringSeconds = 6
+	// prime is what must be there before a sentence begins to play, in hundredths
+	// of a second. A card holds some of it, the ring the rest: together they
+	// outlast a voice that stalls for 300 ms.
+	prime = 45
 	// idle is how long silence is played after the last sentence before the
 	// card is let go.
 	idle = 40 // periods
@@ -46,8 +48,8 @@ const (
 	settle = 6 // periods
 	// held is after how many periods a card surely plays: it holds four.
 	held = 6
-	// ramp is the length of the fades where sound is cut, in samples: 4 ms.
-	ramp = Rate / 250
+	// ramps are how many of the fades where sound is cut are a second: 4 ms each.
+	ramps = 250
 	// replug is how long a card that was there is waited for at least: somebody
 	// has it in his hand.
 	replug = time.Minute
@@ -56,7 +58,9 @@ const (
 )
 
 // Player plays sentences on a sound card. A writer is only held up by a full
-// ring; a goroutine of its own feeds the card.
+// ring; a goroutine of its own feeds the card. Samples stay at the voice's rate,
+// at 16 kHz a third of the memory, until the card is about to play them: by then
+// the story may be over, which needs the processor more.
 //
 // A card that is not there is waited for, and what was written is kept until it
 // comes, but no longer than the patience given (a minute at least for one that
@@ -72,7 +76,8 @@ type Player struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when something below changes
-	ring    []int16       // [start, start+n) modulo ringSize
+	hz      int           // of the ring's samples; 0: nothing was written yet
+	ring    []int16       // [start, start+n) modulo its length, ringSeconds
 	start   int
 	n       int
 	taken   int64       // samples taken from the ring, ever
@@ -87,9 +92,9 @@ type Player struct {
 	closed  bool
 
 	writing   sync.Mutex // one writer at a time
-	convert   *Resampler
+	convert   *Resampler // to the ring's rate; nil: it is the writer's
 	converted []int16
-	from      int
+	from, to  int // what convert converts
 }
 
 // NewPlayer returns a player on the card that open finds (see OpenCard), which
@@ -103,7 +108,7 @@ func newPlayer(open func() (Card, error), patience, poll time.Duration, log func
 	p := &Player{
 		open: open, patience: patience, poll: poll, log: log,
 		done: make(chan struct{}), stop: make(chan struct{}), changed: make(chan struct{}),
-		ring: make([]int16, ringSize), empty: true,
+		empty: true,
 	}
 	go p.run()
 	return p
@@ -114,16 +119,27 @@ func newPlayer(open func() (Card, error), patience, poll time.Duration, log func
 func (p *Player) Write(ctx context.Context, hz int, samples []int16) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if hz != Rate {
-		if p.from != hz {
-			p.convert, p.from = NewResampler(hz, Rate), hz
-		}
-		p.converted = p.convert.Process(p.converted[:0], samples)
-		samples = p.converted
-	} else {
-		p.from = hz
+	own := p.rate(hz)
+	if hz == own {
+		p.convert = nil
+		return p.put(ctx, samples)
 	}
-	return p.put(ctx, samples)
+	if p.convert == nil || p.from != hz || p.to != own {
+		p.convert, p.from, p.to = NewResampler(hz, own), hz, own
+	}
+	p.converted = p.convert.Process(p.converted[:0], samples)
+	return p.put(ctx, p.converted)
+}
+
+// rate returns that of the ring for a writer of hz: its own, unless there are
+// samples of another.
+func (p *Player) rate(hz int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hz != hz && p.n == 0 {
+		p.hz, p.ring, p.start = hz, make([]int16, ringSeconds*hz), 0
+	}
+	return p.hz
 }
 
 func (p *Player) put(ctx context.Context, samples []int16) error {
@@ -133,7 +149,7 @@ func (p *Player) put(ctx context.Context, samples []int16) error {
 		if p.closed || p.failed {
 			return ErrNoCard
 		}
-		if p.n == ringSize {
+		if p.n == len(p.ring) {
 			p.ahead = true
 			if err := p.wait(ctx); err != nil {
 				return err
@@ -143,8 +159,8 @@ func (p *Player) put(ctx context.Context, samples []int16) error {
 		if p.n == 0 || len(p.marks) > 0 && p.marks[len(p.marks)-1] == p.taken+int64(p.n) {
 			p.primed, p.ahead = time.Now(), false
 		}
-		end := (p.start + p.n) % ringSize
-		k := copy(p.ring[end:min(ringSize, end+ringSize-p.n)], samples)
+		end := (p.start + p.n) % len(p.ring)
+		k := copy(p.ring[end:min(len(p.ring), end+len(p.ring)-p.n)], samples)
 		samples = samples[k:]
 		p.n += k
 		p.empty = false
@@ -157,7 +173,7 @@ func (p *Player) put(ctx context.Context, samples []int16) error {
 func (p *Player) Mark() {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if p.convert != nil && p.from != Rate {
+	if p.convert != nil {
 		// The filter's tail; no context needed: 1 ms waits for nobody.
 		_ = p.put(context.Background(), p.convert.Flush(nil))
 	}
@@ -353,35 +369,38 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 // calls playing when the card has taken more than it can hold.
 func (p *Player) feed(card Card, playing func()) error {
 	var convert *Resampler
-	if card.Hz() != Rate {
-		convert = NewResampler(Rate, card.Hz())
-	}
-	buf := make([]int16, period)
-	var out, converted []int16
+	var from int // what it converts
+	var buf, converted []int16
 	p.mu.Lock()
 	cut := p.flowing // the last sound ended inside a sentence, here on a card that is gone
 	p.mu.Unlock()
-	for silent, periods := 0, 1; silent < idle; periods++ {
+	for silent, given := 0, 1; silent < idle; given++ {
 		select {
 		case <-p.stop:
 			return nil
 		default:
 		}
 		p.awaitMore()
-		sounding := p.next(buf, &cut)
+		var hz int
+		var sounding bool
+		buf, hz, sounding = p.next(buf, &cut)
 		if sounding {
 			silent = 0
 		} else {
 			silent++
 		}
-		if out = buf; convert != nil {
+		out := buf
+		if hz != card.Hz() {
+			if from != hz {
+				convert, from = NewResampler(hz, card.Hz()), hz
+			}
 			converted = convert.Process(converted[:0], buf)
 			out = converted
 		}
 		if err := card.Write(out); err != nil {
 			return err
 		}
-		if periods == held {
+		if given == held {
 			playing()
 		}
 		if silent == settle {
@@ -401,24 +420,33 @@ func (p *Player) feed(card Card, playing func()) error {
 // awaitMore waits, inside a sentence, for the samples of a whole period, but
 // only as long as the card has enough to go on with.
 func (p *Player) awaitMore() {
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.flowing && p.n < period+ramp && len(p.marks) == 0 && !p.closed {
+	lacks := func() bool {
+		return p.flowing && p.n < p.hz/periods+p.hz/ramps && len(p.marks) == 0 && !p.closed
+	}
+	if !lacks() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	for lacks() {
 		if p.wait(ctx) != nil {
 			return
 		}
 	}
 }
 
-// next fills buf with the next period: sound as far as there is any that may
-// begin, else silence. cut keeps between calls that sound ended inside a
-// sentence, for lack of samples; there it is faded, for a sudden end would click.
-func (p *Player) next(buf []int16, cut *bool) (sounding bool) {
+// next returns the next period, made in buf if that is long enough, and its rate:
+// sound as far as there is any that may begin, else silence. cut keeps between calls
+// that sound ended inside a sentence, for lack of samples; there it is faded, for a
+// sudden end would click.
+func (p *Player) next(buf []int16, cut *bool) (_ []int16, hz int, sounding bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	buf = slices.Grow(buf[:0], p.hz/periods)[:p.hz/periods]
 	clear(buf)
+	ramp := p.hz / ramps
 	n := 0
 	for {
 		p.pass()
@@ -437,7 +465,7 @@ func (p *Player) next(buf []int16, cut *bool) (sounding bool) {
 		}
 		part := buf[n : n+k]
 		copy(part[copy(part, p.ring[p.start:]):], p.ring)
-		p.start = (p.start + k) % ringSize
+		p.start = (p.start + k) % len(p.ring)
 		p.n -= k
 		p.taken += int64(k)
 		n += k
@@ -452,7 +480,7 @@ func (p *Player) next(buf []int16, cut *bool) (sounding bool) {
 		}
 	}
 	p.change()
-	return n > 0
+	return buf, p.hz, n > 0
 }
 
 // pass ends the sentences that were taken to their ends. The caller holds mu.
@@ -472,14 +500,14 @@ func (p *Player) mayBegin() bool {
 	if p.n == 0 {
 		return false
 	}
-	if len(p.marks) > 0 || p.n == ringSize {
+	if len(p.marks) > 0 || p.n == len(p.ring) {
 		return true
 	}
-	if p.ahead && p.n >= ringSize/2 {
+	if p.ahead && p.n >= len(p.ring)/2 {
 		return true
 	}
 	took := time.Since(p.primed)
-	return p.n >= prime && took < time.Duration(p.n)*time.Second/(Rate*3/2)
+	return p.n >= p.hz*prime/100 && took < time.Duration(p.n)*time.Second/time.Duration(p.hz*3/2)
 }
 
 // fade lets s rise from silence, or fall to it.

@@ -430,7 +430,7 @@ func TestPlayerUnplugged(t *testing.T) {
 			t.Error(err)
 		}
 		first, second := sounds(card.sound()), sounds(other.sound())
-		if len(first) == 0 || len(second) == 0 || first[len(first)-1] > second[ramp+100] {
+		if len(first) == 0 || len(second) == 0 || first[len(first)-1] > second[Rate/ramps+100] {
 			t.Fatalf("heard %d and %d samples; want some of each, in order", len(first), len(second))
 		}
 		if lost := len(want) - len(first) - len(second); lost < 0 || lost > 2*period {
@@ -531,6 +531,33 @@ func TestPlayerRate(t *testing.T) {
 			t.Errorf("a 1 kHz tone of 10000 is heard at %.0f", got)
 		}
 	})
+}
+
+// A voice of another rate than the one before is heard as it is, whether its first
+// samples come when all is played or behind others.
+func TestPlayerRates(t *testing.T) {
+	for _, pause := range []time.Duration{0, 5 * time.Second} {
+		card := &fakeCard{hz: Rate}
+		bubble(t, card, time.Second, func(t *testing.T, p *Player, _ *slot, _ *lines) {
+			for _, hz := range []int{16000, 22050, 48000, 16000} {
+				p.Write(t.Context(), hz, sine(hz, 1000, 10000))
+				p.Mark()
+				time.Sleep(pause)
+			}
+			p.Drain(t.Context())
+			rest := sounds(card.sound())
+			for i := range 4 {
+				rest = sounds(rest) // without the pause
+				if len(rest) < Rate*9/10 {
+					t.Fatalf("pauses of %v: %d samples of sentence %d are heard; want %d", pause, len(rest), i+1, Rate)
+				}
+				if got := level(rest[Rate/10:Rate*8/10], Rate, 1000); math.Abs(got-10000) > 200 {
+					t.Errorf("pauses of %v, sentence %d: a 1 kHz tone of 10000 is heard at %.0f", pause, i+1, got)
+				}
+				rest = rest[min(len(rest), Rate+Rate/1000):]
+			}
+		})
+	}
 }
 
 func TestPlayers(t *testing.T) {

@@ -74,9 +74,11 @@ func (r *Resampler) reset() {
 // Process appends to dst the outputs that in completes. Output follows input
 // by half the filter's length.
 func (r *Resampler) Process(dst, in []int16) []int16 {
-	r.past = slices.Grow(r.past, len(in))
-	for _, s := range in {
-		r.past = append(r.past, float32(s))
+	had := len(r.past)
+	r.past = slices.Grow(r.past, len(in))[:had+len(in)]
+	fresh := r.past[had:]
+	for i, s := range in {
+		fresh[i] = float32(s)
 	}
 	used := 0
 	if r.down == 1 {
@@ -106,9 +108,10 @@ func (r *Resampler) multiply(dst []int16, n int) []int16 {
 	r.sums = slices.Grow(r.sums[:0], n)[:n]
 	for p, h := range r.filter {
 		r.set.Scores(r.sums, h, r.past, r.taps, n, 1) // a column an output, each begins one input later
-		to := dst[from+p:]
-		for i, x := range r.sums {
-			to[i*r.up] = limit(x)
+		at := from + p
+		for _, x := range r.sums {
+			dst[at] = limit(x)
+			at += r.up
 		}
 	}
 	return dst
@@ -135,15 +138,13 @@ func dot(x, h []float32) float32 {
 	return a + b
 }
 
-// limit rounds x to the nearest sample there is.
+// limit rounds x, which is below 2^31, to the nearest sample there is.
 func limit(x float32) int16 {
-	switch {
-	case x >= math.MaxInt16:
-		return math.MaxInt16
-	case x <= math.MinInt16:
-		return math.MinInt16
+	n := int32(x + 32768.5) // a conversion cuts towards zero
+	if uint32(n) > math.MaxUint16 {
+		n = max(0, min(n, math.MaxUint16))
 	}
-	return int16(int32(x+32768.5) - 32768) // a conversion cuts towards zero
+	return int16(n - 32768)
 }
 
 func gcd(a, b int) int {

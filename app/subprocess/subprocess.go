@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,8 +26,13 @@ const MaxPayload = 1 << 16
 // ReadFrame reads one frame. io.EOF is returned as it is before a frame,
 // io.ErrUnexpectedEOF within one; a payload that is too long is an error.
 func ReadFrame(r io.Reader) (kind string, payload []byte, err error) {
-	var head [8]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+	return readFrame(r, nil)
+}
+
+// readFrame reads into buf what fits.
+func readFrame(r io.Reader, buf []byte) (kind string, payload []byte, err error) {
+	head := slices.Grow(buf[:0], 8)[:8]
+	if _, err := io.ReadFull(r, head); err != nil {
 		return "", nil, err
 	}
 	kind = string(head[:4])
@@ -34,7 +40,7 @@ func ReadFrame(r io.Reader) (kind string, payload []byte, err error) {
 	if n > MaxPayload {
 		return "", nil, fmt.Errorf("a frame %q of %d bytes", kind, n)
 	}
-	payload = make([]byte, n)
+	payload = slices.Grow(buf[:0], int(n))[:n]
 	if _, err := io.ReadFull(r, payload); err != nil {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
@@ -50,6 +56,7 @@ type Process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
+	frame  []byte      // the last one's memory
 	watch  *time.Timer // ends a program that hangs
 	hung   atomic.Bool
 }
@@ -101,12 +108,14 @@ func (p *Process) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrame returns the next frame. An error tells what became of the program.
+// ReadFrame returns the next frame, whose payload is good until the next call. An
+// error tells what became of the program.
 func (p *Process) ReadFrame() (kind string, payload []byte, err error) {
-	kind, payload, err = ReadFrame(p.stdout)
+	kind, payload, err = readFrame(p.stdout, p.frame)
 	if err != nil {
-		err = p.died(err)
+		return kind, payload, p.died(err)
 	}
+	p.frame = payload
 	return kind, payload, err
 }
 

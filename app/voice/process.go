@@ -31,6 +31,7 @@ type Process struct {
 	patience time.Duration
 	log      func(string)
 	run      *subprocess.Process
+	samples  []int16 // the last frame's memory
 }
 
 // NewProcess returns the voice whose program is at path; log gets a line
@@ -102,7 +103,7 @@ func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, [
 		if err != nil {
 			return err, false
 		}
-		f, err := parse(kind, payload)
+		f, err := parse(kind, payload, v.samples)
 		if err != nil {
 			return fmt.Errorf("it sent %w", err), false
 		}
@@ -110,6 +111,7 @@ func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, [
 		case kindRate:
 			hz = f.hz
 		case kindPCM:
+			v.samples = f.samples
 			k := min(skip, len(f.samples))
 			skip -= k
 			samples := f.samples[k:]

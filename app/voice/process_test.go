@@ -225,7 +225,7 @@ func FuzzFrames(f *testing.F) {
 			if err != nil {
 				return
 			}
-			fr, err := parse(name, payload)
+			fr, err := parse(name, payload, nil)
 			if err != nil {
 				return
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -62,9 +63,9 @@ func request(text string, p Params) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// parse reads the payload of a frame. A frame that no voice program sends is an
-// error.
-func parse(name string, b []byte) (frame, error) {
+// parse reads the payload of a frame, samples into the memory of buf as far as they
+// fit. A frame that no voice program sends is an error.
+func parse(name string, b []byte, buf []int16) (frame, error) {
 	f, n := frame{kind: kind(name)}, len(b)
 	bad := fmt.Errorf("a frame %q of %d bytes", f.kind, n)
 	switch f.kind {
@@ -81,9 +82,10 @@ func parse(name string, b []byte) (frame, error) {
 		if n%2 != 0 {
 			return frame{}, bad
 		}
-		f.samples = make([]int16, n/2)
+		f.samples = slices.Grow(buf[:0], n/2)[:n/2]
 		for i := range f.samples {
-			f.samples[i] = int16(binary.LittleEndian.Uint16(b[2*i:]))
+			f.samples[i] = int16(binary.LittleEndian.Uint16(b))
+			b = b[2:]
 		}
 	case kindEnd:
 		if n != 8 {
