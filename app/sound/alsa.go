@@ -83,7 +83,7 @@ type alsaCard struct {
 	device
 	pcm      *alsa.PCM
 	channels int
-	buf      []int16
+	pairs    []uint32
 }
 
 func openALSA(d device) (*alsaCard, error) {
@@ -111,16 +111,20 @@ func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
 // Write waits asleep, not in the kernel: Go's runtime looks after a program that is
 // in a system call for long every 20 us, on the board for 5 % of the processor.
 func (c *alsaCard) Write(samples []int16) error {
-	c.buf = slices.Grow(c.buf[:0], c.channels*len(samples))[:c.channels*len(samples)]
-	if c.channels == 2 {
-		stereo(c.buf, samples)
-	} else {
-		copy(c.buf, samples)
+	if c.channels == 1 {
+		return write(c, samples)
 	}
+	c.pairs = slices.Grow(c.pairs[:0], len(samples))[:len(samples)]
+	double(c.pairs, samples)
+	return write(c, c.pairs)
+}
+
+// write plays frames, each of which is one element, waiting until the card has taken them.
+func write[Frame int16 | uint32](c *alsaCard, frames []Frame) error {
 	moved := time.Now()
-	for rest := c.buf; len(rest) > 0; {
-		n, err := c.pcm.Write(rest)
-		rest = rest[n*c.channels:]
+	for len(frames) > 0 {
+		n, err := c.pcm.Write(frames)
+		frames = frames[n:]
 		if n > 0 {
 			moved = time.Now()
 		}
@@ -131,7 +135,7 @@ func (c *alsaCard) Write(samples []int16) error {
 				return reason(err)
 			}
 		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
-			time.Sleep(max(shortest, time.Duration(len(rest)/c.channels)*time.Second/time.Duration(c.Hz())))
+			time.Sleep(max(shortest, time.Duration(len(frames))*time.Second/time.Duration(c.Hz())))
 		case errors.Is(err, syscall.EAGAIN):
 			return syscall.EIO
 		default:
@@ -148,14 +152,11 @@ const (
 	shortest = 5 * time.Millisecond
 )
 
-// stereo writes mono samples to both channels.
-func stereo(to, mono []int16) {
-	for _, s := range mono {
-		if len(to) < 2 {
-			return
-		}
-		to[0], to[1] = s, s
-		to = to[2:]
+// double makes stereo frames: both halves are the sample.
+func double(to []uint32, mono []int16) {
+	to = to[:len(mono)]
+	for i, s := range mono {
+		to[i] = uint32(uint16(s)) * 0x10001
 	}
 }
 

@@ -108,13 +108,21 @@ func (r *Resampler) multiply(dst []int16, n int) []int16 {
 	r.sums = slices.Grow(r.sums[:0], n)[:n]
 	for p, h := range r.filter {
 		r.set.Scores(r.sums, h, r.past, r.taps, n, 1) // a column an output, each begins one input later
-		at := from + p
-		for _, x := range r.sums {
-			dst[at] = limit(x)
-			at += r.up
-		}
+		spread(dst[from+p:], r.sums, r.up)
 	}
 	return dst
+}
+
+// spread writes samples to every step-th place. A function of its own has all of
+// that in registers.
+//
+//go:noinline
+func spread(to []int16, samples []float32, step int) {
+	at := 0
+	for _, x := range samples {
+		to[at] = limit(x)
+		at += step
+	}
 }
 
 // Flush appends the last outputs to dst and makes r ready for another stream.
