@@ -43,13 +43,32 @@ func Remove(dir string, names ...string) error {
 		return nil
 	}
 	return writable(dir, func() error {
+		defer hold(dir, old...)()
 		for _, name := range old {
 			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("cannot remove old results: %w", err)
 			}
 		}
-		return nil
+		return flush(dir)
 	})
+}
+
+// hold keeps what files have on the card until release is called, also when their
+// names are removed or given to others meanwhile. Linux frees it at once otherwise,
+// and a card that writes in another order would be left with a name for what is
+// free in part: a piece of a file.
+func hold(dir string, names ...string) (release func()) {
+	var files []*os.File
+	for _, name := range names {
+		if f, err := os.Open(filepath.Join(dir, name)); err == nil {
+			files = append(files, f)
+		}
+	}
+	return func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
 }
 
 // writable calls do while the file system of dir is writable.
@@ -80,6 +99,7 @@ func write(dir, name string, data []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
+	defer hold(dir, name)()
 	if err := os.Rename(temporary, path); err != nil {
 		return err
 	}
