@@ -26,7 +26,8 @@
 #   make timeline          four stories in an emulated machine whose clock goes by instructions:
 #                          what reading aloud costs the story, and app/speech/timeline.svg
 #   make soak              cut the power 1,000 times, pull the plug 30 times, damage every kind
-#                          of sector, in the emulator: an hour or two; CUTS=, BOOTS=, PLUGS=
+#                          of sector, update badly, hang, in the emulator: half an hour; CUTS=,
+#                          BOOTS=, PLUGS=
 #   make fuzz              every fuzz target in turn, FUZZTIME=10m each; what is found is
 #                          kept under testdata/fuzz
 #   make reproducible      build twice, as differently as one machine can; KERNEL=cached

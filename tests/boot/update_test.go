@@ -34,6 +34,9 @@ func (k tough) updates(t *testing.T, all bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var came strings.Builder
+	table := func(what, outcome string) { fmt.Fprintf(&came, "%-24s %s\n", what, outcome) }
+	defer func() { t.Logf("an update, and what came of it:\n%s", came.String()) }()
 	t.Run("whole", func(t *testing.T) {
 		card := k.withUpdate(t, whole)
 		start := readMedium(t, card)
@@ -50,6 +53,7 @@ func (k tough) updates(t *testing.T, all bool) {
 		m.powerOff()
 		k.marked(t, card, "works")
 		start.compare(t, card, updated(start, "works"))
+		table("whole", "it tells the story, and is kept")
 	})
 	t.Run("damaged", func(t *testing.T) {
 		bad := bytes.Clone(whole)
@@ -66,7 +70,7 @@ func (k tough) updates(t *testing.T, all bool) {
 			t.Fatal("the storyteller does not lie in the update in one piece")
 		}
 		bad[at+len(program)/2] ^= 1
-		k.fallsBack(t, bad, false, `init: update\.erofs: /bin/storyteller: its checksum is wrong: the card's own system again\n`)
+		table("damaged", k.fallsBack(t, bad, false, `init: update\.erofs: /bin/storyteller: its checksum is wrong: the card's own system again\n`))
 	})
 	if !all {
 		return
@@ -104,7 +108,7 @@ func (k tough) updates(t *testing.T, all bool) {
 		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { k.fallsBack(t, tt.update(t), tt.restarts, tt.want) })
+		t.Run(tt.name, func(t *testing.T) { table(tt.name, k.fallsBack(t, tt.update(t), tt.restarts, tt.want)) })
 	}
 	t.Run("the plug is pulled", func(t *testing.T) {
 		card := k.withUpdate(t, whole)
@@ -116,6 +120,7 @@ func (k tough) updates(t *testing.T, all bool) {
 		k.toldByCard(m)
 		m.powerOff()
 		k.marked(t, card, "failed")
+		table("the plug is pulled", "the card's own system at the next start")
 	})
 }
 
@@ -123,21 +128,24 @@ const triedBefore = `init: update\.erofs, tried at the last start, did not come 
 
 // fallsBack has an update tried of which nothing comes: the card's own system
 // tells the story, at once or when the machine has started again by itself, and
-// at the start after that.
-func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string) {
+// at the start after that. It returns what came of it.
+func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string) (outcome string) {
+	t.Helper()
+	outcome = "the card's own system at once"
 	card := k.withUpdate(t, update)
 	start := readMedium(t, card)
 	m := bootUpdate(t, card, true)
 	m.waitFor(`init: trying update\.erofs\n`)
+	said := ""
 	if want != "" {
-		t.Log(strings.TrimSpace(m.waitFor(want)[0]))
+		said = strings.TrimSpace(m.waitFor(want)[0])
 	}
 	if restarts {
 		begin := time.Now()
 		if err := m.Boot(m.ctx); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("started again by itself, the kernel %.0f s later", time.Since(begin).Seconds())
+		outcome = fmt.Sprintf("the machine starts again by itself, the kernel %.0f s later; the card's own system", time.Since(begin).Seconds())
 		m.waitFor(triedBefore)
 	}
 	k.toldByCard(m)
@@ -151,6 +159,10 @@ func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string
 	}
 	k.marked(t, card, "failed")
 	start.compare(t, card, updated(start, "failed"))
+	if said != "" {
+		outcome += "; " + said
+	}
+	return outcome
 }
 
 // withUpdate makes a card with an update on its FAT partition.
