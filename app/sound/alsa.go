@@ -108,8 +108,6 @@ func openALSA(d device) (*alsaCard, error) {
 func (c *alsaCard) Name() string { return c.name }
 func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
 
-// Write waits asleep, not in the kernel: Go's runtime looks after a program that is
-// in a system call for long every 20 us, on the board for 5 % of the processor.
 func (c *alsaCard) Write(samples []int16) error {
 	if c.channels == 1 {
 		return write(c, samples)
@@ -135,7 +133,7 @@ func write[Frame int16 | uint32](c *alsaCard, frames []Frame) error {
 				return reason(err)
 			}
 		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
-			time.Sleep(max(shortest, time.Duration(len(frames))*time.Second/time.Duration(c.Hz())))
+			pause(len(frames), c.Hz())
 		case errors.Is(err, syscall.EAGAIN):
 			return syscall.EIO
 		default:
@@ -146,11 +144,18 @@ func write[Frame int16 | uint32](c *alsaCard, frames []Frame) error {
 }
 
 const (
-	// stuck is after how long a card counts as broken that takes nothing.
+	// stuck is after how long a card counts as broken that takes or gives nothing.
 	stuck = 10 * time.Second
-	// shortest is how long a full card is left alone at least.
+	// shortest is how long a card is left alone at least.
 	shortest = 5 * time.Millisecond
 )
+
+// pause waits while a card works on frames: asleep, not in the kernel, for Go's
+// runtime looks after a program that is in a system call for long every 20 us, on the
+// board for 5 % of the processor.
+func pause(frames, hz int) {
+	time.Sleep(max(shortest, time.Duration(frames)*time.Second/time.Duration(hz)))
+}
 
 // double makes stereo frames: both halves are the sample.
 func double(to []uint32, mono []int16) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gen2brain/alsa"
 )
@@ -63,7 +64,7 @@ func openMicrophone(d device, hz int) (*Microphone, error) {
 	for _, rate := range captureRates {
 		for _, channels := range []uint32{1, 2} {
 			var pcm *alsa.PCM
-			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_IN, &alsa.Config{
+			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_IN|alsa.PCM_NORESTART|alsa.PCM_NONBLOCK, &alsa.Config{
 				Channels: channels, Rate: rate, PeriodSize: rate / 20, PeriodCount: 8, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
 			})
 			if errors.Is(err, syscall.EBUSY) {
@@ -92,11 +93,28 @@ func (m *Microphone) Name() string {
 // samples are valid until the next call. What came while nobody read and did not
 // fit the card's buffer is lost.
 func (m *Microphone) Read() ([]int16, error) {
-	n, err := m.pcm.Read(m.raw)
-	if err != nil && !errors.Is(err, syscall.EINTR) {
-		return nil, reason(err)
+	moved := time.Now()
+	for rest := m.raw; len(rest) > 0; {
+		n, err := m.pcm.Read(rest)
+		rest = rest[n*m.channels:]
+		if n > 0 {
+			moved = time.Now()
+		}
+		switch {
+		case err == nil, errors.Is(err, syscall.EINTR):
+		case errors.Is(err, syscall.EPIPE): // its buffer ran over: begin again
+			if err := m.pcm.Prepare(); err != nil {
+				return nil, reason(err)
+			}
+		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
+			pause(len(rest)/m.channels, int(m.pcm.Rate()))
+		case errors.Is(err, syscall.EAGAIN):
+			return nil, syscall.EIO
+		default:
+			return nil, reason(err)
+		}
 	}
-	m.mono = mix(m.mono[:0], m.raw[:n*m.channels], m.channels)
+	m.mono = mix(m.mono[:0], m.raw, m.channels)
 	if m.convert == nil {
 		return m.mono, nil
 	}
