@@ -20,8 +20,6 @@
 #                          test procedures and results, in out/submission/
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
-#   make test-room         speak to an emulated machine, press its button, look at its light:
-#                          not yet whole, see tests/boot/hearing_test.go
 #   make tune-hearing      what the limits of doubt in app/hearing are chosen by
 #   make timeline          four stories in an emulated machine whose clock goes by instructions:
 #                          what reading aloud costs the story, and app/speech/timeline.svg
@@ -120,10 +118,6 @@ timeline:
 	@mkdir -p out/timeline
 	STORYTELLER_TIMELINE='$(abspath out/timeline)' go test -count=1 -timeout 120m -run TestTimeline -v ./tests/boot
 	cp out/timeline/timeline.svg app/speech/timeline.svg
-
-test-room:
-	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) flite)
-	STORYTELLER_ROOM=1 go test -count=1 -timeout 60m -run TestHearing -v ./tests/boot
 
 tune-hearing:
 	$(call tools,$(HEARING_TOOLS))
