@@ -40,6 +40,20 @@ func NewProcess(path string, log func(string)) *Process {
 	return &Process{path: path, patience: patience, log: log}
 }
 
+// Start starts the child, if it does not run, so that it is ready when the first
+// sentence is. What fails here Say reports.
+func (v *Process) Start() error {
+	if v.run != nil {
+		return nil
+	}
+	run, err := subprocess.Start(v.path, niceness, v.args...)
+	if err != nil {
+		return err
+	}
+	v.run = run
+	return nil
+}
+
 // heard is how far a sentence got, over all attempts.
 type heard struct {
 	Spoken
@@ -82,12 +96,8 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 
 // try asks the child once. sink tells that the error is pcm's.
 func (v *Process) try(ctx context.Context, req []byte, h *heard, pcm func(int, []int16) error) (err error, sink bool) {
-	if v.run == nil {
-		run, err := subprocess.Start(v.path, niceness, v.args...)
-		if err != nil {
-			return err, false
-		}
-		v.run = run
+	if err := v.Start(); err != nil {
+		return err, false
 	}
 	r := v.run
 	stop := context.AfterFunc(ctx, r.Kill)

@@ -105,6 +105,25 @@ func fakeProcess(t *testing.T, how string) (*Process, *[]string) {
 	return v, lines
 }
 
+// A voice may be started before it is asked for anything, and is started once.
+func TestStart(t *testing.T) {
+	v, lines := fakeProcess(t, "well")
+	if err := v.Start(); err != nil {
+		t.Fatal(err)
+	}
+	run := v.run
+	if err := v.Start(); err != nil || run == nil || v.run != run {
+		t.Errorf("a second Start: %v, another process: %v; want the one that runs", err, v.run != run)
+	}
+	var got []int16
+	if _, err := v.Say(t.Context(), "Hello.", Normal(), collect(&got)); err != nil || v.run != run || !slices.Equal(got, saying("Hello.")) || len(*lines) > 0 {
+		t.Errorf("Say after Start: %v, another process: %v, lines %q; want none of these", err, v.run != run, *lines)
+	}
+	if err := NewProcess(filepath.Join(t.TempDir(), "none"), nil).Start(); err == nil {
+		t.Error("no program was started; want an error")
+	}
+}
+
 // A voice that fails once is started again and not a sample is heard twice.
 func TestRestart(t *testing.T) {
 	for how, want := range map[string]string{

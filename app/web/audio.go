@@ -80,8 +80,9 @@ func (s *Server) speak(text string, k *clip) {
 	defer s.speaking.Unlock()
 	s.rest.Stop()
 	defer s.rest.Reset(voiceRests)
+	var part []byte
 	_, err := s.voice.Say(s.ctx, text, voice.Normal(), func(hz int, samples []int16) error {
-		part := make([]byte, 0, 2*len(samples))
+		part = part[:0]
 		for _, sample := range samples {
 			part = binary.LittleEndian.AppendUint16(part, uint16(sample))
 		}
