@@ -399,25 +399,27 @@ func TestTrial(t *testing.T) {
 			}
 		})
 	}
-	t.Run("after a story", func(t *testing.T) {
-		settings := config.Default()
-		settings.Prompt = "a story"
-		var told atomic.Bool
-		b := newBench(t, settings, func(r *robot) {
-			r.trial = func() bool { return !told.Load() }
-			r.worked = func() { told.Store(true) }
-		})
-		b.waitFor(t, "storyteller> ")
-		b.lines <- typed{line: "broken"}
-		b.waitFor(t, "storyteller> ")
-		for fed := b.fed.Load(); b.fed.Load() < fed+2; { // it has looked again
-			select {
-			case got := <-b.power:
-				t.Fatalf("asked for %v; want the machine to stay on", got)
-			case <-time.After(10 * time.Millisecond):
+	for _, run := range []string{config.RunStory, config.RunSuites} {
+		t.Run("after a "+run, func(t *testing.T) {
+			settings := config.Default()
+			settings.Run = run
+			var told atomic.Bool
+			b := newBench(t, settings, func(r *robot) {
+				r.trial = func() bool { return !told.Load() }
+				r.worked = func() { told.Store(true) }
+			})
+			b.waitFor(t, "storyteller> ")
+			b.lines <- typed{line: "broken"}
+			b.waitFor(t, "storyteller> ")
+			for fed := b.fed.Load(); b.fed.Load() < fed+2; { // it has looked again
+				select {
+				case got := <-b.power:
+					t.Fatalf("asked for %v; want the machine to stay on", got)
+				case <-time.After(10 * time.Millisecond):
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // A machine whose storyteller cannot even be killed is left to the watchdog.

@@ -438,6 +438,9 @@ func (r *robot) exited(status unix.WaitStatus) power {
 		t = *r.sumUp()
 	}
 	r.interrupt()
+	if v := t.verb(); v != "" && v != shell && status.Exited() && status.ExitStatus() == 0 {
+		r.worked() // suites, for example, tell stories, too
+	}
 	switch {
 	case t.verb() != "" && !t.stopped && r.settings.Run == config.RunSuites && r.settings.After == config.AfterPowerOff:
 		return powerOff
