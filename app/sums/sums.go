@@ -113,7 +113,7 @@ func Damaged(root fs.FS, wanted func(path string) bool) []error {
 		files, err = Parse(text)
 	}
 	if err != nil {
-		return []error{fmt.Errorf("%s: %w", Path, err)}
+		return []error{fmt.Errorf("%s: %w", Path, cause(err))}
 	}
 	var all []error
 	for _, f := range files {
