@@ -45,7 +45,7 @@ func TestDamaged(t *testing.T) {
 		{"gone", func(m fstest.MapFS) { delete(m, "etc/empty") }, "/etc/empty: file does not exist"},
 		{"the list", func(m fstest.MapFS) { m[Path[1:]].Data[3] ^= 1 }, Path + ": the list of checksums is damaged"},
 		{"the list cut", func(m fstest.MapFS) { m[Path[1:]].Data = m[Path[1:]].Data[:30] }, Path + ": the list of checksums is damaged"},
-		{"no list", func(m fstest.MapFS) { delete(m, Path[1:]) }, Path + ": open usr/share/storyteller/sums: file does not exist"},
+		{"no list", func(m fstest.MapFS) { delete(m, Path[1:]) }, Path + ": file does not exist"},
 	} {
 		m := tree(t)
 		tt.damage(m)
