@@ -21,8 +21,8 @@
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
 #   make tune-hearing      what the limits of doubt in app/hearing are chosen by
-#   make timeline          four stories in an emulated machine whose clock goes by instructions:
-#                          what reading aloud costs the story, and app/speech/timeline.svg
+#   make timeline          stories in emulated machines whose clock goes by instructions: what
+#                          reading aloud costs the story, and app/speech/timeline.svg: ten minutes
 #   make soak              cut the power 1,000 times, pull the plug 30 times, damage every kind
 #                          of sector, update badly, hang, in the emulator: half an hour; CUTS=,
 #                          BOOTS=, PLUGS=
@@ -32,7 +32,7 @@
 #                          spares the second build of the kernel
 #   make vulncheck         known flaws in what the programs are made of; VULNDB=file:///DIR
 #                          where there is no network
-#   make test-serving      what a page costs the story in the emulated machine: ten minutes
+#   make test-serving      what a page costs the story in the emulated machine: four minutes
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -111,7 +111,7 @@ test-hearing:
 	$(call tools,$(HEARING_TOOLS))
 	STORYTELLER_HEARING_FULL=1 go test -count=1 -timeout 120m -v ./tests/hearing
 
-# Half an hour on two cores; longer beside other work.
+# Longer beside other work.
 timeline:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
 	@$(MAKE) -s speech || echo "make timeline: without these packages nobody listens for words"
