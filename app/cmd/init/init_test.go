@@ -382,6 +382,37 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
+// A storyteller that does not take what it is asked for is ended, at once: it would
+// wait for ever, and init with it.
+func TestDeaf(t *testing.T) {
+	in, input, err := pipe(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer input.Close()
+	var out console
+	r := newRobot(&out, config.Default(), newReaper())
+	r.teller = &teller{pid: 1 << 30, input: input, heard: time.Now()}
+	r.tell(r.first())
+	if !r.teller.killed.IsZero() {
+		t.Fatal("a storyteller that listens was ended")
+	}
+	var said [4096]byte
+	if n, err := in.Read(said[:]); err != nil || !bytes.Contains(said[:n], []byte(`"prompt":"Once upon a time"`)) {
+		t.Errorf("the storyteller heard %q, %v", said[:n], err)
+	}
+	for err = nil; err == nil; {
+		err = r.teller.say(said[:])
+	}
+	r.now = nil
+	r.tell(r.first())
+	if r.teller.killed.IsZero() {
+		t.Error("a storyteller that does not listen was not ended")
+	}
+	out.waitFor(t, "init: the storyteller does not listen: ")
+}
+
 // An update whose storyteller fails before it has told a story is given up, and
 // one that has told one is not.
 func TestTrial(t *testing.T) {

@@ -133,7 +133,8 @@ func (r *robot) begin() {
 		return
 	}
 	if err := r.teller.say(dialog.Line(q.Request)); err != nil {
-		fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err) // it will be found dead, or hanging
+		fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err)
+		r.teller.kill() // started again, it is asked again
 	}
 }
 

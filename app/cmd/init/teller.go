@@ -165,10 +165,26 @@ func (t *teller) listen(output io.ReadCloser) {
 	}
 }
 
-// say writes to the storyteller, which must not make init wait.
+// say writes to the storyteller, which must not make init wait: what does not fit
+// into the pipe at once is an error. No deadline does that: on a slow machine one
+// has passed before the first try.
 func (t *teller) say(line []byte) error {
-	t.input.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_, err := t.input.Write(line)
+	pipe, err := t.input.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var n int
+	var failure error
+	err = pipe.Write(func(fd uintptr) (done bool) {
+		for {
+			if n, failure = unix.Write(int(fd), line); failure != unix.EINTR {
+				return true
+			}
+		}
+	})
+	if err = cmp.Or(err, failure); err == nil && n < len(line) {
+		err = io.ErrShortWrite
+	}
 	return err
 }
 
