@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/mount"
@@ -121,13 +122,21 @@ func firstPartition(sys string, dev uint64) (string, error) {
 	return "", fmt.Errorf("the disk of the root file system (%s) has no partition 1; write the card anew", filepath.Base(filepath.Dir(partition)))
 }
 
-// shortReadAhead has every disk read 16 KB at a time unless asked for more. The
-// kernel's 128 KB around each page of a program would push the program itself out
-// of what a loaded model leaves for the page cache.
-func shortReadAhead(blocks string) error {
+const (
+	// startReadAhead is for the storyteller's start, in KB: the kernel's 128 around
+	// each page of a program would push the program itself out of what a loaded model
+	// leaves for the page cache.
+	startReadAhead = 16
+	// storyReadAhead is for stories: a page. What programs and voice still need then is
+	// strewn, and three pages beside each would drive out others that are needed, too.
+	storyReadAhead = 4
+)
+
+// readAhead has every disk read so many KB at a time unless asked for more.
+func readAhead(blocks string, kB int) error {
 	files, err := filepath.Glob(filepath.Join(blocks, "*", "queue", "read_ahead_kb"))
 	for _, f := range files {
-		err = errors.Join(err, write(f, "16"))
+		err = errors.Join(err, write(f, strconv.Itoa(kB)))
 	}
 	return err
 }

@@ -26,6 +26,7 @@ type robot struct {
 	delay    func(deaths int) time.Duration // before the storyteller is started again
 	silence  time.Duration                  // of a storyteller that waits for nothing
 	feed     func()                         // the watchdog, while all is well
+	reads    func(ahead int)                // called with how far ahead files are to be read from now on, in KB
 	worked   func()                         // called when a story was told
 	trial    func() bool                    // whether this system is an update that has told no story yet
 	damage   string                         // of the card, with which no story is told; "" for none
@@ -68,7 +69,7 @@ const (
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
 	return &robot{out: out, settings: settings, children: children, program: program, shell: shellProgram,
-		delay: backOff, silence: hangs, feed: func() {}, worked: func() {}, trial: func() bool { return false }}
+		delay: backOff, silence: hangs, feed: func() {}, reads: func(int) {}, worked: func() {}, trial: func() bool { return false }}
 }
 
 // backOff doubles the delay at each death: 1 s to 1 minute.
@@ -169,6 +170,7 @@ func (r *robot) start(verb string, options ...string) bool {
 		return false
 	}
 	r.teller = t
+	r.reads(startReadAhead)
 	return true
 }
 
@@ -325,6 +327,7 @@ func (r *robot) heard(line []byte) power {
 	case dialog.Text:
 		if t.first.time == 0 && strings.TrimSpace(string(e.Text)) != "" {
 			t.first = now()
+			r.reads(storyReadAhead)
 		}
 		if len(e.Text) > 0 {
 			t.midLine = e.Text[len(e.Text)-1] != '\n'
