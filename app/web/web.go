@@ -13,9 +13,9 @@
 //	POST /suites[?short=1]       run the test suites, or little of each; the report as text while it grows
 //	GET  /results/NAME           a file of the newest results, such as report.html
 //
-// In the emulated 64 MB machine a page that follows a story costs it none of its
-// instructions that could be told from their spread, one that also has it read aloud
-// 8 % (make test-serving): the voice's work, and reading it from the card again.
+// In the emulated 64 MB machine a page that follows a story costs 0.6 % of the story's
+// instructions, one that also has it read aloud 6 % (make test-serving): the voice's
+// work, and reading it from the card again.
 //
 // One story is told at a time and everyone hears the same one. A story, a
 // spoken sentence and a report are logs that grow by themselves; browsers read

@@ -194,14 +194,21 @@ func TestServing(t *testing.T) {
 		}
 		return s
 	}
-	alone() // so that all that can be in the memory is
+	// So that all that can be in the memory is. A story told again still becomes
+	// cheaper each time for a while, which the order below evens out.
+	alone()
 	served("once before", true)
-	const times = 3
+	alone()
 	var alones, pages, alouds float64
-	for range times {
-		alones += alone().all()
-		pages += served("served", false).all()
-		alouds += served("served, aloud", true).all()
+	for _, turn := range []func(){
+		func() { alones += alone().all() },
+		func() { pages += served("served", false).all() },
+		func() { alouds += served("served, aloud", true).all() },
+		func() { alouds += served("served, aloud", true).all() },
+		func() { pages += served("served", false).all() },
+		func() { alones += alone().all() },
+	} {
+		turn()
 	}
 	for _, c := range []struct {
 		what       string
