@@ -40,7 +40,8 @@ func boot() {
 	// After a search for a large piece of memory the kernel would keep another 2 MB
 	// free for a while, and have the programs read from the card again.
 	report("free memory", write("/proc/sys/vm/watermark_boost_factor", "0"))
-	report("read-ahead", readAhead("/sys/block", startReadAhead))
+	_, err := machine.SetReadAhead(startReadAhead)
+	report("read-ahead", err)
 	report("order of out-of-memory kills", write("/proc/self/oom_score_adj", "-1000"))
 
 	if err := mountCard(); err != nil {
@@ -78,7 +79,7 @@ func boot() {
 	report("watchdog", err)
 	r := newRobot(io.MultiWriter(os.Stdout, cable), settings, children)
 	r.feed, r.worked, r.trial = dog.feed, worked, onTrial
-	r.reads = func(ahead int) { _ = readAhead("/sys/block", ahead) } // what does not work was said above
+	r.reads = func(ahead int) { _, _ = machine.SetReadAhead(ahead) } // what does not work was said above
 	switch {
 	case os.Getenv(damage) != "":
 		// A damaged program or tokenizer would tell another story, without a word.

@@ -166,20 +166,6 @@ func TestReadAhead(t *testing.T) {
 	if starts, tells := <-asked, <-asked; starts != startReadAhead || tells != storyReadAhead {
 		t.Errorf("read ahead %d KB at the start, %d from the first word on; want %d, %d", starts, tells, startReadAhead, storyReadAhead)
 	}
-	disk := filepath.Join(t.TempDir(), "mmcblk0", "queue")
-	if err := os.MkdirAll(disk, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(disk, "read_ahead_kb")
-	if err := os.WriteFile(file, []byte("128"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := readAhead(filepath.Dir(filepath.Dir(disk)), 4); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := os.ReadFile(file); string(got) != "4" || err != nil {
-		t.Errorf("%s has %q, %v; want 4", file, got, err)
-	}
 }
 
 func TestStory(t *testing.T) {

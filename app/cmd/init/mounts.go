@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/mount"
@@ -131,12 +130,3 @@ const (
 	// strewn, and three pages beside each would drive out others that are needed, too.
 	storyReadAhead = 4
 )
-
-// readAhead has every disk read so many KB at a time unless asked for more.
-func readAhead(blocks string, kB int) error {
-	files, err := filepath.Glob(filepath.Join(blocks, "*", "queue", "read_ahead_kb"))
-	for _, f := range files {
-		err = errors.Join(err, write(f, strconv.Itoa(kB)))
-	}
-	return err
-}

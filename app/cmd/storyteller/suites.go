@@ -18,6 +18,7 @@ import (
 	"duostoryteller/app/bench"
 	"duostoryteller/app/cost"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/machine"
 	"duostoryteller/app/report"
 	"duostoryteller/app/results"
 	"duostoryteller/app/speech"
@@ -319,6 +320,13 @@ func (s *suiteRun) memory(ctx context.Context) (table, bool, error) {
 // alone measures the program that is compared with, when no model of ours is in
 // memory.
 func (s *suiteRun) alone(ctx context.Context) (table, bool, error) {
+	if s.baseline.Path == baselineProgram { // on a card: as on any other system there, not as we have it
+		restore, err := machine.SetReadAhead(machine.UsualReadAhead)
+		if err != nil {
+			return nil, false, err
+		}
+		defer restore()
+	}
 	r, err := bench.MeasureAlone(ctx, s.baseline, s.official.Request, s.baselineRuns, s.counter("run"))
 	if err == nil {
 		r.Compare(s.page.Exact)
