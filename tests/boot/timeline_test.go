@@ -27,8 +27,7 @@ const (
 )
 
 // slowdown is by how much a story may be slower while a voice reads it aloud.
-// espeak, which must be asked for, takes more: five times kal16's work.
-var slowdown = map[string]float64{"kal16": 0.15, "rms": 0.15, "espeak": 0.2}
+const slowdown = 0.15
 
 // TestTimeline tells a story of the 15M model on a clock that goes by
 // instructions, silently and with each voice. STORYTELLER_TIMELINE names the
@@ -100,8 +99,8 @@ func TestTimeline(t *testing.T) {
 				fewer := more / (aloud + more)
 				t.Logf("%s: %.1f %% fewer tokens a second while it is read aloud, %.1f %% in the whole story (emulated count)",
 					name, 100*fewer, 100*more/cost.all())
-				if fewer > slowdown[name] {
-					t.Errorf("%.1f %% fewer tokens a second while it is read aloud; want at most %.0f %%", 100*fewer, 100*slowdown[name])
+				if fewer > slowdown {
+					t.Errorf("%.1f %% fewer tokens a second while it is read aloud; want at most %.0f %%", 100*fewer, 100*slowdown)
 				}
 			}
 			recording := played()
