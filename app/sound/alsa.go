@@ -110,30 +110,32 @@ func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
 
 func (c *alsaCard) Write(samples []int16) error {
 	if c.channels == 1 {
-		return write(c, samples)
+		return transfer(c.pcm, c.pcm.Write, samples, 1)
 	}
 	c.pairs = slices.Grow(c.pairs[:0], len(samples))[:len(samples)]
 	double(c.pairs, samples)
-	return write(c, c.pairs)
+	return transfer(c.pcm, c.pcm.Write, c.pairs, 1)
 }
 
-// write plays frames, each of which is one element, waiting until the card has taken them.
-func write[Frame int16 | uint32](c *alsaCard, frames []Frame) error {
+// transfer has a card take or give all of data, frames of width elements each, by
+// its way to move some of them, and waits for it. A card that ran dry, or over,
+// begins again: what came meanwhile is lost.
+func transfer[T int16 | uint32](pcm *alsa.PCM, move func(data any) (frames int, err error), data []T, width int) error {
 	moved := time.Now()
-	for len(frames) > 0 {
-		n, err := c.pcm.Write(frames)
-		frames = frames[n:]
+	for len(data) > 0 {
+		n, err := move(data)
+		data = data[n*width:]
 		if n > 0 {
 			moved = time.Now()
 		}
 		switch {
 		case err == nil, errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EPIPE): // it ran dry: begin again
-			if err := c.pcm.Prepare(); err != nil {
+		case errors.Is(err, syscall.EPIPE):
+			if err := pcm.Prepare(); err != nil {
 				return reason(err)
 			}
 		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
-			pause(len(frames), c.Hz())
+			pause(len(data)/width, int(pcm.Rate()))
 		case errors.Is(err, syscall.EAGAIN):
 			return syscall.EIO
 		default:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/gen2brain/alsa"
 )
@@ -93,26 +92,8 @@ func (m *Microphone) Name() string {
 // samples are valid until the next call. What came while nobody read and did not
 // fit the card's buffer is lost.
 func (m *Microphone) Read() ([]int16, error) {
-	moved := time.Now()
-	for rest := m.raw; len(rest) > 0; {
-		n, err := m.pcm.Read(rest)
-		rest = rest[n*m.channels:]
-		if n > 0 {
-			moved = time.Now()
-		}
-		switch {
-		case err == nil, errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EPIPE): // its buffer ran over: begin again
-			if err := m.pcm.Prepare(); err != nil {
-				return nil, reason(err)
-			}
-		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
-			pause(len(rest)/m.channels, int(m.pcm.Rate()))
-		case errors.Is(err, syscall.EAGAIN):
-			return nil, syscall.EIO
-		default:
-			return nil, reason(err)
-		}
+	if err := transfer(m.pcm, m.pcm.Read, m.raw, m.channels); err != nil {
+		return nil, err
 	}
 	m.mono = mix(m.mono[:0], m.raw, m.channels)
 	if m.convert == nil {

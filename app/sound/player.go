@@ -91,10 +91,8 @@ type Player struct {
 	empty   bool // the card has played everything as well
 	closed  bool
 
-	writing   sync.Mutex // one writer at a time
-	convert   *Resampler // to the ring's rate; nil: it is the writer's
-	converted []int16
-	from, to  int // what convert converts
+	writing sync.Mutex // one writer at a time
+	toRing  converter  // to the ring's rate; without a resampler where that is the writer's
 }
 
 // NewPlayer returns a player on the card that open finds (see OpenCard), which
@@ -121,14 +119,10 @@ func (p *Player) Write(ctx context.Context, hz int, samples []int16) error {
 	defer p.writing.Unlock()
 	own := p.rate(hz)
 	if hz == own {
-		p.convert = nil
+		p.toRing.Resampler = nil
 		return p.put(ctx, samples)
 	}
-	if p.convert == nil || p.from != hz || p.to != own {
-		p.convert, p.from, p.to = NewResampler(hz, own), hz, own
-	}
-	p.converted = p.convert.Process(p.converted[:0], samples)
-	return p.put(ctx, p.converted)
+	return p.put(ctx, p.toRing.convert(hz, own, samples))
 }
 
 // rate returns that of the ring for a writer of hz: its own, unless there are
@@ -173,9 +167,9 @@ func (p *Player) put(ctx context.Context, samples []int16) error {
 func (p *Player) Mark() {
 	p.writing.Lock()
 	defer p.writing.Unlock()
-	if p.convert != nil {
+	if p.toRing.Resampler != nil {
 		// The filter's tail; no context needed: 1 ms waits for nobody.
-		_ = p.put(context.Background(), p.convert.Flush(nil))
+		_ = p.put(context.Background(), p.toRing.Flush(nil))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -368,9 +362,8 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 // feed plays until the ring has been empty for a while, or the card fails. It
 // calls playing when the card has taken more than it can hold.
 func (p *Player) feed(card Card, playing func()) error {
-	var convert *Resampler
-	var from int // what it converts
-	var buf, converted []int16
+	var toCard converter
+	var buf []int16
 	p.mu.Lock()
 	cut := p.flowing // the last sound ended inside a sentence, here on a card that is gone
 	p.mu.Unlock()
@@ -391,11 +384,7 @@ func (p *Player) feed(card Card, playing func()) error {
 		}
 		out := buf
 		if hz != card.Hz() {
-			if from != hz {
-				convert, from = NewResampler(hz, card.Hz()), hz
-			}
-			converted = convert.Process(converted[:0], buf)
-			out = converted
+			out = toCard.convert(hz, card.Hz(), buf)
 		}
 		if err := card.Write(out); err != nil {
 			return err

@@ -155,6 +155,22 @@ func limit(x float32) int16 {
 	return int16(n - 32768)
 }
 
+// converter is a resampler of pieces whose rates may change. The zero value is ready.
+type converter struct {
+	*Resampler // nil before the first piece
+	from, to   int
+	out        []int16
+}
+
+// convert returns a piece at another rate, good until the next call.
+func (c *converter) convert(from, to int, samples []int16) []int16 {
+	if c.Resampler == nil || c.from != from || c.to != to {
+		c.Resampler, c.from, c.to = NewResampler(from, to), from, to
+	}
+	c.out = c.Process(c.out[:0], samples)
+	return c.out
+}
+
 func gcd(a, b int) int {
 	for b != 0 {
 		a, b = b, a%b

@@ -32,8 +32,7 @@ type WAV struct {
 	played  []time.Time
 	begun   time.Time // when the sentence being written began; zero: it has not
 	stopped error     // why no more is written
-	convert *Resampler
-	from    int
+	toFile  converter // to the file's rate
 }
 
 // CreateWAV begins a file. It fails when the folder cannot be written to or
@@ -72,10 +71,7 @@ func (w *WAV) Write(_ context.Context, hz int, samples []int16) error {
 		w.begun = time.Now()
 	}
 	if hz != w.hz {
-		if w.convert == nil || w.from != hz {
-			w.convert, w.from = NewResampler(hz, w.hz), hz
-		}
-		samples = w.convert.Process(nil, samples)
+		samples = w.toFile.convert(hz, w.hz, samples)
 	}
 	if w.n+int64(2*len(samples)) > math.MaxUint32-wavHeader {
 		return w.stop(errors.New("a WAV file ends at 4 GB"))
