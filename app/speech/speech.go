@@ -118,8 +118,8 @@ func (s *Speaker) Text(ctx context.Context, r io.Reader) *Report {
 func (s *Speaker) follow(ctx context.Context, begun time.Time, next func() ([]byte, time.Time, error)) *Report {
 	report := &Report{Sentences: []Sentence{}}
 	t := telling{Speaker: s, begun: begun, report: report, before: len(s.Sink.Played())}
-	if v, ok := s.Voice.(interface{ Start() error }); ok && s.Sink.Listens() {
-		_ = v.Start() // it loads while the first sentence is written; what fails is found there
+	if s.Sink.Listens() {
+		_ = s.Voice.Start() // it loads while the first sentence is written; what fails is found there
 	}
 	var split sentence.Splitter
 	last := begun

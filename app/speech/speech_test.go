@@ -25,6 +25,7 @@ type fakeVoice struct {
 	mute string
 }
 
+func (v *fakeVoice) Start() error { return nil }
 func (v *fakeVoice) Close() error { return nil }
 
 func (v *fakeVoice) Say(ctx context.Context, text string, _ voice.Params, pcm func(int, []int16) error) (voice.Spoken, error) {

@@ -40,8 +40,7 @@ func NewProcess(path string, log func(string)) *Process {
 	return &Process{path: path, patience: patience, log: log}
 }
 
-// Start starts the child, if it does not run, so that it is ready when the first
-// sentence is. What fails here Say reports.
+// Start implements Voice: it starts the child, if it does not run.
 func (v *Process) Start() error {
 	if v.run != nil {
 		return nil

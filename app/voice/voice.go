@@ -62,10 +62,12 @@ func (s Spoken) Duration() time.Duration {
 
 // Voice speaks one text at a time.
 type Voice interface {
+	// Start has the voice ready sooner for the first Say, which reports what fails here.
+	Start() error
 	// Say speaks text (UTF-8, at most MaxText bytes) and hands its samples
 	// (mono, signed 16 bit, hz a second) to pcm in order, as they are made; pcm
-	// must not keep them. An error of pcm ends it and is returned as it is. ErrSilent says that the
-	// text was given up, with all that was tried in its text.
+	// must not keep them. An error of pcm ends it and is returned as it is. ErrSilent
+	// says that the text was given up, with all that was tried in its text.
 	Say(ctx context.Context, text string, p Params, pcm func(hz int, samples []int16) error) (Spoken, error)
 	// Close ends the voice.
 	Close() error

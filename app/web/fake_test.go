@@ -94,6 +94,8 @@ const humRate = 16000
 
 func humSamples(text string) int { return len(text) * humRate / 50 }
 
+func (hum) Start() error { return nil }
+
 func (hum) Say(ctx context.Context, text string, _ voice.Params, pcm func(int, []int16) error) (voice.Spoken, error) {
 	n := humSamples(text)
 	for i := 0; i < n; i += 160 {
