@@ -32,18 +32,29 @@ func bootWithWatchdog(t *testing.T, image string, mayBite bool) *machine {
 	if o.Restarts = mayBite; mayBite {
 		action = "reset"
 	}
-	o.Args = append(o.Args, "-device", "i6300esb", "-action", "watchdog="+action)
+	o.Args = append(o.Args, watchdog(action)...)
 	return start(t, 10*time.Minute, o)
 }
 
-// startsAgain waits until a machine starts by itself and has told its story.
-func (k tough) startsAgain(m *machine) {
+// watchdog gives a machine a watchdog, which does action when it bites.
+func watchdog(action string) []string {
+	return []string{"-device", "i6300esb", "-action", "watchdog=" + action}
+}
+
+// bootAgain boots a machine that starts again, and returns how long that took.
+func (m *machine) bootAgain() time.Duration {
 	m.t.Helper()
 	begin := time.Now()
 	if err := m.Boot(m.ctx); err != nil {
 		m.t.Fatal(err)
 	}
-	m.t.Logf("started again by itself, the kernel %.0f s later", time.Since(begin).Seconds())
+	return time.Since(begin)
+}
+
+// startsAgain waits until a machine starts by itself and has told its story.
+func (k tough) startsAgain(m *machine) {
+	m.t.Helper()
+	m.t.Logf("started again by itself, the kernel %.0f s later", m.bootAgain().Seconds())
 	if got := m.story(); !k.c.Right(got) {
 		m.t.Errorf("%s: told %q", k.c, got)
 	}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -241,19 +240,10 @@ func TestHearing(t *testing.T) {
 	if _, err := exec.LookPath("flite"); err != nil {
 		t.Skip("hearing needs somebody who speaks: apt-get install flite")
 	}
-	room := filepath.Join(t.TempDir(), "room")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", room, "./room")
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	program, err := os.ReadFile(room)
-	if err != nil {
-		t.Fatal(err)
-	}
+	room := goBuild(t, "./room")
 	image := changed(t, buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin")), func(c contents) {
 		configured("prompt = \"A\"\nsteps = 20\nmicrophone = \"Loopback,1\"\nbutton = \"gpiochip0/3\"\n")(c)
-		c.root["/bin/room"] = rootfs.Bytes("/bin/room", 0o755, program)
+		put(t, c.root, "/bin/room", room)
 		for _, text := range []string{dragon, bus} {
 			c.root[saidFile(text)] = rootfs.Bytes(saidFile(text), 0o644, utterance(t, text))
 		}

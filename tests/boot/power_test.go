@@ -178,7 +178,7 @@ func (v versions) whole(name string, files map[string][]byte) bool {
 	case name == report.TextFile:
 		return complete(files)
 	}
-	return name == "report.html" && bytes.HasPrefix(content, []byte("<!DOCTYPE html>")) && bytes.HasSuffix(bytes.TrimSpace(content), []byte("</html>"))
+	return name == report.PageFile && bytes.HasPrefix(content, []byte("<!DOCTYPE html>")) && bytes.HasSuffix(bytes.TrimSpace(content), []byte("</html>"))
 }
 
 // complete tells whether results.txt has, suite after suite up to one, the tables

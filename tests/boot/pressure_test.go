@@ -104,12 +104,18 @@ func main() {
 // compile makes a program for the board of a Go source file.
 func compile(t *testing.T, text string) (program string) {
 	t.Helper()
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "program")
+	source := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", program, source)
+	return goBuild(t, source)
+}
+
+// goBuild makes a program for the board of a Go source file or package.
+func goBuild(t *testing.T, source string) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), "program")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, source)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)

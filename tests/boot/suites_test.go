@@ -31,12 +31,7 @@ func TestSuites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	baseline := filepath.Join(t.TempDir(), "run")
-	compile := exec.Command("go", "build", "-o", baseline, "../baseline")
-	compile.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "CGO_ENABLED=0")
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	baseline := goBuild(t, "../baseline")
 	image := buildCard(t, checkpoint, tokenizer, func(o *build.Options) { o.Baseline = baseline })
 	t.Run("from a PC", func(t *testing.T) { testFromPC(t, image) })
 	t.Run("unattended", func(t *testing.T) { testUnattended(t, image) })

@@ -24,10 +24,9 @@ const (
 	// for each: a processor of 1 GHz that takes two cycles for each. While the
 	// machine has nothing to do it goes by the PC's.
 	byInstructions = "shift=1"
+	// slowdown is by how much a story may be slower while a voice reads it aloud.
+	slowdown = 0.15
 )
-
-// slowdown is by how much a story may be slower while a voice reads it aloud.
-const slowdown = 0.15
 
 // TestTimeline tells a story of the 15M model on a clock that goes by
 // instructions, silently and with each voice. STORYTELLER_TIMELINE names the

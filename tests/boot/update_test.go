@@ -74,6 +74,14 @@ func (k tough) updates(t *testing.T, all bool) {
 	if !all {
 		return
 	}
+	replaced := func(path, text string) func(*testing.T) []byte {
+		return func(t *testing.T) []byte {
+			return remade(t, whole, func(root map[string]rootfs.File) {
+				put(t, root, path, compile(t, text))
+				list(t, root)
+			})
+		}
+	}
 	tests := []struct {
 		name     string
 		update   func(t *testing.T) []byte
@@ -87,21 +95,10 @@ func (k tough) updates(t *testing.T, all bool) {
 		{"without checksums", func(t *testing.T) []byte {
 			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, sums.Path) })
 		}, false, `init: update\.erofs: [^\n]*: the card's own system again\n`},
-		{"its init hangs", func(t *testing.T) []byte {
-			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/sbin/init", compile(t, sleeps)); list(t, root) })
-		}, true, ""},
-		{"its init ends", func(t *testing.T) []byte {
-			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/sbin/init", compile(t, refuses)); list(t, root) })
-		}, true, `Kernel panic`},
-		{"its storyteller refuses", func(t *testing.T) []byte {
-			return remade(t, whole, func(root map[string]rootfs.File) {
-				put(t, root, "/bin/storyteller", compile(t, refuses))
-				list(t, root)
-			})
-		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
-		{"its storyteller dies", func(t *testing.T) []byte {
-			return remade(t, whole, func(root map[string]rootfs.File) { put(t, root, "/bin/storyteller", compile(t, dies)); list(t, root) })
-		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		{"its init hangs", replaced("/sbin/init", sleeps), true, ""},
+		{"its init ends", replaced("/sbin/init", refuses), true, `Kernel panic`},
+		{"its storyteller refuses", replaced("/bin/storyteller", refuses), true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		{"its storyteller dies", replaced("/bin/storyteller", dies), true, `init: no story comes of this update: starting again, with the card's own system\n`},
 		{"it has no storyteller", func(t *testing.T) []byte {
 			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, "/bin/storyteller"); list(t, root) })
 		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
@@ -140,11 +137,7 @@ func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string
 		said = strings.TrimSpace(m.waitFor(want)[0])
 	}
 	if restarts {
-		begin := time.Now()
-		if err := m.Boot(m.ctx); err != nil {
-			t.Fatal(err)
-		}
-		outcome = fmt.Sprintf("the machine starts again by itself, the kernel %.0f s later; the card's own system", time.Since(begin).Seconds())
+		outcome = fmt.Sprintf("the machine starts again by itself, the kernel %.0f s later; the card's own system", m.bootAgain().Seconds())
 		m.waitFor(triedBefore)
 	}
 	k.toldByCard(m)
@@ -171,12 +164,12 @@ func (k tough) withUpdate(t *testing.T, update []byte) string {
 }
 
 // bootUpdate boots a card that the machine writes to, and that may start again.
-func bootUpdate(t *testing.T, card string, watchdog bool) *machine {
+func bootUpdate(t *testing.T, card string, watched bool) *machine {
 	t.Helper()
 	o := machineFor(t, card)
 	o.Write, o.Restarts = true, true
-	if watchdog {
-		o.Args = append(o.Args, "-device", "i6300esb", "-action", "watchdog=reset")
+	if watched {
+		o.Args = append(o.Args, watchdog("reset")...)
 	}
 	return start(t, 10*time.Minute, o)
 }
@@ -186,9 +179,7 @@ func (m *machine) restart() {
 	m.t.Helper()
 	m.send("reboot")
 	m.waitFor(`init: \d+ ms  starting again`)
-	if err := m.Boot(m.ctx); err != nil {
-		m.t.Fatal(err)
-	}
+	m.bootAgain()
 }
 
 // toldByUpdate and toldByCard want the story from the update or from the card's
