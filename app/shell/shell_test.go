@@ -35,7 +35,7 @@ type typist struct {
 // wait waits until what was not yet looked at contains want.
 func (p *typist) wait(want string) {
 	p.t.Helper()
-	for range 2000 {
+	for range 6000 {
 		p.mu.Lock()
 		i := strings.Index(p.said.String(), want)
 		if i >= 0 {

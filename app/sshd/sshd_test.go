@@ -186,7 +186,7 @@ func (p *typist) Write(b []byte) (int, error) {
 
 func (p *typist) wait(want string) {
 	p.t.Helper()
-	for range 1000 {
+	for range 6000 {
 		p.mu.Lock()
 		i := strings.Index(p.out.String(), want)
 		if i >= 0 {
@@ -197,6 +197,8 @@ func (p *typist) wait(want string) {
 		p.mu.Unlock()
 		time.Sleep(10 * time.Millisecond)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.t.Fatalf("the terminal does not show %q but %q", want, &p.out)
 }
 
@@ -222,12 +224,12 @@ func TestTerminal(t *testing.T) {
 	if err := s.WindowChange(20, 40); err != nil {
 		t.Fatal(err)
 	}
-	// It is not answered, but it is before what is typed next.
-	io.WriteString(p.in, "stty size\n")
-	p.wait("20 40\r\n")
-	io.WriteString(p.in, "echo be''gin; sleep 1000\n")
+	// It is not answered, and may come after what is typed next.
+	io.WriteString(p.in, "until [ \"$(stty size)\" = '20 40' ]; do sleep 0.1; done; echo chan''ged\n")
+	p.wait("changed\r\n")
+	// The shell is itself until it has started the program.
+	io.WriteString(p.in, "sh -c 'echo be\"\"gin; exec sleep 1000'\n")
 	p.wait("begin\r\n")
-	time.Sleep(50 * time.Millisecond)
 	io.WriteString(p.in, "\x03")
 	io.WriteString(p.in, "exit 4\n")
 	if got := status(s.Wait()); got != 4 {

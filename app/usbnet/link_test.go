@@ -57,7 +57,7 @@ func TestLink(t *testing.T) {
 	if entries, _ := os.ReadDir("/sys/class/udc"); len(entries) > 0 {
 		t.Skip("this machine has a USB device controller, which the test must not take")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	command := inNetwork(ctx, "board")
 	// Killed as a group: the board starts the PC.
@@ -72,7 +72,7 @@ func TestLink(t *testing.T) {
 
 // board makes the cable, hands one end to the PC, and serves.
 func board() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	other := inNetwork(ctx, "pc")
 	other.Stdout, other.Stderr = os.Stdout, os.Stderr
@@ -99,7 +99,9 @@ func board() error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(100 * time.Millisecond) // the sockets close
+	if err := untilFree(ctx, "udp4", ":67"); err != nil {
+		return err
+	}
 	// As after a restart of the program.
 	if err := Setup(ctx, note); err != nil {
 		return err
@@ -113,6 +115,21 @@ func board() error {
 	return other.Wait()
 }
 
+// untilFree waits until a port is nobody's any more.
+func untilFree(ctx context.Context, network, address string) error {
+	for {
+		c, err := net.ListenPacket(network, address)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // pc does what a PC does when it is plugged in.
 func pc() error {
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
@@ -121,7 +138,7 @@ func pc() error {
 	if out, err := exec.Command("ip", "link", "set", "pc0", "up").CombinedOutput(); err != nil {
 		return fmt.Errorf("pc0: %s", out)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	got, err := lease4(ctx)
 	if err != nil {

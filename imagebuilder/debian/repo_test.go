@@ -22,8 +22,10 @@ type repo struct {
 
 func newRepo(t *testing.T) *repo {
 	t.Helper()
-	if _, err := exec.LookPath("gpg"); err != nil {
-		t.Skip("gpg is missing: apt-get install gpg")
+	for _, tool := range []string{"gpg", "gpg-agent", "gpgconf"} { // gpg makes no key without its agent
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("%s is missing: apt-get install gpg gpg-agent", tool)
+		}
 	}
 	// gpg's agent wants a short path for its socket.
 	gnupg, err := os.MkdirTemp("/tmp", "gnupg")

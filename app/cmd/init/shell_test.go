@@ -104,7 +104,7 @@ func TestSerialPort(t *testing.T) {
 // waitOpen waits until somebody reads the terminal.
 func waitOpen(t *testing.T, at *terminal) {
 	t.Helper()
-	for range 1000 {
+	for range 6000 {
 		at.mu.Lock()
 		open := at.fd > 0
 		at.mu.Unlock()
