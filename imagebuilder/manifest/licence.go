@@ -12,15 +12,22 @@ import (
 // A mark is a phrase that only one licence's text has.
 type mark struct{ phrase, licence string }
 
-// marks returns the phrases in the order to look for them: a licence that
-// quotes another one comes before it.
-func marks() []mark {
+// titles returns the names that licences give themselves. They name each other
+// further down, so the first one in a text is its own.
+func titles() []mark {
 	return []mark{
 		{"apache license version 2.0", "Apache-2.0"},
 		{"mozilla public license version 2.0", "MPL-2.0"},
 		{"gnu lesser general public license", "LGPL"},
 		{"gnu general public license version 3", "GPL-3.0"},
 		{"gnu general public license version 2", "GPL-2.0"},
+	}
+}
+
+// phrases returns those of the licences without a title, in the order to look for
+// them: a licence that has another one's phrases comes before it.
+func phrases() []mark {
+	return []mark{
 		{"permission is hereby granted, free of charge, to any person obtaining a copy", "MIT"},
 		{"permission to use, copy, modify, and/or distribute this software for any purpose", "ISC"},
 		{"permission to use, copy, modify, and distribute this software for any purpose", "ISC"},
@@ -33,7 +40,16 @@ func marks() []mark {
 func Identify(text string) string {
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	text = strings.ReplaceAll(text, "license, version", "license version")
-	for _, m := range marks() {
+	first, id := len(text), ""
+	for _, m := range titles() {
+		if at := strings.Index(text, m.phrase); at >= 0 && at < first {
+			first, id = at, m.licence
+		}
+	}
+	if id != "" {
+		return id
+	}
+	for _, m := range phrases() {
 		if strings.Contains(text, m.phrase) {
 			return m.licence
 		}

@@ -1,9 +1,11 @@
 package manifest
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -16,6 +18,9 @@ func TestIdentify(t *testing.T) {
 		{"Redistributions in binary form must reproduce ... Neither the name of X", "BSD-3-Clause"},
 		{"Redistributions in binary form must reproduce ...", "BSD-2-Clause"},
 		{"Mozilla Public License Version 2.0", "MPL-2.0"},
+		{"GNU GENERAL PUBLIC LICENSE Version 2, June 1991 ... use the GNU Lesser General Public License instead", "GPL-2.0"},
+		{"GNU LESSER GENERAL PUBLIC LICENSE Version 2.1 ... the ordinary GNU General Public License, version 2, instead", "LGPL"},
+		{"Mozilla Public License Version 2.0 ... means either the GNU General Public License, Version 2.0", "MPL-2.0"},
 		{"all rights reserved", ""},
 	} {
 		if got := Identify(tt.text); got != tt.want {
@@ -84,5 +89,46 @@ func TestJSON(t *testing.T) {
 	}
 	if _, err := (Manifest{Components: []Component{{Name: "a", Kind: "k"}}}).JSON(); err == nil {
 		t.Error("JSON of a component without licence = nil; want an error")
+	}
+}
+
+// TestRepository checks that what the project states of itself is there: its licence,
+// and beside each file under another one that licence's text.
+func TestRepository(t *testing.T) {
+	const repository = "../.."
+	if id, _, err := Licence(repository); err != nil || id != "Apache-2.0" {
+		t.Errorf("the repository's licence = %q, %v; want Apache-2.0", id, err)
+	}
+	line := regexp.MustCompile(`SPDX-License-Identifier: ([^\n*]+)`)
+	err := filepath.WalkDir(filepath.Join(repository, "board"), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || filepath.Base(filepath.Dir(name)) == "LICENSES" {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		ids := line.FindStringSubmatch(string(text[:min(len(text), 2000)]))
+		ext := filepath.Ext(name)
+		gpl := ext == ".patch" || ext == ".c" || ext == ".h" || ext == ".mak"
+		switch {
+		case gpl && (ids == nil || strings.TrimSpace(ids[1]) != "GPL-2.0-or-later"):
+			t.Errorf("%s becomes part of the kernel or of QEMU: its first lines must have SPDX-License-Identifier: GPL-2.0-or-later", name)
+		case ext == ".dts" && ids == nil:
+			t.Errorf("%s states no licence", name)
+		}
+		if ids == nil {
+			return nil
+		}
+		for id := range strings.SplitSeq(strings.TrimSpace(ids[1]), " OR ") {
+			id = strings.TrimSuffix(strings.TrimSuffix(id, "-only"), "-or-later")
+			if _, err := os.Stat(filepath.Join(repository, "board", "LICENSES", id+".txt")); err != nil {
+				t.Errorf("%s is under %s, whose text is missing: %v", name, id, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
