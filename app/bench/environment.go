@@ -1,14 +1,13 @@
 package bench
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
 
 	"duostoryteller/app/arith"
+	"duostoryteller/app/version"
 )
 
 // How a figure came about: nothing else may stand for a measurement.
@@ -32,17 +31,11 @@ type Environment struct {
 	Card string `json:"card_sha256,omitempty"`
 }
 
-// parts is where the card has the list of its parts.
-const parts = "/usr/share/storyteller/parts.json"
-
 // ThisMachine describes the machine that it runs on.
 func ThisMachine() Environment {
 	e := Environment{Kind: Measured, Machine: text("/proc/device-tree/model"), Kernel: text("/proc/sys/kernel/osrelease"),
 		Go: runtime.Version(), Arch: runtime.GOARCH, Processors: runtime.GOMAXPROCS(0)}
-	if list, err := os.ReadFile(parts); err == nil {
-		sum := sha256.Sum256(list)
-		e.Card = hex.EncodeToString(sum[:])
-	}
+	e.Card = version.Card()
 	if e.Machine == "" {
 		e.Machine = text("/sys/class/dmi/id/product_name")
 	}

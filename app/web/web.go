@@ -59,6 +59,7 @@ type Options struct {
 	Suites    Suites      // nil: the page has no button for them
 	Engines   []Engine    // that tell the stories, at least one, the default first
 	Hosts     []string    // names of this machine beside localhost, lower case
+	Version   string      // what the page says of itself; "": nothing
 	System    fs.FS       // root of the file system with /proc and /sys
 	Followers int         // browsers that may follow stories at the same time; 0: 16
 }
@@ -70,6 +71,7 @@ type Server struct {
 	engines   []Engine
 	hosts     []string
 	system    fs.FS
+	version   string
 	page      []byte
 	handler   http.Handler
 	followers chan struct{} // one token a follower
@@ -90,7 +92,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		voice: o.Voice, suites: o.Suites,
-		engines: o.Engines, hosts: o.Hosts, system: o.System,
+		engines: o.Engines, hosts: o.Hosts, version: o.Version, system: o.System,
 		followers: make(chan struct{}, o.Followers),
 		running:   make(chan struct{}, 1),
 		ctx:       ctx,
@@ -163,6 +165,7 @@ func (s *Server) makePage() ([]byte, error) {
 		Beginnings    []string
 		Engines       []engine
 		Voice, Suites bool
+		Version       string
 	}
 	data.Labels, data.Setup = labels, template.JS(setup)
 	for i := 1; labels[fmt.Sprint("beginning", i)] != ""; i++ {
@@ -173,6 +176,7 @@ func (s *Server) makePage() ([]byte, error) {
 		data.Engines = append(data.Engines, engine{e.Name, cmp.Or(label, e.Name)})
 	}
 	data.Voice, data.Suites = s.voice != nil, s.suites != nil
+	data.Version = s.version
 	t, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {
 		return nil, err

@@ -67,6 +67,7 @@ type state struct {
 	Options
 	tmp string // for everything until the last phase; inside Out, so that renaming works
 
+	commit     string // of the sources; package source
 	board      *board.Board
 	model      modelFiles
 	baseline   baseline

@@ -26,6 +26,7 @@ import (
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/sums"
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fatcheck"
@@ -220,6 +221,15 @@ func TestBuild(t *testing.T) {
 	kinds := map[string]int{}
 	for _, c := range m.Components {
 		kinds[c.Kind]++
+		if c.Kind == "program" && (c.Licence != "Apache-2.0" || c.Version != m.Version || !strings.HasPrefix(c.Version, version.Number)) {
+			t.Errorf("the manifest of %s, has the program %s %s under %s", m.Version, c.Name, c.Version, c.Licence)
+		}
+	}
+	for name, licence := range map[string]string{"duo-storyteller": "Apache-2.0", "linux": "GPL-2.0"} {
+		text, err := fs.ReadFile(root, "usr/share/licences/"+name+"/LICENCE")
+		if got := manifest.Identify(string(text)); err != nil || got != licence {
+			t.Errorf("the card's licence of %s = %q, %v; want %s", name, got, err, licence)
+		}
 	}
 	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "packed checkpoint", "tokenizer"} {
 		if kinds[kind] == 0 {

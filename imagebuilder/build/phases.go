@@ -19,6 +19,7 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fatcheck"
@@ -29,6 +30,7 @@ import (
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/source"
 	"duostoryteller/imagebuilder/voices"
 )
 
@@ -95,10 +97,11 @@ func (s *state) buildPrograms(ctx context.Context) (string, error) {
 		{pkg: "./app/cmd/storyteller", path: "/bin/storyteller"},
 		{pkg: "./app/cmd/shell", path: shellPath},
 	}
+	s.commit = source.Commit(ctx, s.Source)
 	if err := s.findPrograms(ctx, s); err != nil {
 		return "", err
 	}
-	var built, files []string
+	built, files := []string{version.Of(s.commit)}, []string(nil)
 	for _, p := range s.programs {
 		info, err := os.Stat(p.file)
 		if err != nil {
@@ -124,7 +127,7 @@ func compilePrograms(ctx context.Context, s *state) error {
 		if err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid=", "-o", out, p.pkg)
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= "+version.LinkerFlag(s.commit), "-o", out, p.pkg)
 		cmd.Dir = s.Source
 		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=")
 		if text, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
@@ -289,6 +292,8 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		{share + "/board.toml", filepath.Join(s.board.Dir, "board.toml"), 0o644},
 		{share + "/official.toml", filepath.Join(s.board.Dir, "official.toml"), 0o644},
 		{share + "/engines.toml", filepath.Join(s.board.Dir, "engines.toml"), 0o644},
+		{"/usr/share/licences/duo-storyteller/LICENCE", filepath.Join(s.Source, "LICENSE"), 0o644},
+		{"/usr/share/licences/linux/LICENCE", filepath.Join(s.Source, "board", "LICENSES", "GPL-2.0.txt"), 0o644},
 	}
 	if s.baseline.program.path != "" {
 		files = append(files, hostFile{baselineProgram, s.baseline.program.path, 0o755}, hostFile{baselineModel, s.baseline.checkpoint.path, 0o644})
@@ -489,6 +494,7 @@ func (s *state) listParts() (err error) {
 		return err
 	}
 	m := &s.manifest
+	m.Version = version.Of(s.commit)
 	m.Board, m.BuiltWith = s.board.Name, []string{s.kernel.Compiler}
 	add := func(c manifest.Component) { m.Components = append(m.Components, c) }
 	for _, mod := range s.modules {
@@ -502,7 +508,7 @@ func (s *state) listParts() (err error) {
 		if err != nil {
 			return err
 		}
-		add(manifest.Component{Name: p.path, Kind: "program", Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
+		add(manifest.Component{Name: p.path, Kind: "program", Version: m.Version, Source: p.pkg, Hash: "sha256:" + sum, Licence: projectLicence(s.Source)})
 	}
 	for _, c := range s.voices.Components {
 		source := "Debian " + strings.Join(c.Packages, ", ")
@@ -551,7 +557,7 @@ func (s *state) listParts() (err error) {
 				c.Note = "patched: starts nothing on the second core"
 			}
 		case s.board.FIT.File:
-			c.Licence, c.Note = "GPL-2.0-only WITH Linux-syscall-note", "kernel, device trees and, for a first root, /sbin/init"
+			c.Licence, c.Note = "GPL-2.0-only WITH Linux-syscall-note AND "+projectLicence(s.Source), "kernel, device trees and, for a first root, /sbin/init"
 		}
 		add(c)
 	}

@@ -12,6 +12,7 @@ import (
 // Manifest describes one image. Its JSON depends on the contents alone.
 type Manifest struct {
 	Image      Image       `json:"image"`
+	Version    string      `json:"version"` // of the project; package version
 	Board      string      `json:"board"`
 	BuiltWith  []string    `json:"built_with"` // compilers and linkers, by version
 	Components []Component `json:"components"`
@@ -57,10 +58,11 @@ func (m Manifest) Parts() ([]byte, error) {
 		return nil, err
 	}
 	text, err := json.MarshalIndent(struct {
+		Version    string      `json:"version"`
 		Board      string      `json:"board"`
 		BuiltWith  []string    `json:"built_with"`
 		Components []Component `json:"components"`
-	}{m.Board, m.BuiltWith, m.Components}, "", "  ")
+	}{m.Version, m.Board, m.BuiltWith, m.Components}, "", "  ")
 	return append(text, '\n'), err
 }
 

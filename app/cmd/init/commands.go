@@ -15,6 +15,7 @@ import (
 
 	"duostoryteller/app/config"
 	"duostoryteller/app/machine"
+	"duostoryteller/app/version"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,6 +66,7 @@ func commands() []command {
 			func(r *robot, a string) power { r.tell(suites(a)); return stayOn }},
 		{shell, "", "look around in a shell, while the storyteller rests; `exit` comes back", none,
 			func(r *robot, _ string) power { r.tell(request{verb: shell, at: r.typedAt}); return stayOn }},
+		{"version", "", "of the programs, and of the card", none, show(showVersion)},
 		{"stats", "", "memory, swap, kills and card reads since the start", none, show(stats)},
 		{"memory", "", "what each process holds", none, show(memory)},
 		{"mounts", "", "the file systems", none, show(func(out io.Writer, _ string) error { return cat(out, "/proc/mounts") })},
@@ -173,6 +175,11 @@ func help(out io.Writer, _ string) error {
 		fmt.Fprintf(out, "  %-23s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.help)
 	}
 	return nil
+}
+
+func showVersion(out io.Writer, _ string) error {
+	_, err := fmt.Fprintln(out, version.Text())
+	return err
 }
 
 // stats prints one line that programs read; its form does not change.

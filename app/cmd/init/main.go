@@ -3,6 +3,7 @@
 // Synopsis:
 //
 //	init
+//	init --version    say which one this is, when started by a person
 //
 // Description:
 //
@@ -43,11 +44,17 @@ import (
 	"strconv"
 	"time"
 
+	"duostoryteller/app/version"
+
 	"golang.org/x/sys/unix"
 )
 
 func main() {
 	if os.Getpid() != 1 {
+		if len(os.Args) == 2 && os.Args[1] == "--version" {
+			fmt.Println(version.Line("init"))
+			return
+		}
 		fmt.Fprintln(os.Stderr, "init: is started by the kernel as process 1; there is nothing to do here")
 		os.Exit(2)
 	}

@@ -6,6 +6,7 @@
 //	sh                       talk to a person on the terminal
 //	sh -c LINE [NAME ARG...] obey a line
 //	sh FILE [ARG...]         obey a file
+//	sh --version             say which one this is
 //	ls, cat, ...             links to this binary
 //
 // Description:
@@ -28,6 +29,7 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/app/shell"
+	"duostoryteller/app/version"
 
 	"golang.org/x/term"
 )
@@ -50,6 +52,9 @@ func run(args []string) (status int) {
 		return shell.Interactive(ctx, os.Stdin, append(commands.Names(), "cd", "echo", "exit", "help", "pwd", "storyteller"))
 	case len(args) == 0:
 		return shell.Run(ctx, os.Stdin, "stdin")
+	case args[0] == "--version":
+		fmt.Println(version.Line("shell"))
+		return 0
 	case args[0] == "-c" && len(args) > 1:
 		var parameters []string
 		if len(args) > 3 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"duostoryteller/app/version"
+
 	"github.com/spf13/cobra"
 )
 
@@ -47,11 +49,13 @@ func rootCommand() *cobra.Command {
 		Use:           "storyteller",
 		Short:         "Tell children's stories with a llama2.c model",
 		Example:       `  storyteller tell --model stories15M.bin -z tokenizer.bin "Once upon a time"`,
+		Version:       version.Text(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageErrorf(cmd, "%w", err) })
 	root.AddGroup(

@@ -12,7 +12,11 @@ STORYTELLER_ADD_TOOLCHAIN_DEPENDENCY = NO
 
 STORYTELLER_GOMOD = duostoryteller
 STORYTELLER_GO_ENV = $(STORYTELLER_GO_MODULES) CGO_ENABLED=0 GORISCV64=rva20u64
-STORYTELLER_LDFLAGS = -s -w -buildid=
+STORYTELLER_LICENSE = Apache-2.0
+STORYTELLER_LICENSE_FILES = LICENSE
+# The commit; nothing where the sources are no clone.
+STORYTELLER_COMMIT = $(shell git -C $(STORYTELLER_REPOSITORY) describe --always --exclude='*' --abbrev=12 --dirty=.changed 2>/dev/null)
+STORYTELLER_LDFLAGS = -s -w -buildid= -X duostoryteller/app/version.commit=$(STORYTELLER_COMMIT)
 STORYTELLER_BUILD_TARGETS = app/cmd/storyteller
 ifeq ($(BR2_PACKAGE_STORYTELLER_INIT),y)
 STORYTELLER_BUILD_TARGETS += app/cmd/init

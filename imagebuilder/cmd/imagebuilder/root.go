@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"duostoryteller/app/version"
+
 	"github.com/spf13/cobra"
 )
 
@@ -50,6 +52,7 @@ func rootCommand() *cobra.Command {
 microSD card image that boots a Milk-V Duo or, the very same image, an
 emulated machine with 64 MB.`,
 		Example:       "  imagebuilder build\n  imagebuilder run",
+		Version:       version.Program(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usageArgs(cobra.NoArgs),
@@ -57,6 +60,7 @@ emulated machine with 64 MB.`,
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see '%s --help'", err, cmd.CommandPath())}

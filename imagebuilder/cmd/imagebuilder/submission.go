@@ -2,14 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
+	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/submission"
 
 	"github.com/spf13/cobra"
@@ -26,7 +25,7 @@ the image compressed, its block map and checksums, the manifest, a software bill
 of materials (SPDX 2.3), the licences, how to write the card and how to run the
 tests, and the test results if there are any.
 
-The version is git's description of the sources, or the manifest's checksum.
+The version is the image's own, as its manifest has it.
 The same image, results and version give the same bytes.`,
 		Example: "  imagebuilder build && imagebuilder submission\n  imagebuilder submission --version 1.0",
 		Args:    usageArgs(cobra.NoArgs),
@@ -41,7 +40,7 @@ The same image, results and version give the same bytes.`,
 			o.Results = cmp.Or(o.Results, filepath.Join(source, "results"))
 			o.Out = cmp.Or(o.Out, filepath.Join(out, "submission"))
 			if o.Version == "" {
-				o.Version = version(cmd.Context(), source, o.Manifest)
+				o.Version = versionOf(o.Manifest)
 			}
 			if o.Time, err = sourceDate(); err != nil {
 				return err
@@ -67,17 +66,18 @@ The same image, results and version give the same bytes.`,
 	f.StringVar(&o.Image, "image", "", "card image (default out/storyteller.img)")
 	f.StringVar(&o.Manifest, "manifest", "", "its manifest (default manifest.json beside it)")
 	f.StringVar(&o.Results, "results", "", "folder of test results (default results/ of the repository)")
-	f.StringVar(&o.Version, "version", "", "names the release (default git's description)")
+	f.StringVar(&o.Version, "version", "", "names the release (default the manifest's)")
 	f.StringVarP(&o.Out, "output", "o", "", "folder for it (default out/submission)")
 	return cmd
 }
 
-// version names the state of the sources, or of the manifest without git.
-func version(ctx context.Context, source, manifest string) string {
-	out, err := exec.CommandContext(ctx, "git", "-C", source, "describe", "--tags", "--always", "--dirty").Output()
-	if v := strings.TrimSpace(string(out)); err == nil && v != "" && !strings.Contains(v, "/") {
-		return v
+// versionOf returns the version that a manifest names; of one that names none, the
+// beginning of its SHA-256.
+func versionOf(file string) string {
+	text, _ := os.ReadFile(file) // what is wrong with it, Write says
+	var m manifest.Manifest
+	if json.Unmarshal(text, &m) == nil && m.Version != "" {
+		return m.Version
 	}
-	text, _ := os.ReadFile(manifest) // what is wrong with it, Write says
 	return fmt.Sprintf("%x", sha256.Sum256(text))[:12]
 }
