@@ -29,8 +29,11 @@ func Emulate(ctx context.Context, o emulator.Options) (*Emulated, error) {
 		return nil, err
 	}
 	go func() {
-		e.machine.Wait(context.WithoutCancel(ctx))
-		e.Console.Close(errors.New("the machine has ended"))
+		err := e.machine.Wait(context.WithoutCancel(ctx))
+		if err == nil {
+			err = errors.New("the machine has ended")
+		}
+		e.Console.Close(err)
 	}()
 	return e, nil
 }

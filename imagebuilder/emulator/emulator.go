@@ -37,6 +37,8 @@ type Options struct {
 	Write    bool             // let the machine change the image
 	WriteLog string           // if not "", a file that gets all that the machine writes to the card; needs Write
 	Faults   string           // if not "", a configuration of QEMU's blkdebug: how reading the card fails
+	BootSD   string           // if not "", a boot.sd that lies in the memory already, so that U-Boot need not read the card
+	Silence  time.Duration    // how long WaitFor and Wait bear with a silent console; 0: for ever
 	Root     string           // the root partition's PARTUUID; "" to take it from the image
 	Bootargs string           // added to the kernel's command line
 	Restarts bool             // a machine that starts again does, see Boot; else that ends QEMU
@@ -75,6 +77,7 @@ type Machine struct {
 	qmpRead *bufio.Reader
 	qmpLock sync.Mutex
 	uBoot   []string      // the commands that start the kernel
+	silence time.Duration // Options.Silence
 	ended   chan struct{} // closed when QEMU has ended
 	err     error         // how, then
 
@@ -84,8 +87,8 @@ type Machine struct {
 	changed chan struct{}   // closed and replaced when more was said
 }
 
-// bootTime bounds the way to the kernel on a busy PC.
-const bootTime = 3 * time.Minute
+// bootSilence is how long Boot bears with a silent console.
+const bootSilence = 2 * time.Minute
 
 // Start starts QEMU and returns when U-Boot has started the kernel. Cancelling
 // ctx kills the machine; Close must be called in any case.
@@ -110,7 +113,13 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 			return nil, err
 		}
 	}
+	e.Bootargs = strings.TrimSpace(e.Bootargs + " " + o.Bootargs)
+	commands := e.UBootCommands(o.FIT, partuuid)
 	args := o.arguments()
+	if o.BootSD != "" {
+		args = append(args, "-device", fmt.Sprintf("loader,file=%s,addr=%#x,force-raw=on", escape(o.BootSD), o.FIT.LoadAddress))
+		commands = slices.DeleteFunc(commands, func(c string) bool { return strings.HasSuffix(c, " boot.sd") })
+	}
 	if o.Started != nil {
 		o.Started(shellLine(append([]string{e.Program}, args...)))
 	}
@@ -118,8 +127,7 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Program, err)
 	}
-	e.Bootargs = strings.TrimSpace(e.Bootargs + " " + o.Bootargs)
-	m.uBoot = e.UBootCommands(o.FIT, partuuid)
+	m.uBoot, m.silence = commands, o.Silence
 	if err := m.Boot(ctx); err != nil {
 		m.Close()
 		return nil, err
@@ -141,9 +149,11 @@ func (o Options) arguments() []string {
 	return append(args, o.Args...)
 }
 
+// escape writes a path as QEMU's options want it.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }
+
 // drive returns the part of the command line that makes the card.
 func (o Options) drive() []string {
-	escape := func(path string) string { return strings.ReplaceAll(path, ",", ",,") }
 	if o.WriteLog != "" {
 		return []string{
 			"-blockdev", "driver=file,node-name=image,filename=" + escape(o.Image),
@@ -261,15 +271,13 @@ var (
 // start the kernel, each when U-Boot prompts for one. Start does this; it is to
 // be done again when a machine that may has started again.
 func (m *Machine) Boot(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, bootTime)
-	defer cancel()
-	if _, err := m.WaitFor(ctx, autoboot); err != nil {
+	if _, err := m.waitFor(ctx, autoboot, bootSilence); err != nil {
 		return fmt.Errorf("U-Boot does not come up: %w", err)
 	}
 	m.Send("")
 	begin := 0
 	for _, c := range m.uBoot {
-		if _, err := m.WaitFor(ctx, uBootPrompt); err != nil {
+		if _, err := m.waitFor(ctx, uBootPrompt, bootSilence); err != nil {
 			return fmt.Errorf("U-Boot does not prompt: %w", err)
 		}
 		if begin == 0 {
@@ -277,7 +285,7 @@ func (m *Machine) Boot(ctx context.Context) error {
 		}
 		m.Send(c)
 	}
-	got, err := m.WaitFor(ctx, kernelStarts)
+	got, err := m.waitFor(ctx, kernelStarts, bootSilence)
 	if err != nil {
 		return fmt.Errorf("U-Boot does not start the kernel: %w", err)
 	}
@@ -297,8 +305,47 @@ func (m *Machine) Console() string {
 
 // WaitFor waits until the console says what pattern matches, looking only at
 // what follows the last match, and returns the match and its groups. It fails
-// when ctx is done or the machine has ended.
+// when ctx is done, the machine has ended, or the console is silent for too long.
 func (m *Machine) WaitFor(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
+	return m.waitFor(ctx, pattern, m.silence)
+}
+
+func (m *Machine) waitFor(ctx context.Context, pattern *regexp.Regexp, silence time.Duration) (groups []string, err error) {
+	err = m.await(ctx, silence, func() bool {
+		rest := m.said.String()[m.waited:]
+		at := pattern.FindStringSubmatchIndex(rest)
+		if at == nil {
+			return false
+		}
+		m.waited += at[1]
+		groups = make([]string, len(at)/2)
+		for i := range groups {
+			if at[2*i] >= 0 {
+				groups[i] = rest[at[2*i]:at[2*i+1]]
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the console did not say %q: %w", pattern, err)
+	}
+	return groups, nil
+}
+
+// Said waits until the console has said a text, now or at any time before. It fails
+// as WaitFor does, and does not count as a match.
+func (m *Machine) Said(ctx context.Context, text string) error {
+	if err := m.await(ctx, m.silence, func() bool { return strings.Contains(m.said.String(), text) }); err != nil {
+		return fmt.Errorf("the console never said %q: %w", text, err)
+	}
+	return nil
+}
+
+// await waits until enough, which is called with the console held, says that it has
+// said enough.
+func (m *Machine) await(ctx context.Context, silence time.Duration, enough func() bool) error {
+	ctx, alive, cancel := m.bear(ctx, silence)
+	defer cancel()
 	for {
 		// Looked at first, so that what QEMU said last is still seen.
 		var end error
@@ -310,24 +357,17 @@ func (m *Machine) WaitFor(ctx context.Context, pattern *regexp.Regexp) ([]string
 		default:
 		}
 		m.mu.Lock()
-		rest, changed := m.said.String()[m.waited:], m.changed
-		if at := pattern.FindStringSubmatchIndex(rest); at != nil {
-			m.waited += at[1]
-			m.mu.Unlock()
-			groups := make([]string, len(at)/2)
-			for i := range groups {
-				if at[2*i] >= 0 {
-					groups[i] = rest[at[2*i]:at[2*i+1]]
-				}
-			}
-			return groups, nil
-		}
+		done, rest, changed := enough(), m.said.String()[m.waited:], m.changed
 		m.mu.Unlock()
+		if done {
+			return nil
+		}
 		if end != nil {
-			return nil, fmt.Errorf("the console did not say %q (%w); its last words: %q", pattern, end, lastWords(rest))
+			return fmt.Errorf("%w; its last words: %q", end, lastWords(rest))
 		}
 		select {
 		case <-changed:
+			alive()
 		case <-m.ended:
 		case <-ctx.Done():
 		}
@@ -337,7 +377,7 @@ func (m *Machine) WaitFor(ctx context.Context, pattern *regexp.Regexp) ([]string
 // lastWords returns the end of a text.
 func lastWords(text string) string {
 	text = strings.TrimSpace(text)
-	return text[max(0, len(text)-200):]
+	return text[max(0, len(text)-500):]
 }
 
 // Write types p on the console, as it is.
@@ -405,13 +445,23 @@ func (m *Machine) execute(command string) (string, error) {
 	}
 }
 
-// Wait waits for the machine's end and returns how QEMU ended.
+// Wait waits for the machine's end and returns how QEMU ended. It fails when ctx
+// is done, or the console is silent for too long.
 func (m *Machine) Wait(ctx context.Context) error {
-	select {
-	case <-m.ended:
-		return m.err
-	case <-ctx.Done():
-		return fmt.Errorf("the machine still runs: %w", context.Cause(ctx))
+	ctx, alive, cancel := m.bear(ctx, m.silence)
+	defer cancel()
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		m.mu.Unlock()
+		select {
+		case <-m.ended:
+			return m.err
+		case <-changed:
+			alive()
+		case <-ctx.Done():
+			return fmt.Errorf("the machine still runs: %w", context.Cause(ctx))
+		}
 	}
 }
 

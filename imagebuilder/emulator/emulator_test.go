@@ -138,6 +138,41 @@ func TestWaitForGivesUp(t *testing.T) {
 	}
 }
 
+// A machine that says nothing more is given up, with its last words; one that
+// speaks now and then is not.
+func TestSilence(t *testing.T) {
+	m := script(t, "for i in 1 2 3 4 5 6 7 8 9; do echo still $i; sleep 0.5; done; echo last words; exec sleep 600")
+	m.silence = 3 * time.Second
+	if _, err := m.WaitFor(t.Context(), regexp.MustCompile("still 9")); err != nil {
+		t.Errorf("a machine that speaks: %v", err)
+	}
+	_, err := m.WaitFor(t.Context(), regexp.MustCompile("never"))
+	if err == nil || !strings.Contains(err.Error(), "silent for 3s") || !strings.Contains(err.Error(), "last words") {
+		t.Errorf("WaitFor() of a silent machine = %v; want its silence and its last words", err)
+	}
+	if err := m.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "silent for 3s") {
+		t.Errorf("Wait() for a silent machine = %v; want its silence", err)
+	}
+}
+
+func TestStarved(t *testing.T) {
+	dir := t.TempDir()
+	for id, text := range map[string]string{"1": "900 3000 5\n", "2": "5 7000 1\n", "3": "", "4": "no number\n"} {
+		if err := os.MkdirAll(filepath.Join(dir, id), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, id, "schedstat"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := starved(dir); got != 7*time.Microsecond {
+		t.Errorf("starved() = %v; want 7µs, the longest", got)
+	}
+	if got := starved(filepath.Join(dir, "none")); got != 0 {
+		t.Errorf("starved() of no process = %v; want 0", got)
+	}
+}
+
 // TestUBoot has the real U-Boot report a card without boot.sd, and asks the
 // monitor while it does.
 func TestUBoot(t *testing.T) {

@@ -19,12 +19,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
 
 	"duostoryteller/imagebuilder/build"
 	"duostoryteller/imagebuilder/emulator"
+	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
@@ -32,9 +34,76 @@ import (
 
 const repository = "../.."
 
-// buildCard builds a card image with a checkpoint and its tokenizer. Without the
-// tools for it the test is skipped.
-func buildCard(t *testing.T, model, tokenizer string, change ...func(*build.Options)) string {
+// silence is how long a machine may say nothing while something is waited for,
+// and patience how long one may live that does speak: not what a test takes, but
+// what it takes at the most, on any PC.
+const (
+	silence  = 2 * time.Minute
+	patience = 30 * time.Minute
+)
+
+// buildCard returns a card image with a checkpoint and its tokenizer, built once
+// for all tests: they change copies of it. Without the tools for it the test is
+// skipped.
+func buildCard(t *testing.T, model, tokenizer string) string {
+	t.Helper()
+	image, err := cards.get(cardKey(t, model, tokenizer), func(out string) string { return buildCardIn(t, out, model, tokenizer) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+// cards are what buildCard has built.
+var cards = shelf{image: make(map[string]string)}
+
+// A shelf keeps cards in a folder of its own until all tests have ended.
+type shelf struct {
+	mu    sync.Mutex
+	dir   string
+	image map[string]string // by model
+}
+
+func (s *shelf) get(key string, build func(out string) string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if image, ok := s.image[key]; ok {
+		return image, nil
+	}
+	if s.dir == "" {
+		dir, err := os.MkdirTemp("", "cards")
+		if err != nil {
+			return "", err
+		}
+		s.dir = dir
+	}
+	image := build(filepath.Join(s.dir, key))
+	s.image[key] = image
+	return image, nil
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	os.RemoveAll(cards.dir)
+	os.Exit(status)
+}
+
+// cardKey tells cards of different models apart.
+func cardKey(t *testing.T, files ...string) string {
+	t.Helper()
+	key := ""
+	for _, name := range files {
+		sum, _, err := fetch.Sum(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key += sum[:16]
+	}
+	return key
+}
+
+// buildCardIn builds a card image in the folder out.
+func buildCardIn(t *testing.T, out, model, tokenizer string, change ...func(*build.Options)) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("boots take minutes: not with -short")
@@ -60,7 +129,6 @@ func buildCard(t *testing.T, model, tokenizer string, change ...func(*build.Opti
 		}
 		cache = filepath.Join(dir, "duo-storyteller")
 	}
-	out := t.TempDir()
 	var log bytes.Buffer
 	begin := time.Now()
 	options := build.Options{
@@ -89,7 +157,7 @@ type machine struct {
 // boot boots a card.
 func boot(t *testing.T, image string) *machine {
 	t.Helper()
-	return bootWith(t, image, 5*time.Minute)
+	return bootWith(t, image, patience)
 }
 
 // bootWith boots a card for at most so long.
@@ -106,6 +174,7 @@ func machineFor(t *testing.T, image string) emulator.Options {
 		t.Fatal(err)
 	}
 	o.Started = func(cmd string) { t.Log(cmd) }
+	o.Silence = silence
 	return o
 }
 
@@ -294,7 +363,10 @@ func TestCard(t *testing.T) {
 		if err := breakFAT(broken); err != nil {
 			t.Fatal(err)
 		}
-		m := boot(t, broken)
+		// Whether U-Boot still reads it depends on U-Boot; it is damaged after that.
+		o := machineFor(t, broken)
+		o.BootSD = bootSD(t, image)
+		m := start(t, patience, o)
 		m.waitFor(`init: card: partition 1 .* holds no readable FAT`)
 		m.waitFor(`init: no story: /usr/share/storyteller/tokenizer\.bin: it has not the \d+ bytes that it should have; write the card anew`)
 		m.waitFor(prompt)

@@ -187,8 +187,22 @@ func brokenTokenizer(c contents) {
 	c.root[path] = rootfs.Bytes(path, 0o644, []byte("nothing"))
 }
 
-// breakFAT makes Linux refuse the FAT partition of an image while U-Boot still
-// reads boot.sd from it: an impossible media descriptor (byte 21).
+// bootSD puts the boot.sd of a card into a file of its own.
+func bootSD(t *testing.T, image string) string {
+	t.Helper()
+	data, err := openCard(t, image).ReadFile("boot.sd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "boot.sd")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// breakFAT makes Linux refuse the FAT partition of an image: an impossible media
+// descriptor (byte 21).
 func breakFAT(image string) error {
 	f, err := os.OpenFile(image, os.O_RDWR, 0)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/emulator"
@@ -134,7 +133,7 @@ func damages(sections, layers int) []damageCase {
 		{"partition 2's entry", func(b *bad) { clear(b.data[446+16:][:16]) }, false, `the card has no partition 2.*partition table` + anew},
 		{"FAT: boot sector", func(b *bad) { b.noise(b.boot(), 512) }, false, `U-Boot cannot start the card`},
 		// Without storyteller.toml: the default prompt.
-		{"FAT: media descriptor", func(b *bad) { b.data[b.boot()+21] = 0x11 }, false, `init: card: partition 1 .* holds no readable FAT(?s:.*)story starts`},
+		{mediaDescriptor, func(b *bad) { b.data[b.boot()+21] = 0x11 }, false, `init: card: partition 1 .* holds no readable FAT(?s:.*)story starts`},
 		{"FAT: first allocation table", func(b *bad) { b.noise(b.boot()+32*512, 16*512) }, false, `U-Boot cannot start the card`},
 		{"FAT: second allocation table", func(b *bad) { b.noise(b.table(1), 64*512) }, true, ""},
 		{"FAT: root directory", func(b *bad) { b.noise(b.table(2), 512) }, false, `U-Boot cannot start the card`},
@@ -176,6 +175,9 @@ func damages(sections, layers int) []damageCase {
 		damageCase{"a voice", func(b *bad) { at, n := b.file("usr/lib/storyteller/voices/voice-kal16"); b.noise(at+64, n/2) }, true, ""},
 	)
 }
+
+// mediaDescriptor is damaged after boot.sd was read: not every U-Boot minds.
+const mediaDescriptor = "FAT: media descriptor"
 
 // rootInode returns where the inode of the root directory lies (EROFS's
 // fs/erofs/erofs_fs.h).
@@ -221,7 +223,11 @@ func (k tough) damage(t *testing.T, all bool) {
 			if err := os.WriteFile(path, b.data, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got := bootBad(t, path, uuid, "", c, tt)
+			loaded := ""
+			if tt.name == mediaDescriptor {
+				loaded = bootSD(t, image)
+			}
+			got := bootBad(t, path, uuid, "", loaded, c, tt)
 			fmt.Fprintf(&table, "%-45s %s\n", tt.name, got)
 		})
 	}
@@ -233,19 +239,20 @@ func (k tough) damage(t *testing.T, all bool) {
 		if err := os.WriteFile(faults, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got := bootBad(t, image, uuid, faults, c, damageCase{"", nil, true, ""})
+		got := bootBad(t, image, uuid, faults, "", c, damageCase{tells: true})
 		fmt.Fprintf(&table, "%-45s %s\n", "a read error that goes away", got)
 	})
 	t.Logf("what is bad, and what comes of it:\n%s", table.String())
 }
 
-// bootBad boots a damaged card and says what came of it.
-func bootBad(t *testing.T, image, uuid, faults string, c golden.Case, tt damageCase) string {
+// bootBad boots a damaged card and says what came of it. loaded is a boot.sd that the
+// machine has in its memory, if not "".
+func bootBad(t *testing.T, image, uuid, faults, loaded string, c golden.Case, tt damageCase) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	o := machineFor(t, image)
-	o.Root, o.Faults = uuid, faults
+	o.Root, o.Faults, o.BootSD = uuid, faults, loaded
 	started, err := emulator.Start(ctx, o)
 	if err != nil {
 		// The firmware has said what it cannot read; nothing of ours runs yet.

@@ -33,7 +33,7 @@ func bootWithWatchdog(t *testing.T, image string, mayBite bool) *machine {
 		action = "reset"
 	}
 	o.Args = append(o.Args, watchdog(action)...)
-	return start(t, 10*time.Minute, o)
+	return start(t, patience, o)
 }
 
 // watchdog gives a machine a watchdog, which does action when it bites.

@@ -2,6 +2,7 @@ package boot
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -66,7 +67,7 @@ func bootInRoom(t *testing.T, image string) *lent {
 	o.Args = append(o.Args, "-icount", "shift=0,sleep=off",
 		"-netdev", "user,id=cable,net=192.168.42.0/24,restrict=on,hostfwd=tcp:"+address+"-192.168.42.1:7000", "-device", "virtio-net-device,netdev=cable",
 		"-audiodev", "none,id=speaker", "-device", usbHost, "-device", soundCard)
-	m := &lent{machine: start(t, 20*time.Minute, o)}
+	m := &lent{machine: start(t, patience, o)}
 	t.Cleanup(func() {
 		if m.room != nil {
 			m.room.Close()
@@ -80,8 +81,10 @@ func bootInRoom(t *testing.T, image string) *lent {
 	m.send("exit")
 	m.waitFor(`storyteller: listening on`) // it comes back
 	m.waitFor(prompt)
+	ctx, cancel := context.WithTimeout(m.ctx, 2*silence)
+	defer cancel()
 	for m.enter(address) != nil { // until the machine has its network
-		if m.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			t.Fatal("nobody can enter the room")
 		}
 		time.Sleep(time.Second)
@@ -112,8 +115,7 @@ func (m *lent) enter(address string) error {
 // ask has the room do something and returns its answer.
 func (m *lent) ask(format string, args ...any) string {
 	m.t.Helper()
-	deadline, _ := m.ctx.Deadline()
-	m.room.SetDeadline(deadline)
+	m.room.SetDeadline(time.Now().Add(5 * silence))
 	fmt.Fprintf(m.room, format+"\n", args...)
 	return m.answer()
 }

@@ -32,7 +32,7 @@ func stories(t *testing.T) int {
 func TestMemory(t *testing.T) {
 	checkpoint := golden.Data(t, "standin15M.bin")
 	image := buildCard(t, checkpoint, golden.Data(t, "tokenizer.bin"))
-	n, steps, patience := stories(t), "16", 15*time.Minute
+	n, steps, patience := stories(t), "16", patience
 	if n > 2 {
 		steps, patience = "256", time.Hour
 	}

@@ -3,6 +3,7 @@ package boot
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"io"
@@ -25,7 +26,7 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 	o := machineFor(t, image)
 	network, address, ssh := cable(t)
 	o.Args = append(append(o.Args, network...), args...)
-	m = start(t, 10*time.Minute, o)
+	m = start(t, patience, o)
 	m.ssh = ssh
 	return m, "http://" + address
 }
@@ -33,18 +34,17 @@ func bootWithNetwork(t *testing.T, image string, args ...string) (m *machine, pa
 // said waits until the console has said text, now or earlier.
 func (m *machine) said(text string) {
 	m.t.Helper()
-	for !strings.Contains(m.Console(), text) {
-		if m.ctx.Err() != nil {
-			m.t.Fatalf("the console never said %q", text)
-		}
-		time.Sleep(100 * time.Millisecond)
+	if err := m.Said(m.ctx, text); err != nil {
+		m.t.Fatal(err)
 	}
 }
 
 // get fetches an address from the machine.
 func (m *machine) get(address string) (*http.Response, []byte) {
 	m.t.Helper()
-	request, err := http.NewRequestWithContext(m.ctx, "GET", address, nil)
+	ctx, cancel := context.WithTimeout(m.ctx, silence)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, "GET", address, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func (m *machine) get(address string) (*http.Response, []byte) {
 
 // once is a client that keeps no connections: how long it may, a machine decides by a
 // clock of its own, and a POST is not tried again.
-var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: silence}
 
 // ask asks the page for a story and returns its number.
 func (m *machine) ask(page string, c golden.Case) string {

@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -401,7 +402,7 @@ func bootCard(t *testing.T, image, log string, args ...string) *machine {
 	t.Helper()
 	o := machineFor(t, image)
 	o.Write, o.WriteLog, o.Args = true, log, append(o.Args, args...)
-	return start(t, 10*time.Minute, o)
+	return start(t, patience, o)
 }
 
 // keepResults is typed to have results written to the card: a dozen files, most
@@ -459,6 +460,8 @@ func (m *machine) waitWriting(image string, start int64, n int) {
 		m.t.Fatal(err)
 	}
 	defer f.Close()
+	ctx, cancel := context.WithTimeout(m.ctx, 5*silence)
+	defer cancel()
 	for was := false; n > 0; time.Sleep(2 * time.Millisecond) {
 		var state [1]byte
 		if _, err := f.ReadAt(state[:], start+stateFAT32); err != nil {
@@ -469,7 +472,7 @@ func (m *machine) waitWriting(image string, start int64, n int) {
 			n--
 		}
 		was = writing
-		if m.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			m.t.Fatal("the machine does not write its results")
 		}
 	}

@@ -77,26 +77,28 @@ func (m *machine) unharmed(kills int) {
 	}
 }
 
-// leaking is a voice that takes memory for ever instead of speaking.
+// leaking is a voice that takes memory for ever. It speaks all the while, a sample
+// for every 2 MB, so that however slow the machine is nobody holds it for hung.
 const leaking = `package main
 
 import (
+	"encoding/binary"
 	"os"
-	"time"
+	"syscall"
 )
 
 func main() {
-	var all [][]byte
+	frame := func(kind string, payload []byte) {
+		os.Stdout.Write(append(binary.LittleEndian.AppendUint32([]byte(kind), uint32(len(payload))), payload...))
+	}
+	frame("RATE", binary.LittleEndian.AppendUint32(nil, 16000))
 	for {
-		b := make([]byte, 1<<20)
-		for i := 0; i < len(b); i += 4096 {
-			b[i] = 1
+		_, err := syscall.Mmap(-1, 0, 2<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_POPULATE)
+		if err != nil {
+			println("leaking:", err.Error())
+			os.Exit(1)
 		}
-		all = append(all, b)
-		time.Sleep(5 * time.Millisecond)
-		if len(all) > 1<<20 {
-			os.Exit(0)
-		}
+		frame("PCM ", []byte{0, 0})
 	}
 }
 `

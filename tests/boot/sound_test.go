@@ -32,7 +32,7 @@ func bootSilent(t *testing.T, image string, args ...string) (m *machine, played 
 	o := machineFor(t, image)
 	path := filepath.Join(t.TempDir(), "speaker.wav")
 	o.Args = append(append(o.Args, "-audiodev", "wav,id=speaker,path="+path), args...)
-	m = start(t, 20*time.Minute, o) // much of it is played in real time
+	m = start(t, patience, o)
 	return m, func() *listen.Recording {
 		t.Helper()
 		r, err := listen.ReadWAV(path)

@@ -32,7 +32,7 @@ func TestSuites(t *testing.T) {
 		t.Fatal(err)
 	}
 	baseline := goBuild(t, "../baseline")
-	image := buildCard(t, checkpoint, tokenizer, func(o *build.Options) { o.Baseline = baseline })
+	image := buildCardIn(t, t.TempDir(), checkpoint, tokenizer, func(o *build.Options) { o.Baseline = baseline })
 	t.Run("from a PC", func(t *testing.T) { testFromPC(t, image) })
 	t.Run("unattended", func(t *testing.T) { testUnattended(t, image) })
 }
@@ -101,7 +101,7 @@ func testUnattended(t *testing.T, image string) {
 	insert := func() *machine {
 		o := machineFor(t, disk)
 		o.Write = true
-		return start(t, 8*time.Minute, o)
+		return start(t, patience, o)
 	}
 
 	m := insert()

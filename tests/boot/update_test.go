@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"duostoryteller/app/sums"
 	"duostoryteller/imagebuilder/rootfs"
@@ -171,7 +170,7 @@ func bootUpdate(t *testing.T, card string, watched bool) *machine {
 	if watched {
 		o.Args = append(o.Args, watchdog("reset")...)
 	}
-	return start(t, 10*time.Minute, o)
+	return start(t, patience, o)
 }
 
 // restart starts the machine again by what is typed.
