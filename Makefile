@@ -11,7 +11,12 @@
 #   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
-#   make test              everything that is tested without a board
+#   make check             what takes minutes, for each change: gofmt, vet, staticcheck, and
+#                          the short tests with the race detector
+#   make test              everything that is tested without a board, and at its end what was
+#                          skipped, and why
+#   make deps              install what all of these need, by apt; they do so, too, each for
+#                          itself
 #   make board-test BOARD=192.168.42.1   run the suites on a board and keep the results in
 #                          results/, as JSON and as a page; SERIAL=/dev/ttyUSB0 goes over
 #                          its serial console
@@ -37,31 +42,40 @@
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 
-# Debian and Ubuntu packages by purpose. "a|b" is whichever this release has.
+# Debian and Ubuntu packages by purpose. "a|b" is whichever this release has; "a?" is
+# left out where the release has none, and the tests that need it skip themselves.
 IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
-TEST_TOOLS  := erofs-utils dosfstools mtools fdisk u-boot-tools device-tree-compiler gpg gpg-agent shellcheck qemu-user-static|qemu-user
 HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
 VOICE_TOOLS := gcc libc6-dev flite1-dev
+RACE_TOOLS  := gcc libc6-dev
+TEST_TOOLS  := $(sort $(IMAGE_TOOLS) $(RUN_TOOLS) $(RACE_TOOLS) \
+	erofs-utils dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user \
+	$(patsubst %,%?,$(filter-out gcc libc6-dev,$(VOICE_TOOLS) $(HEARING_TOOLS)) libespeak-ng-dev libsonic-dev pocketsphinx chromium chromium-driver))
 
-# Packages whose tests run goroutines against each other.
-RACE := $(wildcard app/story app/voice app/subprocess app/speech app/sound app/hearing app/web app/sshd app/shell imagebuilder/fetch imagebuilder/boardtest)
-
-# $(call tools,PACKAGES) installs what is missing. It is silent, quick and needs
-# no network when nothing is. apt's answer decides between alternatives, so the
-# lists are brought up to date before it is asked.
+# $(call tools,PACKAGES) installs what is missing, and says what that is. It is
+# silent, quick and needs no network when nothing is. apt's answer decides between
+# alternatives, so the lists are brought up to date before it is asked.
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 APT  := $(SUDO) apt-get -q -o DPkg::Lock::Timeout=600
 define tools
 @command -v dpkg-query >/dev/null || { echo "no dpkg here: see that the equivalents of these are installed: $(1)"; exit 0; }; \
 has() { dpkg-query -W -f '$${Status}' "$$1" 2>/dev/null | grep -q '^install ok installed'; }; \
 offers() { apt-cache policy "$$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }; \
-want() { for p in $$(echo "$$1" | tr '|' ' '); do has $$p && return; offers $$p && echo $$p && return; done; echo "$${1%%|*}"; }; \
-missing() { for p in $(foreach p,$(1),'$(p)'); do want "$$p"; done; }; \
-test -z "$$(missing)" || { $(APT) update && $(APT) install -y --no-install-recommends $$(missing); }
+either() { echo "$${1%\?}" | tr '|' ' '; }; \
+missing() { for p in $(foreach p,$(1),'$(p)'); do for q in $$(either "$$p"); do ! has "$$q" || continue 2; done; echo "$$p"; done; }; \
+choose() { for p in "$$@"; do for q in $$(either "$$p"); do ! offers "$$q" || { echo "$$q"; continue 2; }; done; \
+	case "$$p" in *\?) echo "make: this release has no package $${p%\?}; what needs it is left out" >&2;; *) either "$$p" | cut -d ' ' -f 1;; esac; done; }; \
+set -- $$(missing); \
+case "$$*" in '') exit;; *[!?]' '*|*[!?]) $(APT) update || exit;; *) test -n "$$(find /var/lib/apt/lists -maxdepth 0 -mtime -1)" || $(APT) update || true;; esac; \
+set -- $$(choose "$$@"); \
+test $$# = 0 || { echo "make: installing by apt: $$*"; $(APT) install -y --no-install-recommends "$$@"; }
 endef
 
-.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench test browser board-test speech emulators buildroot-check submission clean test-hearing test-serving tune-hearing timeline
+# Pinned, so that what passes today passes tomorrow.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps board-test speech emulators buildroot-check submission clean test-hearing test-serving tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -98,14 +112,23 @@ bench:
 	GOMAXPROCS=1 taskset -c 0 out/storyteller bench --model "$$1" --tokenizer "$$2" --engine $$engine \
 		--runs $(or $(RUNS),30) --against '$(RUN)' --json "out/bench-$$engine.json" || exit; done
 
-test:
-	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS) $(TEST_TOOLS))
-	@if apt-cache show chromium-driver >/dev/null 2>&1; then $(MAKE) -s browser; fi
-	@$(MAKE) -s speech || echo "make test: without these packages the tests of speech and hearing skip themselves"
-	@$(MAKE) -s emulators || echo "make test: without these emulators the tests of the vector kernels skip themselves"
+deps:
+	$(call tools,$(TEST_TOOLS))
+	@$(MAKE) -s emulators || echo "make: without these emulators the tests of the vector kernels skip themselves"
+	go mod download
+	@echo "make deps: all is there: $(TEST_TOOLS:%?=%)"
+
+check:
+	$(call tools,$(RACE_TOOLS))
+	@wrong=$$(gofmt -l app imagebuilder tests) && test -z "$$wrong" || { echo "make check: not as gofmt has it: $$wrong"; exit 1; }
 	go vet ./...
-	$(if $(RACE),go test -race $(RACE:%=./%))
-	go test -timeout 60m ./...
+	go run $(STATICCHECK) ./...
+	go test -race -short ./...
+
+test: deps
+	go vet ./...
+	go test -race -short ./...
+	go run ./tests/runner -timeout 60m ./...
 
 test-hearing:
 	$(call tools,$(HEARING_TOOLS))
@@ -144,10 +167,6 @@ vulncheck:
 test-serving:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
 	STORYTELLER_SERVING=1 go test -count=1 -timeout 30m -v -run TestServing ./tests/boot
-
-# Not every release has it; without it the page's browser tests skip themselves.
-browser:
-	$(call tools,chromium chromium-driver)
 
 speech:
 	$(call tools,$(VOICE_TOOLS) libespeak-ng-dev libsonic-dev pocketsphinx $(HEARING_TOOLS))
