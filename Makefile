@@ -72,6 +72,12 @@ set -- $$(choose "$$@"); \
 test $$# = 0 || { echo "make: installing by apt: $$*"; $(APT) install -y --no-install-recommends "$$@"; }
 endef
 
+# Packages with goroutines, in their tests or in themselves; and the others.
+define race
+grep -rlE '^\s+go [a-zA-Z]|\.Go\(|synctest\.Test|t\.Parallel\(\)|AfterFunc\(|httptest\.|app/subprocess"|^\s+"sync(/atomic)?"$$' --include='*.go' app imagebuilder tests | xargs -n 1 dirname | sort -u | sed 's|^|duostoryteller/|'
+endef
+others = go list ./... | grep -vxF "$$($(race))"
+
 # Pinned, so that what passes today passes tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -123,11 +129,12 @@ check:
 	@wrong=$$(gofmt -l app imagebuilder tests) && test -z "$$wrong" || { echo "make check: not as gofmt has it: $$wrong"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	go test -race -short ./...
+	go test -race -short $$($(race))
+	go test -short $$($(others))
 
 test: deps
 	go vet ./...
-	go test -race -short ./...
+	go test -race -short $$($(race))
 	go run ./tests/runner -timeout 60m ./...
 
 test-hearing:

@@ -124,6 +124,9 @@ func TestGolden(t *testing.T) {
 					defer e.Close()
 					told := 0
 					for at, c := range cases {
+						if testing.Short() && at%6 != 0 && !*all {
+							continue
+						}
 						if c.Model == m.Name && (*all || m.Name != "bigvocab" || at%6 == 0) { // that takes the longest
 							compare(t, e, tok, c)
 							told++
@@ -155,8 +158,12 @@ func TestData(t *testing.T) {
 			}
 			defer e.Close()
 			tok := openTokenizer(t, golden.Data(t, cases[0].Tokenizer), e.Config().VocabSize)
+			step := 16
+			if testing.Short() {
+				step = 64
+			}
 			for i, c := range cases {
-				if *all || i%16 == 0 {
+				if *all || i%step == 0 {
 					compare(t, e, tok, c)
 				}
 			}

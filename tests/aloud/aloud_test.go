@@ -32,6 +32,9 @@ const story = `Once upon a time, there was a little girl named Lily. She loved t
 // program builds the voice, or skips where it cannot be built.
 func program(t *testing.T, name string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the voices are built and speak for a minute: not with -short")
+	}
 	cc, err := exec.LookPath("cc")
 	if err != nil {
 		t.Skip("the voices need a C compiler: apt-get install gcc libc6-dev")

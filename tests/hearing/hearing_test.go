@@ -29,6 +29,9 @@ const clean = 100.0
 // ears returns recognisers to listen with, or skips.
 func ears(t *testing.T, w hearing.Words, n int) chan *hearing.Ear {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("hearing takes minutes: not with -short")
+	}
 	if program := missing(); program != "" {
 		t.Skipf("hearing needs speakers, %s is missing: apt-get install %s", program, packages)
 	}
