@@ -6,10 +6,21 @@ package results
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
+)
+
+const (
+	// temporary ends the name of a file that is not whole. It is one name: what a
+	// power cut leaves behind is used again.
+	temporary = ".new"
+	// patience is how long one process waits for another that writes. Init does not
+	// wait long enough for the watchdog.
+	patience = 20 * time.Second
 )
 
 // File is one file to keep.
@@ -71,8 +82,43 @@ func hold(dir string, names ...string) (release func()) {
 	}
 }
 
-// writable calls do while the file system of dir is writable.
+// Replace has dir hold a file of what in says, in the place of the files old. Those go
+// first: there need not be room for both. If in ends with an error, or check refuses
+// the new file, neither is there. It takes its time; nothing else is kept meanwhile.
+func Replace(dir, name string, in io.Reader, check func(path string) error, old ...string) error {
+	if err := Remove(dir, append(old, name, name+temporary)...); err != nil {
+		return err
+	}
+	return writable(dir, func() error {
+		part := filepath.Join(dir, name+temporary)
+		f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			return err
+		}
+		// Large pieces: the file system writes each at once.
+		_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+		if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+			err = check(part)
+		}
+		if err == nil {
+			err = os.Rename(part, filepath.Join(dir, name))
+		}
+		if err != nil {
+			return fmt.Errorf("cannot keep %s on the card: %w", name, errors.Join(err, os.Remove(part)))
+		}
+		return flush(dir)
+	})
+}
+
+// writable calls do while the file system of dir is writable. Other processes that
+// want to write there wait: the one that ends first would make it read-only under
+// the others.
 func writable(dir string, do func() error) (err error) {
+	unlock, err := lock(dir, patience)
+	if err != nil {
+		return fmt.Errorf("no results can be kept: %w", err)
+	}
+	defer unlock()
 	restore, err := makeWritable(dir)
 	if err != nil {
 		return fmt.Errorf("no results can be kept: %s cannot be made writable: %w", dir, err)
@@ -89,18 +135,18 @@ func writable(dir string, do func() error) (err error) {
 
 func write(dir, name string, data []byte) error {
 	path := filepath.Join(dir, name)
-	temporary := path + ".new" // one name: what a power cut leaves behind is used again
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	unfinished := path + temporary
+	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary)
+	defer os.Remove(unfinished)
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	defer hold(dir, name)()
-	if err := os.Rename(temporary, path); err != nil {
+	if err := os.Rename(unfinished, path); err != nil {
 		return err
 	}
 	return flush(dir)

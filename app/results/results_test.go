@@ -1,11 +1,16 @@
 package results
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/iotest"
 )
 
 func TestWrite(t *testing.T) {
@@ -89,5 +94,89 @@ func TestReadOnly(t *testing.T) {
 		if f := strings.Fields(line); f[1] == dir && !(strings.HasPrefix(f[3], "ro,") && strings.Contains(f[3], "sync") && strings.Contains(f[3], "noexec")) {
 			t.Errorf("afterwards: %s; want ro, sync, noexec as before", line)
 		}
+	}
+}
+
+// TestTwoProcesses has processes write into one file system that is mounted
+// read-only: none may find it read-only again while it writes.
+func TestTwoProcesses(t *testing.T) {
+	if dir := os.Getenv("RESULTS_TEST_DIR"); dir != "" { // one of those processes
+		for i := range 50 {
+			name := fmt.Sprintf("%d.txt", os.Getpid())
+			if err := Write(dir, File{name, fmt.Append(nil, i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-o", "ro,size=1m", "-t", "tmpfs", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("only root can mount: %v: %s", err, out)
+	}
+	defer exec.Command("umount", dir).Run()
+	var writers sync.WaitGroup
+	for range 3 {
+		writers.Go(func() {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestTwoProcesses$")
+			cmd.Env = append(os.Environ(), "RESULTS_TEST_DIR="+dir)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	writers.Wait()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 3 {
+		t.Errorf("%v, %v; want 3 files", entries, err)
+	}
+}
+
+func TestLock(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lock(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock(dir, 0); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a second lock() = %v; want an error that names the folder", err)
+	}
+	unlock()
+	unlock, err = lock(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+func TestReplace(t *testing.T) {
+	dir := t.TempDir()
+	right := func(string) error { return nil }
+	list := func() string {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return strings.Join(names, " ")
+	}
+	if err := Write(dir, File{"mark.txt", []byte("works")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(dir, "big", strings.NewReader("content"), right, "mark.txt"); err != nil || list() != "big" {
+		t.Errorf("Replace() = %v, there is %q; want big alone", err, list())
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "big")); string(got) != "content" || err != nil {
+		t.Errorf("big = %q, %v", got, err)
+	}
+	broken := io.MultiReader(strings.NewReader("cont"), iotest.ErrReader(errors.New("the line is cut")))
+	if err := Replace(dir, "big", broken, right); err == nil || !strings.Contains(err.Error(), "the line is cut") || list() != "" {
+		t.Errorf("Replace() by what breaks off = %v, there is %q; want an error and nothing", err, list())
+	}
+	refused := func(path string) error { return errors.New("it is no update") }
+	if err := Replace(dir, "big", strings.NewReader("content"), refused); err == nil || !strings.Contains(err.Error(), "it is no update") || list() != "" {
+		t.Errorf("Replace() by what is refused = %v, there is %q; want an error and nothing", err, list())
 	}
 }
