@@ -200,18 +200,22 @@ func TestScreenshots(t *testing.T) {
 		name          string
 		width, height int
 		dark          bool
+		language      string
 	}{
-		{"desktop-light", 1280, 900, false},
-		{"desktop-dark", 1280, 900, true},
-		{"phone-light", 390, 844, false},
-		{"phone-dark", 390, 844, true},
+		{"desktop-light", 1280, 900, false, "en"},
+		{"desktop-dark", 1280, 900, true, "en"},
+		{"phone-light", 390, 844, false, "en"},
+		{"phone-dark", 390, 844, true, "en"},
+		{"phone-zh", 390, 844, false, "zh"},
+		{"phone-ja", 390, 844, false, "ja"},
+		{"phone-de", 390, 844, true, "de"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			teller := newTeller(t, pictureStory, 15*time.Millisecond)
 			server := newTestServer(t, Options{Voice: hum{}, Engines: []Engine{{"exact", teller}, {"fast", teller}}})
 			b := browser.New(t, 1280, 900, test.dark)
 			b.Resize(test.width, test.height)
-			b.Open(server.URL)
+			b.Open(server.URL + "/?lang=" + test.language)
 			b.Wait("document.getElementById('memory').textContent == '13'")
 			b.Screenshot(filepath.Join(dir, test.name+"-1-start.png"))
 			b.Click("summary")

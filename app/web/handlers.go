@@ -29,10 +29,16 @@ const (
 	openingRunes = 70
 )
 
-func (s *Server) servePage(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
+	page, err := s.pages.page(preferred(r, s.pages.languages))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(s.page)))
-	w.Write(s.page)
+	w.Header().Set("Content-Length", strconv.Itoa(len(page)))
+	w.Header().Set("Vary", "Accept-Language")
+	w.Write(page)
 }
 
 // begin begins the story that the body asks for.
@@ -140,13 +146,13 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	entries := []entry{}
 	for _, b := range s.shelf.all() {
-		entries = append(entries, entry{b.id, b.request(), opening(b.story)})
+		entries = append(entries, entry{b.id, b.request(), firstWords(b.story)})
 	}
 	writeJSON(w, entries)
 }
 
-// opening returns the first words of what is told of a story.
-func opening(s *story.Story) string {
+// firstWords returns the first words of what is told of a story.
+func firstWords(s *story.Story) string {
 	text := []rune(strings.Join(strings.Fields(strings.Join(soFar(s).pieces, "")), " "))
 	if len(text) <= openingRunes {
 		return string(text)

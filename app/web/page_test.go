@@ -13,7 +13,7 @@ import (
 )
 
 // maxPage is what a browser may have to load for the page, in bytes.
-const maxPage = 150 << 10
+const maxPage = 200_000
 
 func asset(t *testing.T, name string) string {
 	t.Helper()
@@ -24,12 +24,21 @@ func asset(t *testing.T, name string) string {
 	return string(text)
 }
 
+func pageIn(t *testing.T, s *Server, language string) string {
+	t.Helper()
+	page, err := s.pages.page(language)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
+}
+
 func TestPageWeight(t *testing.T) {
 	s, err := New(t.Context(), Options{Voice: hum{}, Suites: report("")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	weight := len(s.page)
+	weight := len(pageIn(t, s, fallback))
 	for _, name := range []string{"page.css", "page.js", "icon.svg"} {
 		weight += len(asset(t, name))
 	}
@@ -42,14 +51,14 @@ func TestPageWeight(t *testing.T) {
 // The page loads nothing from elsewhere, has no text outside the labels, and
 // no label is missing or left over.
 func TestLabels(t *testing.T) {
-	labels, err := readLabels()
+	labels, err := readLabels(fallback)
 	if err != nil {
 		t.Fatal(err)
 	}
 	html, script := asset(t, "page.html"), asset(t, "page.js")
 	used := map[string]bool{}
-	for _, use := range regexp.MustCompile(`\.Labels\.(\w+)|labels\.(\w+)|say\("(\w+)"\)|"(status\w+)"`).FindAllStringSubmatch(html+script, -1) {
-		used[use[1]+use[2]+use[3]+use[4]] = true
+	for _, use := range regexp.MustCompile(`\.Labels\.(\w+)|labels\.(\w+)|say\("(\w+)"\)|"(status\w+)"|(languageName)`).FindAllStringSubmatch(html+script+"languageName", -1) {
+		used[use[1]+use[2]+use[3]+use[4]+use[5]] = true
 	}
 	for key := range used {
 		if labels[key] == "" {
@@ -57,7 +66,7 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	for key := range labels {
-		made := strings.HasPrefix(key, "engine") || strings.HasPrefix(key, "beginning")
+		made := strings.HasPrefix(key, "engine")
 		if !used[key] && !made {
 			t.Errorf("label %q is not used", key)
 		}
@@ -175,7 +184,7 @@ func TestPageShowsWhatThereIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(s.page)
+		return pageIn(t, s, fallback)
 	}
 	all := page(Options{Voice: hum{}, Suites: report(""), Engines: slices.Concat(one(newTeller(t, "x", 0)), []Engine{{"fast", newTeller(t, "x", 0)}})})
 	none := page(Options{Engines: one(newTeller(t, "x", 0))})

@@ -2,7 +2,7 @@
 // browser, appears word by word and is read aloud sentence by sentence with
 // the voice of the board. Everything the page needs is in the binary.
 //
-//	GET  /                       the page
+//	GET  /[?lang=de]             the page, in the language of the browser or another
 //	POST /story                  begin a story: Request as JSON; 409 while another is told,
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
@@ -23,18 +23,13 @@
 package web
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"embed"
-	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"io/fs"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +67,7 @@ type Server struct {
 	hosts     []string
 	system    fs.FS
 	version   string
-	page      []byte
+	pages     *pages
 	handler   http.Handler
 	followers chan struct{} // one token a follower
 	running   chan struct{} // one token while the suites run
@@ -102,8 +97,12 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	s.rest = time.AfterFunc(voiceRests, s.restVoice)
 	s.rest.Stop()
 	var err error
-	if s.page, err = s.makePage(); err != nil {
-		return nil, fmt.Errorf("the page's template: %w", err)
+	s.pages = &pages{make: s.makePage, made: map[string][]byte{}}
+	if s.pages.languages, err = languages(); err == nil {
+		_, err = s.pages.page(fallback)
+	}
+	if err != nil {
+		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.servePage)
@@ -146,51 +145,4 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 		return fmt.Errorf("serving on %v: %w", l.Addr(), err)
 	}
 	return nil
-}
-
-// makePage fills the template with the labels, the one place of its texts.
-func (s *Server) makePage() ([]byte, error) {
-	labels, err := readLabels()
-	if err != nil {
-		return nil, err
-	}
-	setup, err := json.Marshal(map[string]any{"labels": labels})
-	if err != nil {
-		return nil, err
-	}
-	type engine struct{ Name, Label string }
-	var data struct {
-		Labels        map[string]string
-		Setup         template.JS
-		Beginnings    []string
-		Engines       []engine
-		Voice, Suites bool
-		Version       string
-	}
-	data.Labels, data.Setup = labels, template.JS(setup)
-	for i := 1; labels[fmt.Sprint("beginning", i)] != ""; i++ {
-		data.Beginnings = append(data.Beginnings, labels[fmt.Sprint("beginning", i)])
-	}
-	for _, e := range s.engines {
-		label := labels["engine"+strings.ToUpper(e.Name[:1])+e.Name[1:]]
-		data.Engines = append(data.Engines, engine{e.Name, cmp.Or(label, e.Name)})
-	}
-	data.Voice, data.Suites = s.voice != nil, s.suites != nil
-	data.Version = s.version
-	t, err := template.ParseFS(assets, "assets/page.html")
-	if err != nil {
-		return nil, err
-	}
-	var page bytes.Buffer
-	err = t.Option("missingkey=error").Execute(&page, data)
-	return page.Bytes(), err
-}
-
-func readLabels() (map[string]string, error) {
-	text, err := assets.ReadFile("assets/labels.json")
-	if err != nil {
-		return nil, err
-	}
-	var labels map[string]string
-	return labels, json.Unmarshal(text, &labels)
 }

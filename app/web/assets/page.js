@@ -22,6 +22,11 @@ function say(...keys) {
   el("status").textContent = keys.map((key) => labels[key]).join(" ");
 }
 
+// number writes x as the page's language does.
+function number(x, digits) {
+  return x.toLocaleString(labels.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
 // --- the story -----------------------------------------------------------
 
 // follow opens the stream of the running story, or of the past story id. The
@@ -132,8 +137,12 @@ async function tell(request) {
     follow();
     return;
   }
+  if (answer.status === 503) {
+    el("status").textContent = `${labels.statusElsewhere} (${(await answer.text()).trim()})`;
+    return;
+  }
   if (!answer.ok) {
-    el("status").textContent = await answer.text();
+    el("status").textContent = labels.statusRefused + " " + await answer.text();
     return;
   }
   refused = false;
@@ -147,7 +156,7 @@ el("ask").addEventListener("submit", (e) => {
   e.preventDefault();
   const f = e.target;
   tell({
-    prompt: f.prompt.value || labels.promptPlaceholder,
+    prompt: f.prompt.value || f.prompt.placeholder,
     temperature: Number(f.temperature.value),
     topp: Number(f.topp.value),
     steps: Number(f.steps.value),
@@ -170,7 +179,7 @@ for (const chip of document.querySelectorAll(".chip")) {
 }
 for (const range of document.querySelectorAll("input[type=range]")) {
   const digits = (range.step.split(".")[1] || "").length;
-  const show = () => { document.querySelector(`output[for=${range.id}]`).textContent = Number(range.value).toFixed(digits); };
+  const show = () => { document.querySelector(`output[for=${range.id}]`).textContent = number(Number(range.value), digits); };
   range.addEventListener("input", show);
   show();
 }
@@ -330,10 +339,12 @@ async function shelf() {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.story = s.id;
-    button.textContent = s.opening;
+    const opening = document.createElement("span");
+    opening.lang = "en";
+    opening.textContent = s.opening;
     const small = document.createElement("small");
     small.textContent = `${labels.pastSeed} ${s.request.seed}`;
-    button.append(small);
+    button.append(opening, small);
     button.addEventListener("click", () => {
       voice.unlock();
       if (story) story.ended = true;
@@ -358,12 +369,12 @@ function mark() {
 async function meters() {
   let m;
   try { m = await (await fetch("/status")).json(); } catch { return; }
-  const number = (x, digits) => (x ? x.toFixed(digits) : "–");
-  el("speed").textContent = number(m.tokensPerSecond, 1);
-  el("first").textContent = number(m.firstWordSeconds, 2);
-  el("memory").textContent = number(m.memoryFree / 1e6, 0);
+  const known = (x, digits) => (x ? number(x, digits) : "–");
+  el("speed").textContent = known(m.tokensPerSecond, 1);
+  el("first").textContent = known(m.firstWordSeconds, 2);
+  el("memory").textContent = known(m.memoryFree / 1e6, 0);
   el("chipMeter").hidden = !m.chipCelsius;
-  el("chip").textContent = number(m.chipCelsius, 0);
+  el("chip").textContent = known(m.chipCelsius, 0);
 }
 
 if (el("suites")) {
