@@ -19,6 +19,7 @@ import (
 
 // Request asks for a story.
 type Request struct {
+	ID          string  `json:"id,omitempty"` // of the story, chosen by init: letters, digits, dashes; "": the storyteller draws one
 	Prompt      string  `json:"prompt"`
 	Seed        uint64  `json:"seed"`        // 0 for the clock
 	Temperature float64 `json:"temperature"` // these mean what run.c's options mean
@@ -26,7 +27,7 @@ type Request struct {
 	Steps       int     `json:"steps"`
 }
 
-// Kinds of events.
+// Kinds of events. All but Alive carry the ID of the story, or of the request.
 const (
 	Begun   = "begun"   // a story, whoever asked for it: Seed
 	Text    = "text"    // some of it: Text
@@ -39,6 +40,7 @@ const (
 // Event is something that happened.
 type Event struct {
 	Kind    string  `json:"event"`
+	ID      string  `json:"id,omitempty"`
 	Seed    uint64  `json:"seed,omitempty"`
 	Text    []byte  `json:"text,omitempty"`    // any bytes, thus in base64
 	Speed   float64 `json:"speed,omitempty"`   // tokens a second; 0 if unknown

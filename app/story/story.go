@@ -7,6 +7,9 @@ package story
 import (
 	"context"
 	"io"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,6 +19,7 @@ import (
 // Request asks for a story. The zero values of Seed and Steps mean the clock
 // and the whole context.
 type Request struct {
+	ID          string  `json:"-"` // of the story; not valid: one is drawn. See [Story]
 	Prompt      string  `json:"prompt"`
 	Temperature float32 `json:"temperature"` // 0 for the most likely story
 	TopP        float32 `json:"topp"`        // nucleus sampling in (0, 1); 0 or 1 for none
@@ -71,6 +75,7 @@ type Stats struct {
 
 // Story is one story, being told or told.
 type Story struct {
+	ID      string  // letters, digits and dashes; tells it from all others, as equal requests do not
 	Request Request // as told: seed, temperature and top-p within their ranges
 	Begun   time.Time
 
@@ -80,8 +85,15 @@ type Story struct {
 	ended  bool
 }
 
+// validID is what an ID is made of, so that it can stand in an address or a file name.
+var validID = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+
 func newStory(r Request, now time.Time) *Story {
-	return &Story{Request: r, Begun: now, grown: make(chan struct{})}
+	id := r.ID
+	if !validID.MatchString(id) {
+		id = strconv.FormatUint(rand.Uint64(), 36)
+	}
+	return &Story{ID: id, Request: r, Begun: now, grown: make(chan struct{})}
 }
 
 func (s *Story) add(e Event) {

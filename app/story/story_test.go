@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 
@@ -195,5 +196,25 @@ func TestSettled(t *testing.T) {
 	s.Wait(t.Context())
 	if r := s.Request; r.Temperature != 0 || r.TopP != 0.9 || r.Seed == 0 || r.Steps != 0 {
 		t.Errorf("told as %+v; want temperature 0, top-p 0.9, a seed, steps 0", r)
+	}
+}
+
+// Each story has an ID of its own, whatever else it has in common with another.
+func TestID(t *testing.T) {
+	for id, kept := range map[string]bool{"init-1": true, "a": true, "": false, "a b": false, "a.end": false, "../x": false, strings.Repeat("a", 65): false} {
+		var got [2]string
+		for i := range got {
+			teller, engine := newTeller(t)
+			close(engine.tokens)
+			s, err := teller.Tell(t.Context(), story.Request{ID: id, Seed: 7})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Wait(t.Context())
+			got[i] = s.ID
+		}
+		if got[0] == "" || (got[0] == id) != kept || (got[0] == got[1]) != kept {
+			t.Errorf("two stories asked for as %q are %q; kept: want %v", id, got, kept)
+		}
 	}
 }

@@ -62,20 +62,18 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	select {
-	case s.running <- struct{}{}:
-		defer func() { <-s.running }()
-	default:
-		unavailable(w, "the test suites are running; ask again when they are done")
-		return
-	}
 	engine := s.engines[s.engine(request.Engine)]
-	told, err := engine.Tell(s.ctx, request.story())
+	s.beginning.Lock()
+	told, err := (*story.Story)(nil), errSuites
+	if !s.running {
+		told, err = engine.Tell(s.ctx, request.story())
+	}
+	s.beginning.Unlock()
 	if err == story.ErrBusy {
 		http.Error(w, "another story is being told; listen along, or stop it first", http.StatusConflict)
 		return
 	}
-	if errors.Is(err, story.ErrBusy) {
+	if err == errSuites || errors.Is(err, story.ErrBusy) {
 		unavailable(w, err.Error())
 		return
 	}
@@ -85,6 +83,9 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	writeJSON(w, map[string]string{"id": s.shelf.add(told, engine.Name).id})
 }
+
+// errSuites is why no story begins while the suites run.
+var errSuites = errors.New("the test suites are running; ask again when they are done")
 
 // unavailable tells who asks for a story that there is none to listen to either.
 func unavailable(w http.ResponseWriter, why string) {
@@ -181,20 +182,32 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, status)
 }
 
+// beginSuites takes the turn for the suites, or says why it cannot.
+func (s *Server) beginSuites() error {
+	s.beginning.Lock()
+	defer s.beginning.Unlock()
+	switch {
+	case s.running:
+		return errors.New("the test suites are running already")
+	case s.busy():
+		return errors.New("a story is being told; stop it first, or wait for its end")
+	}
+	s.running = true
+	return nil
+}
+
 // runSuites runs the suites and streams their report. They stop when the
 // browser goes away, and no story is told meanwhile.
 func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.running <- struct{}{}:
-		defer func() { <-s.running }()
-	default:
-		http.Error(w, "the test suites are running already", http.StatusConflict)
+	if err := s.beginSuites(); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
-	if s.busy() {
-		http.Error(w, "a story is being told; stop it first, or wait for its end", http.StatusConflict)
-		return
-	}
+	defer func() {
+		s.beginning.Lock()
+		defer s.beginning.Unlock()
+		s.running = false
+	}()
 	ctx, cancel := context.WithCancel(r.Context())
 	report := newByteLog(maxReport)
 	finished := make(chan struct{})

@@ -2,10 +2,7 @@ package web
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 	"sync"
-	"time"
 
 	"duostoryteller/app/story"
 )
@@ -14,27 +11,22 @@ import (
 // story, little beside the model.
 const kept = 20
 
-// shelf holds the stories told lately. Numbers are given in the order of
-// telling and are never used twice, so an old page cannot mistake one story
-// for another; the start time tells sessions apart.
+// shelf holds the stories told lately, by their IDs: no two stories have the same,
+// so that an old page cannot mistake one for another.
 type shelf struct {
 	mu      sync.Mutex
-	session string
-	count   int
 	books   []book        // oldest first
 	changed chan struct{} // closed and replaced when a story is added
 }
 
-// book is a story with its name on the shelf.
+// book is a story on the shelf.
 type book struct {
 	id     string
 	engine string
 	story  *story.Story
 }
 
-func newShelf(start time.Time) *shelf {
-	return &shelf{session: strconv.FormatInt(start.UnixMilli(), 36), changed: make(chan struct{})}
-}
+func newShelf() *shelf { return &shelf{changed: make(chan struct{})} }
 
 // add puts a story on the shelf unless it is there, and returns its book.
 func (s *shelf) add(story *story.Story, engine string) book {
@@ -45,8 +37,7 @@ func (s *shelf) add(story *story.Story, engine string) book {
 			return b
 		}
 	}
-	s.count++
-	b := book{fmt.Sprintf("%s-%d", s.session, s.count), engine, story}
+	b := book{story.ID, engine, story}
 	if len(s.books) == kept {
 		s.books = append(s.books[:0], s.books[1:]...)
 	}
@@ -56,7 +47,7 @@ func (s *shelf) add(story *story.Story, engine string) book {
 	return b
 }
 
-// find returns the book with a name.
+// find returns the book with an ID.
 func (s *shelf) find(id string) (book, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +59,7 @@ func (s *shelf) find(id string) (book, bool) {
 	return book{}, false
 }
 
-// newest waits for a book newer than the one with the name after ("": any).
+// newest waits for a book newer than the one with the ID after ("": any).
 func (s *shelf) newest(ctx context.Context, after string) (book, error) {
 	for {
 		s.mu.Lock()

@@ -70,7 +70,9 @@ type Server struct {
 	pages     *pages
 	handler   http.Handler
 	followers chan struct{} // one token a follower
-	running   chan struct{} // one token while the suites run
+
+	beginning sync.Mutex // held to begin a story or the suites, never while they last
+	running   bool       // the suites run
 
 	ctx       context.Context // of what outlives a request: stories, spoken sentences
 	shelf     *shelf
@@ -89,9 +91,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		voice: o.Voice, suites: o.Suites,
 		engines: o.Engines, hosts: o.Hosts, version: o.Version, system: o.System,
 		followers: make(chan struct{}, o.Followers),
-		running:   make(chan struct{}, 1),
 		ctx:       ctx,
-		shelf:     newShelf(time.Now()),
+		shelf:     newShelf(),
 		listeners: make(chan struct{}, listenersAtOnce),
 	}
 	s.rest = time.AfterFunc(voiceRests, s.restVoice)

@@ -30,12 +30,12 @@ type console struct {
 // A printer shows stories. A story that is begun is told and then ended before
 // another begins.
 type printer interface {
-	begun(r story.Request)
-	text(piece []byte)
-	told(end story.End)
-	ended()        // the reading aloud too
-	refused(error) // a story that was asked for
-	alive()        // between stories, every now and then
+	begun(s *story.Story)
+	text(id string, piece []byte)
+	told(id string, end story.End)
+	ended(id string)              // the reading aloud too
+	refused(story.Request, error) // a story that was asked for
+	alive()                       // between stories, every now and then
 }
 
 // aliveEvery is how often a console without a story says that it is there.
@@ -53,7 +53,7 @@ func (c *console) prompts(ctx context.Context, in io.Reader) {
 		r := c.request
 		r.Prompt = lines.Text()
 		if asked, ok := dialog.ParseRequest(lines.Bytes()); ok {
-			r = story.Request{Prompt: asked.Prompt, Seed: asked.Seed, Steps: asked.Steps,
+			r = story.Request{ID: asked.ID, Prompt: asked.Prompt, Seed: asked.Seed, Steps: asked.Steps,
 				Temperature: float32(asked.Temperature), TopP: float32(asked.TopP)}
 		}
 		c.tell(ctx, r)
@@ -76,7 +76,7 @@ func (c *console) stop(ctx context.Context) {
 
 func (c *console) tell(ctx context.Context, r story.Request) {
 	if _, err := c.engines[0].Tell(ctx, r); err != nil {
-		c.out.refused(err)
+		c.out.refused(r, err)
 	}
 }
 
@@ -101,6 +101,7 @@ func (c *console) print(ctx context.Context) {
 	defer tick.Stop()
 	quiet := func() {}       // ends the reading aloud
 	var read <-chan struct{} // closed when all is read aloud
+	aloudID := ""            // of the story that is
 	defer func() { quiet() }()
 	for {
 		select {
@@ -112,12 +113,13 @@ func (c *console) print(ctx context.Context) {
 			quiet()
 		case <-read:
 			read, quiet = nil, func() {}
-			c.out.ended()
+			c.out.ended(aloudID)
 		case s := <-stories:
 			quiet() // the voice is still busy with the story before
 			if read != nil {
-				c.out.ended()
+				c.out.ended(aloudID)
 			}
+			aloudID = s.ID
 			aloud, cancel := context.WithCancel(ctx)
 			c.hold()
 			wait := c.listen(aloud, s)
@@ -144,7 +146,7 @@ func (c *console) print(ctx context.Context) {
 
 // follow prints one story.
 func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error) {
-	c.out.begun(s.Request)
+	c.out.begun(s)
 	reader := s.Reader()
 	for {
 		event, err := reader.Next(ctx)
@@ -153,9 +155,9 @@ func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error)
 		}
 		switch e := event.(type) {
 		case story.Piece:
-			c.out.text(e.Text)
+			c.out.text(s.ID, e.Text)
 		case story.End:
-			c.out.told(e)
+			c.out.told(s.ID, e)
 			return e, nil
 		}
 	}
@@ -167,9 +169,9 @@ type forPeople struct {
 	note func(string)
 }
 
-func (p forPeople) begun(story.Request) {}
-func (p forPeople) text(piece []byte)   { p.out.Write(piece) } // a console that fails must not end the page
-func (p forPeople) told(end story.End) {
+func (p forPeople) begun(*story.Story)          {}
+func (p forPeople) text(_ string, piece []byte) { p.out.Write(piece) } // a console that fails must not end the page
+func (p forPeople) told(_ string, end story.End) {
 	fmt.Fprintln(p.out)
 	switch {
 	case errors.Is(end.Err, context.Canceled):
@@ -180,26 +182,32 @@ func (p forPeople) told(end story.End) {
 		p.note(fmt.Sprintf("achieved tok/s: %f", end.Stats.TokensPerSecond()))
 	}
 }
-func (p forPeople) refused(err error) {
+func (p forPeople) refused(_ story.Request, err error) {
 	if errors.Is(err, story.ErrBusy) {
 		err = fmt.Errorf("%w; an empty line stops it", err)
 	}
 	p.note(err.Error())
 }
-func (p forPeople) ended() {}
-func (p forPeople) alive() {}
+func (p forPeople) ended(string) {}
+func (p forPeople) alive()       {}
 
 // forInit prints stories as the events of package dialog.
 type forInit struct{ out io.Writer }
 
-func (p forInit) event(e dialog.Event)  { p.out.Write(dialog.Line(e)) }
-func (p forInit) begun(r story.Request) { p.event(dialog.Event{Kind: dialog.Begun, Seed: r.Seed}) }
-func (p forInit) text(piece []byte)     { p.event(dialog.Event{Kind: dialog.Text, Text: piece}) }
-func (p forInit) ended()                { p.event(dialog.Event{Kind: dialog.Ended}) }
-func (p forInit) refused(err error)     { p.event(dialog.Event{Kind: dialog.Refused, Error: err.Error()}) }
-func (p forInit) alive()                { p.event(dialog.Event{Kind: dialog.Alive}) }
-func (p forInit) told(end story.End) {
-	e := dialog.Event{Kind: dialog.Told}
+func (p forInit) event(e dialog.Event) { p.out.Write(dialog.Line(e)) }
+func (p forInit) begun(s *story.Story) {
+	p.event(dialog.Event{Kind: dialog.Begun, ID: s.ID, Seed: s.Request.Seed})
+}
+func (p forInit) text(id string, piece []byte) {
+	p.event(dialog.Event{Kind: dialog.Text, ID: id, Text: piece})
+}
+func (p forInit) ended(id string) { p.event(dialog.Event{Kind: dialog.Ended, ID: id}) }
+func (p forInit) refused(r story.Request, err error) {
+	p.event(dialog.Event{Kind: dialog.Refused, ID: r.ID, Error: err.Error()})
+}
+func (p forInit) alive() { p.event(dialog.Event{Kind: dialog.Alive}) }
+func (p forInit) told(id string, end story.End) {
+	e := dialog.Event{Kind: dialog.Told, ID: id}
 	switch {
 	case errors.Is(end.Err, context.Canceled):
 		e.Stopped = true

@@ -285,19 +285,19 @@ type attentive struct {
 	ears *ears
 }
 
-func (a attentive) begun(r story.Request) {
+func (a attentive) begun(s *story.Story) {
 	a.ears.telling.Store(true)
 	a.ears.show(panel.Thinking)
-	a.printer.begun(r)
+	a.printer.begun(s)
 }
 
-func (a attentive) text(piece []byte) {
+func (a attentive) text(id string, piece []byte) {
 	a.ears.show(panel.Speaking)
-	a.printer.text(piece)
+	a.printer.text(id, piece)
 }
 
-func (a attentive) ended() {
+func (a attentive) ended(id string) {
 	a.ears.telling.Store(false)
 	a.ears.rest()
-	a.printer.ended()
+	a.printer.ended(id)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/dialog"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/story"
 	"duostoryteller/app/web"
@@ -269,5 +271,66 @@ func TestSlotReserved(t *testing.T) {
 	inMemory.release()
 	if err := tell(); err != nil {
 		t.Errorf("a story afterwards = %v", err)
+	}
+}
+
+// What init is told of a story has the ID that init asked for it with, two stories with
+// one seed notwithstanding; so has a request that is refused.
+func TestEventIDs(t *testing.T) {
+	_, path, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may, inMemory := make(chan struct{}), &slot{}
+	one := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
+	said, stdout := io.Pipe()
+	defer said.Close() // whatever is written then is lost
+	c := &console{engines: []web.Engine{{Name: "one", Teller: one}}, hush: make(chan struct{}), out: forInit{stdout},
+		hold: func() {}, release: func() {}, note: func(string) {},
+		listen: func(context.Context, *story.Story) func() { return func() {} }}
+	ctx, cancel := context.WithCancel(t.Context())
+	printed := make(chan struct{})
+	go func() {
+		c.print(ctx)
+		close(printed)
+	}()
+	defer func() {
+		said.Close()
+		cancel()
+		<-printed
+	}()
+	var kinds []string
+	lines := bufio.NewScanner(said)
+	until := func(kind string) {
+		for lines.Scan() {
+			e, ok := dialog.ParseEvent(lines.Bytes())
+			if !ok || e.Kind == dialog.Alive || e.Kind == dialog.Text {
+				continue
+			}
+			if kinds = append(kinds, e.Kind+" "+e.ID); e.Kind == kind {
+				return
+			}
+		}
+	}
+	ask := func(id string) {
+		c.prompts(ctx, bytes.NewReader(dialog.Line(dialog.Request{ID: id, Seed: 7, Steps: 2})))
+	}
+	for _, id := range []string{"i-1", "i-2"} {
+		go ask(id)
+		until(dialog.Begun)
+		go ask(id + "-again")
+		until(dialog.Refused)
+		for range 2 { // a word each
+			may <- struct{}{}
+		}
+		until(dialog.Ended)
+	}
+	want := []string{"begun i-1", "refused i-1-again", "told i-1", "ended i-1", "begun i-2", "refused i-2-again", "told i-2", "ended i-2"}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("events %q; want %q", kinds, want)
 	}
 }
