@@ -3,7 +3,7 @@
 // said. Everything here is emulated.
 //
 // The kernel comes from the builder's cache. A machine that has none builds it
-// once, which takes some 20 minutes: go test needs -timeout 60m then.
+// once, which takes some 20 minutes: go test needs -timeout 120m then.
 package boot
 
 import (
