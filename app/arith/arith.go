@@ -11,8 +11,9 @@ import (
 // Set is one implementation of the package's arithmetic. It holds no state; any
 // number of goroutines may use it.
 type Set struct {
-	name string
-	unit unit
+	name  string
+	unit  unit
+	fused bool // sums of float32 products are
 }
 
 // unit says which machine code a Set runs.
@@ -27,7 +28,7 @@ const (
 
 // Generic returns the portable implementation, which is the definition of what the
 // others compute.
-func Generic() *Set { return &Set{"generic", generic} }
+func Generic() *Set { return &Set{name: "generic", unit: generic} }
 
 // Name is the word that STORYTELLER_CPU knows the implementation by.
 func (s *Set) Name() string { return s.name }

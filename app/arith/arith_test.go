@@ -66,14 +66,21 @@ func same[T float32 | int32 | int8](t *testing.T, what string, got, want []T) {
 
 // The products by their definition, nothing else.
 
-func naiveF32(w, x []float32, n, d, k int) []float32 {
+func (s *Set) addProduct(sum, x, y float32) float32 {
+	if s.fused {
+		return FMA(x, y, sum)
+	}
+	product := x * y
+	return sum + float32(product)
+}
+
+func naiveF32(s *Set, w, x []float32, n, d, k int) []float32 {
 	dst := make([]float32, d*k)
 	for p := range k {
 		for r := range d {
 			var sum float32
 			for j := range n {
-				product := w[r*n+j] * x[p*n+j]
-				sum += float32(product)
+				sum = s.addProduct(sum, w[r*n+j], x[p*n+j])
 			}
 			dst[p*d+r] = sum
 		}
@@ -101,7 +108,7 @@ func checkF32(t *testing.T, s *Set, seed uint64, n, d, k int) {
 	PackF32(packed, w, n, d)
 	got := floats(r, d*k)
 	s.MatMulF32(got, packed, x, n, d, k)
-	same(t, fmt.Sprintf("%s: MatMulF32 n=%d d=%d k=%d seed=%d", s.Name(), n, d, k, seed), got, naiveF32(w, x, n, d, k))
+	same(t, fmt.Sprintf("%s: MatMulF32 n=%d d=%d k=%d seed=%d", s.Name(), n, d, k, seed), got, naiveF32(s, w, x, n, d, k))
 }
 
 func checkI4(t *testing.T, s *Set, seed uint64, n, d, k, xmax int) {
@@ -146,7 +153,7 @@ func checkAttention(t *testing.T, s *Set, seed uint64, headSize, n, extra int) {
 	got, want := floats(r, n), make([]float32, n)
 	for c := range want {
 		for i := range headSize {
-			want[c] += float32(q[i] * kT[i*stride+c])
+			want[c] = s.addProduct(want[c], q[i], kT[i*stride+c])
 		}
 	}
 	s.Scores(got, q, kT, headSize, n, stride)
@@ -157,7 +164,7 @@ func checkAttention(t *testing.T, s *Set, seed uint64, headSize, n, extra int) {
 	got, want = floats(r, headSize), make([]float32, headSize)
 	for i := range want {
 		for c := range n {
-			want[i] += float32(a[c] * v[c*stride+i])
+			want[i] = s.addProduct(want[i], a[c], v[c*stride+i])
 		}
 	}
 	s.Mix(got, a, v, n, headSize, stride)
@@ -195,6 +202,20 @@ func checkElementwise(t *testing.T, s *Set, seed uint64, n int) {
 		want[i] = y[i] * float32(product)
 	}
 	same(t, fmt.Sprintf(what, "MulScaleWeight"), got, want)
+
+	s.MulWeightScale(got, y, x, 0.37)
+	for i := range want {
+		product := y[i] * x[i]
+		want[i] = float32(product) * 0.37
+	}
+	same(t, fmt.Sprintf(what, "MulWeightScale"), got, want)
+
+	copy(got, x)
+	s.MulScalar(got, 6.9282)
+	for i := range want {
+		want[i] = x[i] * 6.9282
+	}
+	same(t, fmt.Sprintf(what, "MulScalar"), got, want)
 
 	s.ScaleI32(got, acc, y, 0.0123)
 	for i := range want {
@@ -251,16 +272,31 @@ func checkElementwise(t *testing.T, s *Set, seed uint64, n int) {
 
 	checkAbout(t, s, seed, n)
 
+	half := n%13 + 1
+	vec, angles := floats(r, n/4*2*half), floats(r, 2*half)
+	turned := make([]float32, len(vec))
+	for i := 0; i < len(vec); i += 2 {
+		a, b, cos, sin := vec[i], vec[i+1], angles[i/2%half], angles[half+i/2%half]
+		bSin, bCos := b*sin, b*cos
+		turned[i], turned[i+1] = s.addProduct(-float32(bSin), a, cos), s.addProduct(float32(bCos), a, sin)
+	}
+	s.Rotate(vec, angles[:half], angles[half:])
+	same(t, fmt.Sprintf(what, "Rotate"), vec, turned)
+
 	rows := make([]int32, n%23)
 	w := floats(r, 40*n)
 	dots := make([]float32, len(rows))
 	for i := range rows {
 		rows[i] = r.Int32N(40)
-		dots[i] = naiveF32(w[int(rows[i])*n:][:n], x, n, 1, 1)[0]
+		dots[i] = naiveF32(s, w[int(rows[i])*n:][:n], x, n, 1, 1)[0]
 	}
 	got = make([]float32, len(rows))
 	s.DotRows(got, w, rows, x)
 	same(t, fmt.Sprintf(what, "DotRows"), got, dots)
+	for i, row := range rows {
+		got[i] = s.Dot(w[int(row)*n:][:n], x)
+	}
+	same(t, fmt.Sprintf(what, "Dot"), got, dots)
 }
 
 // checkAbout compares with the portable twin to the bit and with the functions
@@ -298,13 +334,21 @@ func checkAbout(t *testing.T, s *Set, seed uint64, n int) {
 	near(fmt.Sprintf(what, "ExpAbout: the sum"), float64(sum), all)
 }
 
+// both returns every implementation with both ways to round.
+func both() (sets []*Set) {
+	for _, s := range All() {
+		sets = append(sets, s, s.Fused())
+	}
+	return sets
+}
+
 func TestSets(t *testing.T) {
 	shapes := []struct{ n, d, k int }{
 		{1, 1, 1}, {2, 16, 2}, {3, 17, 3}, {7, 48, 4}, {8, 49, 5}, {9, 64, 6}, {31, 65, 7}, {35, 128, 8}, {36, 127, 9},
 		{37, 129, 10}, {40, 100, 11}, {48, 80, 12}, {50, 130, 13}, {16, 70, 24}, {17, 40, 25}, {5, 300, 31},
 		{64, 192, 1}, {100, 300, 3}, {288, 288, 1}, {288, 96, 6}, {300, 100, 5}, {768, 33, 4}, {768, 65, 2},
 	}
-	for _, s := range All() {
+	for _, s := range both() {
 		t.Run(s.Name(), func(t *testing.T) {
 			for i, shape := range shapes {
 				n, d, k, seed := shape.n, shape.d, shape.k, uint64(i)
@@ -371,7 +415,7 @@ func TestSegments(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	sets := []*Set{{"rvv071", rvv071}, Generic()}
+	sets := []*Set{{name: "rvv071", unit: rvv071}, Generic()}
 	tests := []struct{ name, want, err string }{
 		{"", "rvv071", ""},
 		{"generic", "generic", ""},
@@ -420,7 +464,7 @@ func FuzzSets(f *testing.F) {
 		size := func(v uint16, limit int) int { return int(v)%limit + 1 }
 		cols, rows, positions := size(n, 400), size(d, 300), size(uint16(k), 26)
 		wm, xm := size(uint16(wmax), 128), size(uint16(xmax), 128)
-		for _, s := range All() {
+		for _, s := range both() {
 			checkF32(t, s, seed, cols, rows, positions)
 			checkI4(t, s, seed, cols, rows, positions, xm)
 			checkI8(t, s, seed, cols, rows, positions, wm, xm)
@@ -432,10 +476,10 @@ func FuzzSets(f *testing.F) {
 
 // BenchmarkSets gives the products' speed in multiply-adds a second ("MAC/s").
 func BenchmarkSets(b *testing.B) {
-	for _, s := range All() {
+	for _, s := range both() {
 		for _, k := range []int{1, 6} {
 			run := func(what string, n, d int, product func()) {
-				b.Run(fmt.Sprintf("%s/%s/%dx%d/k=%d", s.Name(), what, d, n, k), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/fused=%v/%s/%dx%d/k=%d", s.Name(), s.fused, what, d, n, k), func(b *testing.B) {
 					for b.Loop() {
 						product()
 					}

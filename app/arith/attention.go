@@ -26,10 +26,10 @@ func (s *Set) columns(dst, x, m []float32, rows, cols, stride int) {
 	m = m[:(rows-1)*stride+cols]
 	c := 0
 	for ; c+48 <= cols; c += 48 {
-		s.unit.sums48(dst[c:c+48], m[c:], x, rows, stride, 16)
+		s.unit.sums48(s.fused, dst[c:c+48], m[c:], x, rows, stride, 16)
 	}
 	for ; c < cols; c += 16 {
-		s.unit.sums16(dst[c:min(c+16, cols)], m[c:], x, rows, stride)
+		s.unit.sums16(s.fused, dst[c:min(c+16, cols)], m[c:], x, rows, stride)
 	}
 }
 
@@ -42,10 +42,15 @@ func (s *Set) DotRows(dst, w []float32, rows []int32, x []float32) {
 	row := func(i int) []float32 { return w[int(rows[i])*n:][:n] }
 	i := 0
 	for ; i+4 <= len(rows); i += 4 {
-		dst[i], dst[i+1], dst[i+2], dst[i+3] = dot4(row(i), row(i+1), row(i+2), row(i+3), x)
+		a, b, c, d := row(i), row(i+1), row(i+2), row(i+3)
+		if s.fused && n > 0 {
+			dst[i], dst[i+1], dst[i+2], dst[i+3] = s.unit.dot4Fused(a, b, c, d, x)
+		} else {
+			dst[i], dst[i+1], dst[i+2], dst[i+3] = dot4(a, b, c, d, x)
+		}
 	}
 	for ; i < len(rows); i++ {
-		dst[i] = Dot(row(i), x)
+		dst[i] = s.Dot(row(i), x)
 	}
 }
 

@@ -8,15 +8,18 @@
 // T-Head's xtheadvector: the C906 of the Milk-V Duo), "rvv10" (RISC-V vector 1.0, any
 // VLEN >= 128) and "avx2" (PCs). [Select] picks the best that runs here; STORYTELLER_CPU
 // names one instead. The two RISC-V units share one body, rvv_riscv64.h: all
-// instructions in it have the same bits in both versions, except vsetvli.
+// instructions in it have the same bits in both versions, except vsetvli. The float32
+// products, f32_riscv64.h and f32_amd64.h, are compiled a second time for fused sums.
 //
 // # Rounding
 //
 // Functions on float32 do what a strict C compiler makes of run.c: a sum starts at +0
 // and takes its terms in ascending order, and every product is rounded to float32
-// before it is added. No term is fused, no sum is split, in any implementation: the
-// vector lanes are different outputs, never parts of one. Subnormal numbers are kept.
-// NaNs come out as NaNs, but their payloads may differ.
+// before it is added. [Set.Fused] has them do what gcc -Ofast makes of it for
+// riscv64: product and sum are rounded once, together. Where a processor has no such
+// instruction, [FMA] computes the same number, slowly. No sum is split, in any
+// implementation: the vector lanes are different outputs, never parts of one.
+// Subnormal numbers are kept. NaNs come out as NaNs, but their payloads may differ.
 //
 // Functions on integers are exact, for every input that their type can hold.
 //

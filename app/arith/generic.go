@@ -4,21 +4,25 @@ package arith
 
 // blockF32Go multiplies one packed block of 16 rows by k vectors of n:
 // dst[p*stride+i] = Σ w[j*16+i] * x[p*n+j].
-func blockF32Go(dst []float32, stride int, w, x []float32, n, k int) {
+func blockF32Go(fused bool, dst []float32, stride int, w, x []float32, n, k int) {
 	for p := range k {
-		sums16Go(dst[p*stride:][:16], w, x[p*n:][:n], n, 16)
+		sums16Go(fused, dst[p*stride:][:16], w, x[p*n:][:n], n, 16)
 	}
 }
 
 // sums48Go is dst[16*b+i] = Σ x[j] * w[b*blockStride+j*rowStride+i], j < n, b < 3, i < 16.
-func sums48Go(dst, w, x []float32, n, rowStride, blockStride int) {
+func sums48Go(fused bool, dst, w, x []float32, n, rowStride, blockStride int) {
 	for b := range 3 {
-		sums16Go(dst[b*16:][:16], w[b*blockStride:], x, n, rowStride)
+		sums16Go(fused, dst[b*16:][:16], w[b*blockStride:], x, n, rowStride)
 	}
 }
 
 // sums16Go is dst[i] = Σ x[j] * w[j*rowStride+i], j < n, for i < len(dst) <= 16.
-func sums16Go(dst, w, x []float32, n, rowStride int) {
+func sums16Go(fused bool, dst, w, x []float32, n, rowStride int) {
+	if fused {
+		sums16FusedGo(dst, w, x, n, rowStride)
+		return
+	}
 	i := 0
 	for ; i+4 <= len(dst); i += 4 {
 		var a, b, c, d float32
@@ -38,6 +42,19 @@ func sums16Go(dst, w, x []float32, n, rowStride int) {
 		}
 		dst[i] = a
 	}
+}
+
+func sums16FusedGo(dst, w, x []float32, n, rowStride int) {
+	clear(dst)
+	for j, v := range x[:n] {
+		for i, u := range w[j*rowStride:][:len(dst)] {
+			dst[i] = FMA(u, v, dst[i])
+		}
+	}
+}
+
+func dot4FusedGo(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	return dotFusedGo(a, x), dotFusedGo(b, x), dotFusedGo(c, x), dotFusedGo(d, x)
 }
 
 // blockI4Go multiplies one packed block of 128 rows by k vectors of n and adds the products

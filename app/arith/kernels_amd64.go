@@ -3,10 +3,10 @@ package arith
 import "golang.org/x/sys/cpu"
 
 func native() []*Set {
-	if !cpu.X86.HasAVX2 {
+	if !cpu.X86.HasAVX2 || !cpu.X86.HasFMA {
 		return nil
 	}
-	return []*Set{{"avx2", avx2}}
+	return []*Set{{name: "avx2", unit: avx2}}
 }
 
 //go:noescape
@@ -34,6 +34,15 @@ func sums48AVX2(dst, w, x *float32, n, rowStride, blockStride int)
 func sums16AVX2(dst, w, x *float32, n, rowStride int)
 
 //go:noescape
+func sumsFewAVX2(dst, w, x *float32, n, rowStride int, mask *int32)
+
+//go:noescape
+func sumsFewFusedAVX2(dst, w, x *float32, n, rowStride int, mask *int32)
+
+// firstLanes, from its element 16-n on, is a mask of the first n of 16 lanes.
+var firstLanes = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
+
+//go:noescape
 func blockI4AVX2(dst *int32, w *byte, x *int8, segs *segment, nsegs, position int)
 
 //go:noescape
@@ -45,41 +54,111 @@ func blockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
 //go:noescape
 func halfBlockI8AVX2(dst *int32, w, x *int8, segs *segment, nsegs int)
 
-func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
-	if u != avx2 {
-		blockF32Go(dst, stride, w, x, n, k)
-		return
-	}
-	switch k {
-	case 1:
-		blockF32x1AVX2(&dst[0], stride, &w[0], &x[0], n, n)
-	case 2:
-		blockF32x2AVX2(&dst[0], stride, &w[0], &x[0], n, n)
-	case 3:
-		blockF32x3AVX2(&dst[0], stride, &w[0], &x[0], n, n)
-	case 4:
-		blockF32x4AVX2(&dst[0], stride, &w[0], &x[0], n, n)
-	case 5:
-		blockF32x5AVX2(&dst[0], stride, &w[0], &x[0], n, n)
-	case 6:
-		blockF32x6AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+//go:noescape
+func blockF32x1FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x2FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x3FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x4FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x5FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x6FusedAVX2(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func sums48FusedAVX2(dst, w, x *float32, n, rowStride, blockStride int)
+
+//go:noescape
+func sums16FusedAVX2(dst, w, x *float32, n, rowStride int)
+
+//go:noescape
+func dotFused(w, x *float32, n int) float32
+
+//go:noescape
+func dot4Fused(a, b, c, d, x *float32, n int) (sa, sb, sc, sd float32)
+
+func (u unit) blockF32(fused bool, dst []float32, stride int, w, x []float32, n, k int) {
+	switch {
+	case u != avx2:
+		blockF32Go(fused, dst, stride, w, x, n, k)
+	case fused:
+		switch k {
+		case 1:
+			blockF32x1FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6FusedAVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		}
+	default:
+		switch k {
+		case 1:
+			blockF32x1AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6AVX2(&dst[0], stride, &w[0], &x[0], n, n)
+		}
 	}
 }
 
-func (u unit) sums48(dst, w, x []float32, n, rowStride, blockStride int) {
-	if u != avx2 {
-		sums48Go(dst, w, x, n, rowStride, blockStride)
-		return
+func (u unit) sums48(fused bool, dst, w, x []float32, n, rowStride, blockStride int) {
+	switch {
+	case u != avx2:
+		sums48Go(fused, dst, w, x, n, rowStride, blockStride)
+	case fused:
+		sums48FusedAVX2(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
+	default:
+		sums48AVX2(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
 	}
-	sums48AVX2(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
 }
 
-func (u unit) sums16(dst, w, x []float32, n, rowStride int) {
-	if u != avx2 || len(dst) < 16 {
-		sums16Go(dst, w, x, n, rowStride)
-		return
+func (u unit) sums16(fused bool, dst, w, x []float32, n, rowStride int) {
+	switch {
+	case u != avx2:
+		sums16Go(fused, dst, w, x, n, rowStride)
+	case len(dst) < 16 && fused:
+		sumsFewFusedAVX2(&dst[0], &w[0], &x[0], n, rowStride, &firstLanes[16-len(dst)])
+	case len(dst) < 16:
+		sumsFewAVX2(&dst[0], &w[0], &x[0], n, rowStride, &firstLanes[16-len(dst)])
+	case fused:
+		sums16FusedAVX2(&dst[0], &w[0], &x[0], n, rowStride)
+	default:
+		sums16AVX2(&dst[0], &w[0], &x[0], n, rowStride)
 	}
-	sums16AVX2(&dst[0], &w[0], &x[0], n, rowStride)
+}
+
+func (u unit) dotFused(w, x []float32) float32 {
+	if u != avx2 {
+		return dotFusedGo(w, x)
+	}
+	return dotFused(&w[0], &x[0], len(x))
+}
+
+func (u unit) dot4Fused(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	if u != avx2 {
+		return dot4FusedGo(a, b, c, d, x)
+	}
+	return dot4Fused(&a[0], &b[0], &c[0], &d[0], &x[0], len(x))
 }
 
 func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int, segs []segment, p int) {

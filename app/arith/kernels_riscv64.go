@@ -9,17 +9,17 @@ import "math"
 func native() []*Set {
 	var sets []*Set
 	if trial10() {
-		sets = append(sets, &Set{"rvv10", rvv10})
+		sets = append(sets, &Set{name: "rvv10", unit: rvv10})
 	}
 	if trial071() {
-		sets = append(sets, &Set{"rvv071", rvv071})
+		sets = append(sets, &Set{name: "rvv071", unit: rvv071})
 	}
 	return sets
 }
 
-func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
-	switch u {
-	case rvv071:
+func (u unit) blockF32(fused bool, dst []float32, stride int, w, x []float32, n, k int) {
+	switch {
+	case u == rvv071 && !fused:
 		switch k {
 		case 1:
 			blockF32x1RVV071(&dst[0], stride, &w[0], &x[0], n, n)
@@ -34,7 +34,22 @@ func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
 		case 6:
 			blockF32x6RVV071(&dst[0], stride, &w[0], &x[0], n, n)
 		}
-	case rvv10:
+	case u == rvv071:
+		switch k {
+		case 1:
+			blockF32x1FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6FusedRVV071(&dst[0], stride, &w[0], &x[0], n, n)
+		}
+	case u == rvv10 && !fused:
 		switch k {
 		case 1:
 			blockF32x1RVV10(&dst[0], stride, &w[0], &x[0], n, n)
@@ -49,31 +64,78 @@ func (u unit) blockF32(dst []float32, stride int, w, x []float32, n, k int) {
 		case 6:
 			blockF32x6RVV10(&dst[0], stride, &w[0], &x[0], n, n)
 		}
+	case u == rvv10:
+		switch k {
+		case 1:
+			blockF32x1FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 2:
+			blockF32x2FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 3:
+			blockF32x3FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 4:
+			blockF32x4FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 5:
+			blockF32x5FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		case 6:
+			blockF32x6FusedRVV10(&dst[0], stride, &w[0], &x[0], n, n)
+		}
 	default:
-		blockF32Go(dst, stride, w, x, n, k)
+		blockF32Go(fused, dst, stride, w, x, n, k)
 	}
 }
 
-func (u unit) sums48(dst, w, x []float32, n, rowStride, blockStride int) {
-	switch u {
-	case rvv071:
+func (u unit) sums48(fused bool, dst, w, x []float32, n, rowStride, blockStride int) {
+	switch {
+	case u == rvv071 && !fused:
 		sums48RVV071(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
-	case rvv10:
+	case u == rvv071:
+		sums48FusedRVV071(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
+	case u == rvv10 && !fused:
 		sums48RVV10(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
+	case u == rvv10:
+		sums48FusedRVV10(&dst[0], &w[0], &x[0], n, rowStride, blockStride)
 	default:
-		sums48Go(dst, w, x, n, rowStride, blockStride)
+		sums48Go(fused, dst, w, x, n, rowStride, blockStride)
 	}
 }
 
-func (u unit) sums16(dst, w, x []float32, n, rowStride int) {
-	switch u {
-	case rvv071:
+func (u unit) sums16(fused bool, dst, w, x []float32, n, rowStride int) {
+	switch {
+	case u == rvv071 && !fused:
 		sums16RVV071(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
-	case rvv10:
+	case u == rvv071:
+		sums16FusedRVV071(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
+	case u == rvv10 && !fused:
 		sums16RVV10(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
+	case u == rvv10:
+		sums16FusedRVV10(&dst[0], &w[0], &x[0], n, rowStride, len(dst))
 	default:
-		sums16Go(dst, w, x, n, rowStride)
+		sums16Go(fused, dst, w, x, n, rowStride)
 	}
+}
+
+// The scalar unit of every processor that has a vector unit has a fused multiply-add.
+
+func (u unit) dotFused(w, x []float32) float32 {
+	if u == generic {
+		return dotFusedGo(w, x)
+	}
+	return dotFused(&w[0], &x[0], len(x))
+}
+
+func (u unit) dot4Fused(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	if u == generic {
+		return dot4FusedGo(a, b, c, d, x)
+	}
+	return dot4Fused(&a[0], &b[0], &c[0], &d[0], &x[0], len(x))
+}
+
+func (u unit) rotateFused(vec, cos, sin []float32) bool {
+	if u == generic {
+		return false
+	}
+	rotateFused(&vec[0], &cos[0], &sin[0], len(vec), len(cos))
+	return true
 }
 
 func (u unit) blockI4(dst []int32, stride int, w []byte, x []int8, xStride, k int, segs []segment, p int) {
@@ -175,6 +237,32 @@ func (u unit) mulScaleWeight(dst, w, x []float32, scale float32) int {
 		return len(x)
 	case u == rvv10:
 		mulScaleWeightRVV10(&dst[0], &w[0], &x[0], len(x), scale)
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) mulWeightScale(dst, w, x []float32, scale float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		mulWeightScaleRVV071(&dst[0], &w[0], &x[0], len(x), scale)
+		return len(x)
+	case u == rvv10:
+		mulWeightScaleRVV10(&dst[0], &w[0], &x[0], len(x), scale)
+		return len(x)
+	}
+	return 0
+}
+
+func (u unit) mulScalar(x []float32, by float32) int {
+	switch {
+	case len(x) == 0:
+	case u == rvv071:
+		mulScalarRVV071(&x[0], len(x), by)
+		return len(x)
+	case u == rvv10:
+		mulScalarRVV10(&x[0], len(x), by)
 		return len(x)
 	}
 	return 0

@@ -124,19 +124,19 @@ func (s *Set) matMulF32(dst, w, x []float32, n, d, k int) {
 	r := 0
 	if k == 1 { // three blocks at a time share the loads of x
 		for ; r+3*b <= d; r += 3 * b {
-			s.unit.sums48(dst[r:r+3*b], w[r*n:], x, n, b, b*n)
+			s.unit.sums48(s.fused, dst[r:r+3*b], w[r*n:], x, n, b, b*n)
 		}
 	}
 	for ; r+b <= d; r += b {
 		for p := 0; p < k; p += 6 {
-			s.unit.blockF32(dst[p*d+r:], d, w[r*n:(r+b)*n], x[p*n:], n, min(6, k-p))
+			s.unit.blockF32(s.fused, dst[p*d+r:], d, w[r*n:(r+b)*n], x[p*n:], n, min(6, k-p))
 		}
 	}
 	if r < d {
 		var last [6 * b]float32
 		for p := 0; p < k; p += 6 {
 			m := min(6, k-p)
-			s.unit.blockF32(last[:], b, w[r*n:(r+b)*n], x[p*n:], n, m)
+			s.unit.blockF32(s.fused, last[:], b, w[r*n:(r+b)*n], x[p*n:], n, m)
 			for i := range m {
 				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*b:])
 			}

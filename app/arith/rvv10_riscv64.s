@@ -1,13 +1,7 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// RISC-V vector 1.0.
-#define SET_E8M2	VSETVLI X5, E8, M2, TA, MA, X0
-#define SET_E8M4	VSETVLI X5, E8, M4, TA, MA, X0
-#define SET_E16M4	VSETVLI X5, E16, M4, TA, MA, X0
-#define SET_E16M8	VSETVLI X5, E16, M8, TA, MA, X0
-#define SET_E32M4	VSETVLI X5, E32, M4, TA, MA, X0
-#define SET_E32M8	VSETVLI X5, E32, M8, TA, MA, X0
+#include "set_rvv10_riscv64.h"
 
 #define INT_TO_FLOAT_V0	VFCVTFXV V0, V0
 #define FLOAT_TO_INT_V0	VFCVTXFV V0, V0
@@ -39,4 +33,9 @@
 #define expAbout	·expAboutRVV10
 #define gateAbout	·gateAboutRVV10
 
+#define mulWeightScale	·mulWeightScaleRVV10
+#define mulScalar	·mulScalarRVV10
+
+#include "strict_riscv64.h"
+#include "f32_riscv64.h"
 #include "rvv_riscv64.h"

@@ -150,6 +150,75 @@ func expAboutRVV10(lanes *[32]float32, x *float32, n int, minusFrom, scale float
 //go:noescape
 func gateAboutRVV10(dst, h1, h3 *float32, n int, minusLog2E float32, constants *float32)
 
+//go:noescape
+func blockF32x1FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x2FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x3FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x4FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x5FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x6FusedRVV071(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func sums48FusedRVV071(dst, w, x *float32, n, rowStride, blockStride int)
+
+//go:noescape
+func sums16FusedRVV071(dst, w, x *float32, n, rowStride, lanes int)
+
+//go:noescape
+func mulWeightScaleRVV071(dst, w, x *float32, n int, scale float32)
+
+//go:noescape
+func mulScalarRVV071(x *float32, n int, by float32)
+
+//go:noescape
+func blockF32x1FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x2FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x3FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x4FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x5FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func blockF32x6FusedRVV10(dst *float32, stride int, w, x *float32, xStride, n int)
+
+//go:noescape
+func sums48FusedRVV10(dst, w, x *float32, n, rowStride, blockStride int)
+
+//go:noescape
+func sums16FusedRVV10(dst, w, x *float32, n, rowStride, lanes int)
+
+//go:noescape
+func mulWeightScaleRVV10(dst, w, x *float32, n int, scale float32)
+
+//go:noescape
+func mulScalarRVV10(x *float32, n int, by float32)
+
+//go:noescape
+func dotFused(w, x *float32, n int) float32
+
+//go:noescape
+func dot4Fused(a, b, c, d, x *float32, n int) (sa, sb, sc, sd float32)
+
+//go:noescape
+func rotateFused(vec, cos, sin *float32, n, half int)
+
 // trial071 and trial10 run a few instructions of a vector unit in a child process and report
 // whether the child survived them with the right result.
 //

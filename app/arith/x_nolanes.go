@@ -13,3 +13,8 @@ func (unit) laneMax(dst *[32]float32, x []float32) int                          
 func (unit) divScalar(x []float32, by float32) int                                      { return 0 }
 func (unit) expAbout(lanes *[32]float32, x []float32, minusFrom, scale float32) int     { return 0 }
 func (unit) gateAbout(dst, h1, h3 []float32) int                                        { return 0 }
+func (unit) mulWeightScale(dst, w, x []float32, scale float32) int                      { return 0 }
+func (unit) mulScalar(x []float32, by float32) int                                      { return 0 }
+
+// rotateFused says whether it was done.
+func (unit) rotateFused(vec, cos, sin []float32) bool { return false }

@@ -44,7 +44,7 @@ func official(t *testing.T) (golden.Case, bench.Options, *bench.Program) {
 			return nil, nil, err
 		}
 		vocabulary, err := llama.OpenTokenizer(tokenizer, model.VocabSize)
-		return llama.NewPlain(model), vocabulary, err
+		return llama.NewPlain(model, llama.Strict), vocabulary, err
 	}
 	return c, o, &bench.Program{Checkpoint: checkpoint, Tokenizer: tokenizer}
 }

@@ -17,6 +17,9 @@ type Options struct {
 	// run.c's, sooner.
 	Fast bool
 
+	// Arithmetic is of the run.c whose words are told.
+	Arithmetic llama.Arithmetic
+
 	// Positions is how many positions are computed together at most, one of
 	// them certain and the others guessed; 0 means 6.
 	Positions int
@@ -51,6 +54,8 @@ type Engine struct {
 	checkpoint *llama.Checkpoint // what the model was packed from, if the engine owns it
 	set        *arith.Set
 	fast       bool
+	arithmetic llama.Arithmetic
+	cos, sin   []float32 // (context, headSize/2): the rotary encoding's
 	state      *state
 	rows       *rowCache // the classifier's
 	embedding  *rowCache // the same cache if the classifier is shared
@@ -94,8 +99,11 @@ func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
 		return nil, err
 	}
 	c := m.Config
+	if o.Arithmetic == llama.RISCV64Ofast {
+		set = set.Fused()
+	}
 	e := &Engine{
-		model: m, set: set, fast: o.Fast,
+		model: m, set: set, fast: o.Fast, arithmetic: o.Arithmetic,
 		state:   newState(c, batch),
 		inputs:  make([]float32, batch*c.Dim),
 		logits:  make([]float32, len(m.Head.Rows)),
@@ -105,6 +113,7 @@ func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
 		guesser: newGuesser(set, len(m.Head.Rows)),
 		queue:   make([]int, 0, c.SeqLen+1),
 	}
+	e.cos, e.sin = llama.Rotary(c, o.Arithmetic)
 	e.rows = newRowCache(set, m.Classifier, c.VocabSize, c.Dim, m.HotRows, m.Head.Rows)
 	e.embedding = e.rows
 	if !c.SharedClassifier {
@@ -147,6 +156,7 @@ func (e *Engine) Start(prompt []int, s *llama.Sampler) error {
 	if err := llama.CheckPrompt(e.model.Config, prompt); err != nil {
 		return err
 	}
+	s.Arithmetic = e.arithmetic
 	e.prompt, e.outer, e.sampler = prompt, s, *s
 	e.queue, e.sampled, e.pos = e.queue[:0], 0, 0
 	return nil

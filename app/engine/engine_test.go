@@ -13,6 +13,7 @@ import (
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/verify"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
 )
@@ -100,9 +101,13 @@ func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
 // TestGolden tells run.c's stories with the repository's own models, with every
 // implementation of the arithmetic and several numbers of positions at a time.
 func TestGolden(t *testing.T) {
-	cases, err := golden.Read("../../tests/testmodel/golden.jsonl")
-	if err != nil {
-		t.Fatal(err)
+	var cases []golden.Case
+	for _, file := range []string{"golden.jsonl", "golden-riscv64-ofast.jsonl"} {
+		some, err := golden.Read("../../tests/testmodel/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, some...)
 	}
 	for _, m := range testmodel.Models() {
 		path, tokenizer := ownModel(t, m)
@@ -112,30 +117,32 @@ func TestGolden(t *testing.T) {
 				if (i > 0 || m.Name == "bigvocab") && positions != 6 {
 					continue
 				}
-				t.Run(fmt.Sprint(m.Name, "/", set.Name(), "/", positions), func(t *testing.T) {
-					p, err := packed.Open(path, packed.Exact, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					e, err := engine.New(p, set, engine.Options{Positions: positions})
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer e.Close()
-					told := 0
-					for at, c := range cases {
-						if testing.Short() && at%6 != 0 && !*all {
-							continue
+				for _, a := range []llama.Arithmetic{llama.Strict, llama.RISCV64Ofast} {
+					t.Run(fmt.Sprint(m.Name, "/", set.Name(), "/", positions, "/", a), func(t *testing.T) {
+						p, err := packed.Open(path, packed.Exact, nil)
+						if err != nil {
+							t.Fatal(err)
 						}
-						if c.Model == m.Name && (*all || m.Name != "bigvocab" || at%6 == 0) { // that takes the longest
-							compare(t, e, tok, c)
-							told++
+						e, err := engine.New(p, set, engine.Options{Positions: positions, Arithmetic: a})
+						if err != nil {
+							t.Fatal(err)
 						}
-					}
-					if told == 0 {
-						t.Errorf("no golden case for %s", m.Name)
-					}
-				})
+						defer e.Close()
+						told := 0
+						for at, c := range verify.In(a, cases) {
+							if testing.Short() && at%6 != 0 && !*all {
+								continue
+							}
+							if c.Model == m.Name && (*all || m.Name != "bigvocab" || at%6 == 0) { // that takes the longest
+								compare(t, e, tok, c)
+								told++
+							}
+						}
+						if told == 0 {
+							t.Errorf("no golden case for %s", m.Name)
+						}
+					})
+				}
 			}
 		}
 	}
@@ -145,14 +152,24 @@ var all = flag.Bool("all", false, "tell every golden story of the trained models
 
 // TestData tells run.c's stories with trained models.
 func TestData(t *testing.T) {
+	type suite struct {
+		arithmetic  llama.Arithmetic
+		dir, name   string
+		oneInSoMany int
+	}
+	var suites []suite
 	for _, name := range []string{"tiny", "stories260K", "standin15M"} {
-		t.Run(name, func(t *testing.T) {
+		suites = append(suites, suite{llama.Strict, "", name, 16}, suite{llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8})
+	}
+	for _, s := range suites {
+		name := s.name
+		t.Run(fmt.Sprint(name, "/", s.arithmetic), func(t *testing.T) {
 			t.Parallel()
-			cases, err := golden.Read(golden.Data(t, filepath.Join("golden", name+".jsonl")))
+			cases, err := golden.Read(golden.Data(t, filepath.Join("golden", s.dir, name+".jsonl")))
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := engine.Open(golden.Data(t, name+".bin"), engine.Options{}, nil)
+			e, err := engine.Open(golden.Data(t, name+".bin"), engine.Options{Arithmetic: s.arithmetic}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +180,7 @@ func TestData(t *testing.T) {
 				step = 64
 			}
 			for i, c := range cases {
-				if *all || i%step == 0 {
+				if *all || i%s.oneInSoMany == 0 {
 					compare(t, e, tok, c)
 				}
 			}
@@ -184,7 +201,7 @@ func TestPlain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	plain := llama.NewPlain(c)
+	plain := llama.NewPlain(c, llama.Strict)
 	e, err := engine.Open(checkpoint, engine.Options{}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"duostoryteller/app/arith"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 )
@@ -101,7 +100,7 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 			}
 		}
 		layer := &e.model.Layers[l]
-		e.norms(xb, x, layer.AttNorm)
+		e.norms(xb, x, layer.AttNorm, false)
 		e.product(s.qkv, layer, packed.QKV, xb, k, about)
 		keys, values := s.keys[l*kv*c.SeqLen:][:kv*c.SeqLen], s.values[l*kv*c.SeqLen:][:kv*c.SeqLen]
 		for p := range k {
@@ -119,7 +118,7 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		e.product(s.qkv, layer, packed.WO, xb, k, about)
 		e.set.Add(x, s.qkv[:k*dim])
 
-		e.norms(xb, x, layer.FFNNorm)
+		e.norms(xb, x, layer.FFNNorm, false)
 		e.product(s.hidden, layer, packed.W13, xb, k, about)
 		for p := range k {
 			h := s.hidden[p*2*hidden:][:2*hidden]
@@ -133,32 +132,35 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		e.product(xb, layer, packed.W2, s.gated, k, about)
 		e.set.Add(x, xb)
 	}
-	e.norms(out[:k*dim], x, e.model.FinalNorm)
+	e.norms(out[:k*dim], x, e.model.FinalNorm, true)
 	return nil
 }
 
 // norms is run.c's rmsnorm of every position.
-func (e *Engine) norms(out, x, weight []float32) {
+func (e *Engine) norms(out, x, weight []float32, last bool) {
 	dim := len(weight)
 	for ; len(x) > 0; out, x = out[dim:], x[dim:] {
-		ss := arith.Dot(x[:dim], x[:dim])
-		ss /= float32(dim)
-		ss += 1e-5
-		ss = 1 / float32(math.Sqrt(float64(ss)))
-		e.set.MulScaleWeight(out[:dim], weight, x[:dim], ss)
+		scale := e.arithmetic.InverseRMS(e.set.Dot(x[:dim], x[:dim]), dim, last)
+		if e.arithmetic == llama.Strict {
+			e.set.MulScaleWeight(out[:dim], weight, x[:dim], scale)
+		} else {
+			e.set.MulWeightScale(out[:dim], weight, x[:dim], scale)
+		}
 	}
 }
 
 // rotate turns the pairs of queries and keys by the angles of a position.
 func (e *Engine) rotate(vec []float32, pos int) {
 	half := e.model.Config.HeadSize() / 2
-	cos, sin := e.model.Cos[pos*half:][:half], e.model.Sin[pos*half:][:half]
-	for ; len(vec) > 0; vec = vec[2*half:] {
-		for i, c := range cos {
-			a, b := vec[2*i], vec[2*i+1]
-			vec[2*i] = float32(a*c) - float32(b*sin[i])
-			vec[2*i+1] = float32(a*sin[i]) + float32(b*c)
-		}
+	e.set.Rotate(vec, e.cos[pos*half:][:half], e.sin[pos*half:][:half])
+}
+
+// divide divides x by a number, or multiplies with its reciprocal where -Ofast does.
+func (e *Engine) divide(x []float32, by float32) {
+	if e.arithmetic == llama.Strict {
+		e.set.DivScalar(x, by)
+	} else {
+		e.set.MulScalar(x, 1/by)
 	}
 }
 
@@ -179,10 +181,10 @@ func (e *Engine) attend(out, keys, values []float32, pos, k int, about bool) {
 			if about {
 				sum := e.weigh(n, 1/root)
 				e.set.Mix(mixed, att, values[head:], n, size, kv)
-				e.set.DivScalar(mixed, sum)
+				e.divide(mixed, sum)
 				continue
 			}
-			e.set.DivScalar(att, root)
+			e.divide(att, root)
 			e.softmax(att)
 			e.set.Mix(mixed, att, values[head:], n, size, kv)
 		}
@@ -198,7 +200,7 @@ func (e *Engine) softmax(x []float32) {
 		x[i] = v
 		sum += v
 	}
-	e.set.DivScalar(x, sum)
+	e.divide(x, sum)
 }
 
 // weigh makes about the exponentials of n scores, times scale, out of them, and

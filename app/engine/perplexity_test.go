@@ -27,7 +27,7 @@ func TestPerplexity(t *testing.T) {
 	for i := range 29 {
 		tokens = append(tokens, (i*37+3)%m.Config.VocabSize)
 	}
-	transformer, want := llama.NewTransformer(c), 0.0
+	transformer, want := llama.NewTransformer(c, llama.Strict), 0.0
 	for pos, token := range tokens[:len(tokens)-1] {
 		logits, sum := transformer.Forward(token, pos), 0.0
 		for _, v := range logits {

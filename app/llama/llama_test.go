@@ -288,7 +288,7 @@ func FuzzCheckpoint(f *testing.F) {
 		if c.Layers*c.SeqLen*c.KVDim() > most {
 			return
 		}
-		transformer := NewTransformer(c)
+		transformer := NewTransformer(c, Arithmetic(len(data)%2))
 		for pos := range min(c.SeqLen, 3) {
 			if logits := transformer.Forward(pos%c.VocabSize, pos); len(logits) != c.VocabSize {
 				t.Errorf("%d logits; want %d", len(logits), c.VocabSize)

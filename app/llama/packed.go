@@ -7,11 +7,11 @@ func Exp(x float32) float32 { return expf(x) }
 
 // Rotary returns the cosines and sines of run.c's rotary encoding for every
 // position of c's context, each (context, headSize/2).
-func Rotary(c Config) (cos, sin []float32) {
+func Rotary(c Config, a Arithmetic) (cos, sin []float32) {
 	half := c.HeadSize() / 2
 	cos, sin = make([]float32, c.SeqLen*half), make([]float32, c.SeqLen*half)
 	for i := range half {
-		f := 1 / pow10000(float32(2*i)/float32(c.HeadSize()))
+		f := a.frequency(2*i, c.HeadSize())
 		for pos := range c.SeqLen {
 			sin[pos*half+i], cos[pos*half+i] = sinCos(float32(pos) * f)
 		}

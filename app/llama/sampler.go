@@ -14,6 +14,9 @@ type Sampler struct {
 	TopP        float32 // outside (0, 1) every token can be drawn
 	State       uint64
 
+	// Arithmetic is of the sums; an engine sets it to that of its logits.
+	Arithmetic Arithmetic
+
 	candidates []candidate
 }
 
@@ -37,7 +40,7 @@ func (s *Sampler) Sample(logits []float32) int {
 	for i := range logits {
 		logits[i] /= s.Temperature
 	}
-	softmax(logits)
+	s.Arithmetic.softmax(logits)
 	coin := s.Coin()
 	if s.TopP <= 0 || s.TopP >= 1 {
 		return sampleMult(logits, coin)

@@ -1,13 +1,12 @@
 package llama
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Transformer computes logits from a checkpoint, one position at a time.
 type Transformer struct {
-	w *Checkpoint
+	w          *Checkpoint
+	arithmetic Arithmetic
+	dot        func(x, y []float32) float32
 
 	x, xb, xb2, q  []float32 // (dim): residual stream and what branches off it
 	hb, hb2        []float32 // (hidden)
@@ -18,12 +17,13 @@ type Transformer struct {
 	cosines, sines []float32 // (headSize/2): at the position at work
 }
 
-// NewTransformer allocates the state that a run over c needs.
-func NewTransformer(c *Checkpoint) *Transformer {
+// NewTransformer allocates the state that a run over c needs, in the arithmetic
+// of one of run.c's builds.
+func NewTransformer(c *Checkpoint, a Arithmetic) *Transformer {
 	vector := func(n int) []float32 { return make([]float32, n) }
 	cache := c.Layers * c.SeqLen * c.KVDim()
 	t := &Transformer{
-		w: c,
+		w: c, arithmetic: a, dot: a.dot(),
 		x: vector(c.Dim), xb: vector(c.Dim), xb2: vector(c.Dim), q: vector(c.Dim),
 		hb: vector(c.HiddenDim), hb2: vector(c.HiddenDim),
 		att: vector(c.SeqLen), logits: vector(c.VocabSize),
@@ -31,7 +31,7 @@ func NewTransformer(c *Checkpoint) *Transformer {
 		frequencies: vector(c.HeadSize() / 2), cosines: vector(c.HeadSize() / 2), sines: vector(c.HeadSize() / 2),
 	}
 	for i := range t.frequencies {
-		t.frequencies[i] = 1 / pow10000(float32(2*i)/float32(c.HeadSize()))
+		t.frequencies[i] = a.frequency(2*i, c.HeadSize())
 	}
 	return t
 }
@@ -52,16 +52,16 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 	}
 
 	for l := range c.Layers {
-		rmsNorm(t.xb, x, w.RMSAtt[l*dim:])
+		t.rmsNorm(t.xb, x, w.RMSAtt[l*dim:], false)
 
 		// This position's key and value go straight into the cache.
 		keys := t.keys[l*c.SeqLen*kvDim:]
 		values := t.values[l*c.SeqLen*kvDim:]
 		k := keys[pos*kvDim : (pos+1)*kvDim]
 		v := values[pos*kvDim : (pos+1)*kvDim]
-		matMul(t.q, t.xb, w.WQ[l*dim*dim:])
-		matMul(k, t.xb, w.WK[l*dim*kvDim:])
-		matMul(v, t.xb, w.WV[l*dim*kvDim:])
+		t.matMul(t.q, t.xb, w.WQ[l*dim*dim:])
+		t.matMul(k, t.xb, w.WK[l*dim*kvDim:])
+		t.matMul(v, t.xb, w.WV[l*dim*kvDim:])
 		t.rotate(t.q)
 		t.rotate(k)
 
@@ -70,66 +70,52 @@ func (t *Transformer) Forward(token, pos int) []float32 {
 			q := t.q[h*headSize : (h+1)*headSize]
 			att := t.att[:pos+1]
 			for p := range att {
-				score := dot(q, keys[p*kvDim+head:])
-				att[p] = score / float32(math.Sqrt(float64(headSize)))
+				att[p] = t.arithmetic.score(t.dot(q, keys[p*kvDim+head:][:headSize]), headSize)
 			}
-			softmax(att)
+			t.arithmetic.softmax(att)
 			xb := t.xb[h*headSize : (h+1)*headSize]
 			clear(xb)
 			for p, a := range att {
 				for i, v := range values[p*kvDim+head:][:headSize] {
-					xb[i] += float32(a * v)
+					xb[i] = t.arithmetic.addProduct(xb[i], a, v)
 				}
 			}
 		}
-		matMul(t.xb2, t.xb, w.WO[l*dim*dim:])
+		t.matMul(t.xb2, t.xb, w.WO[l*dim*dim:])
 		for i, v := range t.xb2 {
 			x[i] += v
 		}
 
-		rmsNorm(t.xb, x, w.RMSFFN[l*dim:])
-		matMul(t.hb, t.xb, w.W1[l*dim*hidden:])
-		matMul(t.hb2, t.xb, w.W3[l*dim*hidden:])
+		t.rmsNorm(t.xb, x, w.RMSFFN[l*dim:], false)
+		t.matMul(t.hb, t.xb, w.W1[l*dim*hidden:])
+		t.matMul(t.hb2, t.xb, w.W3[l*dim*hidden:])
 		for i, v := range t.hb { // SwiGLU
 			t.hb[i] = v * (1 / (1 + expf(-v))) * t.hb2[i]
 		}
-		matMul(t.xb, t.hb, w.W2[l*dim*hidden:])
+		t.matMul(t.xb, t.hb, w.W2[l*dim*hidden:])
 		for i, v := range t.xb {
 			x[i] += v
 		}
 	}
 
-	rmsNorm(x, x, w.RMSFinal)
-	matMul(t.logits, x, w.Classifier)
+	t.rmsNorm(x, x, w.RMSFinal, true)
+	t.matMul(t.logits, x, w.Classifier)
 	return t.logits
 }
 
 // rmsNorm sets out to x scaled to a root mean square of one, times weight.
-func rmsNorm(out, x, weight []float32) {
-	ss := dot(x, x)
-	ss /= float32(len(x))
-	ss += 1e-5
-	ss = 1 / float32(math.Sqrt(float64(ss)))
+func (t *Transformer) rmsNorm(out, x, weight []float32, last bool) {
+	scale := t.arithmetic.InverseRMS(t.dot(x, x), len(x), last)
 	for i, v := range x {
-		out[i] = weight[i] * (ss * v)
+		out[i] = t.arithmetic.normalized(weight[i], scale, v)
 	}
 }
 
 // matMul sets out to w·x, w being row-major, (len(out), len(x)).
-func matMul(out, x, w []float32) {
+func (t *Transformer) matMul(out, x, w []float32) {
 	for i := range out {
-		out[i] = dot(x, w[i*len(x):])
+		out[i] = t.dot(x, w[i*len(x):][:len(x)])
 	}
-}
-
-// dot is the sum of x[i]·y[i], in order.
-func dot(x, y []float32) float32 {
-	y = y[:len(x)]
-	var sum float32
-	for i, v := range x {
-		sum += float32(v * y[i])
-	}
-	return sum
 }
 
 // rotate turns each pair of every head in vec by the position's angles.
@@ -137,14 +123,12 @@ func (t *Transformer) rotate(vec []float32) {
 	half := len(t.cosines)
 	for i := 0; i < len(vec); i += 2 {
 		cos, sin := t.cosines[i/2%half], t.sines[i/2%half]
-		a, b := vec[i], vec[i+1]
-		vec[i] = float32(a*cos) - float32(b*sin)
-		vec[i+1] = float32(a*sin) + float32(b*cos)
+		vec[i], vec[i+1] = t.arithmetic.Rotated(vec[i], vec[i+1], cos, sin)
 	}
 }
 
 // softmax turns x into probabilities.
-func softmax(x []float32) {
+func (a Arithmetic) softmax(x []float32) {
 	largest := x[0]
 	for _, v := range x[1:] {
 		if v > largest {
@@ -156,8 +140,8 @@ func softmax(x []float32) {
 		x[i] = expf(v - largest)
 		sum += x[i]
 	}
-	for i := range x {
-		x[i] /= sum
+	for i, e := range x {
+		x[i] = a.Probability(e, sum)
 	}
 }
 
@@ -171,7 +155,9 @@ type Plain struct {
 }
 
 // NewPlain returns a plain engine over c, which stays the caller's to close.
-func NewPlain(c *Checkpoint) *Plain { return &Plain{Transformer: NewTransformer(c)} }
+func NewPlain(c *Checkpoint, a Arithmetic) *Plain {
+	return &Plain{Transformer: NewTransformer(c, a)}
+}
 
 // Config is the shape of the model.
 func (p *Plain) Config() Config { return p.w.Config }
@@ -183,6 +169,7 @@ func (p *Plain) Start(prompt []int, s *Sampler) error {
 		return err
 	}
 	p.prompt, p.sampler, p.token, p.pos = prompt, s, prompt[0], 0
+	s.Arithmetic = p.arithmetic
 	return nil
 }
 

@@ -3,7 +3,9 @@ package story_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -49,7 +51,7 @@ func read(t *testing.T, s *story.Story) []byte {
 }
 
 // check tells one in so many of the cases, which share a model.
-func check(t *testing.T, checkpoint, tokenizer string, cases []golden.Case, every int) {
+func check(t *testing.T, checkpoint, tokenizer string, a llama.Arithmetic, cases []golden.Case, every int) {
 	t.Helper()
 	model, err := llama.OpenCheckpoint(checkpoint)
 	if err != nil {
@@ -60,7 +62,7 @@ func check(t *testing.T, checkpoint, tokenizer string, cases []golden.Case, ever
 	if err != nil {
 		t.Fatal(err)
 	}
-	teller := story.NewTeller(llama.NewPlain(model), vocabulary)
+	teller := story.NewTeller(llama.NewPlain(model, a), vocabulary)
 	told, wrong := 0, 0
 	for i := 0; i < len(cases); i += every {
 		told++
@@ -81,20 +83,30 @@ func of(model string, all []golden.Case) []golden.Case {
 }
 
 func TestGoldenTestModels(t *testing.T) {
-	all, err := golden.Read("../../tests/testmodel/golden.jsonl")
-	if err != nil {
-		t.Fatal(err)
+	for file, a := range map[string]llama.Arithmetic{"golden.jsonl": llama.Strict, "golden-riscv64-ofast.jsonl": llama.RISCV64Ofast} {
+		all, err := golden.Read("../../tests/testmodel/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range testmodel.Models() {
+			t.Run(fmt.Sprint(m.Name, "/", a), func(t *testing.T) {
+				t.Parallel()
+				checkpoint, tokenizer, err := m.Files(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				check(t, checkpoint, tokenizer, a, of(m.Name, all), 1)
+			})
+		}
 	}
-	for _, m := range testmodel.Models() {
-		t.Run(m.Name, func(t *testing.T) {
-			t.Parallel()
-			checkpoint, tokenizer, err := m.Files(t.TempDir())
-			if err != nil {
-				t.Fatal(err)
-			}
-			check(t, checkpoint, tokenizer, of(m.Name, all), 1)
-		})
+}
+
+// arithmetic is of the build of run.c that printed a file's texts.
+func arithmetic(file string) llama.Arithmetic {
+	if dir, _ := filepath.Split(file); dir == llama.RISCV64Ofast.String()+"/" {
+		return llama.RISCV64Ofast
 	}
+	return llama.Strict
 }
 
 // The plain path takes seconds for a story of the 15M shape: hence the samples.
@@ -110,6 +122,9 @@ func TestGoldenData(t *testing.T) {
 		{"official.jsonl", "tiny.bin", 1},
 		{"official.jsonl", "stories260K.bin", 1},
 		{"official.jsonl", "standin15M.bin", 1},
+		{"riscv64-ofast/tiny.jsonl", "tiny.bin", 5},
+		{"riscv64-ofast/stories260K.jsonl", "stories260K.bin", 5},
+		{"riscv64-ofast/standin15M.jsonl", "standin15M.bin", 16},
 	} {
 		t.Run(tt.file+"/"+tt.model, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +136,7 @@ func TestGoldenData(t *testing.T) {
 			if len(cases) == 0 {
 				t.Fatal("no golden outputs")
 			}
-			check(t, golden.Data(t, tt.model), golden.Data(t, cases[0].Tokenizer), cases, tt.every)
+			check(t, golden.Data(t, tt.model), golden.Data(t, cases[0].Tokenizer), arithmetic(tt.file), cases, tt.every)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -25,6 +26,9 @@ type Case struct {
 	TopP        float64 `json:"topp"`
 	Seed        int64   `json:"seed"`
 	Steps       int     `json:"steps"`
+
+	// Arithmetic is of the build of run.c that printed it; "" is the strict one.
+	Arithmetic string `json:"arithmetic,omitempty"`
 
 	// What was printed: TextHex in hexadecimal, without the final newline, and
 	// where it differs, OfastTextHex from a -Ofast build, which is as right; or
@@ -104,6 +108,9 @@ func Read(r io.Reader) ([]Case, error) {
 		if err == nil {
 			_, err = c.Texts()
 		}
+		if err == nil && c.Arithmetic != "" {
+			_, err = llama.ParseArithmetic(c.Arithmetic)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
@@ -135,6 +142,17 @@ func Of(model string, cases []Case) []Case {
 		}
 	}
 	return of
+}
+
+// In returns the cases of one arithmetic.
+func In(a llama.Arithmetic, cases []Case) []Case {
+	var in []Case
+	for _, c := range cases {
+		if cmp.Or(c.Arithmetic, llama.Strict.String()) == a.String() {
+			in = append(in, c)
+		}
+	}
+	return in
 }
 
 // Usual returns cases that have everything: the challenge's official run first,

@@ -47,7 +47,8 @@ func (d *Difference) String() string {
 type Report struct {
 	Environment bench.Environment `json:"environment"`
 	Engine      string            `json:"engine"`
-	Reference   string            `json:"reference"` // what the texts are compared with
+	Arithmetic  string            `json:"arithmetic"` // whose rounding was asked for
+	Reference   string            `json:"reference"`  // what the texts are compared with
 	Results     []Result          `json:"results"`
 	Right       int               `json:"right"`
 	Total       int               `json:"total"`
@@ -151,7 +152,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			fmt.Fprintf(t, "\t\t\t  %v\n", c.Difference)
 		}
 	}
-	fmt.Fprintf(t, "%d of %d right (%.1f %%), %s engine, %s arithmetic, compared with %s; times are %s\n",
-		r.Right, r.Total, 100*r.PassRate, r.Engine, r.Environment.Arithmetic, r.Reference, r.Environment.Kind)
+	fmt.Fprintf(t, "%d of %d right (%.1f %%), %s engine, %s arithmetic by %s kernels, compared with %s; times are %s\n",
+		r.Right, r.Total, 100*r.PassRate, r.Engine, r.Arithmetic, r.Environment.Arithmetic, r.Reference, r.Environment.Kind)
 	return t.Flush()
 }

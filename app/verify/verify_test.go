@@ -30,7 +30,7 @@ func plain(t *testing.T, m testmodel.Model) (llama.Engine, *llama.Tokenizer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return llama.NewPlain(model), vocabulary
+	return llama.NewPlain(model, llama.Strict), vocabulary
 }
 
 // TestRun has right texts judged right and broken ones wrong, at the right place.

@@ -148,7 +148,7 @@ func TestBrowserModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer checkpoint.Close()
-	engine := llama.NewPlain(checkpoint)
+	engine := llama.NewPlain(checkpoint, llama.Strict)
 	tokenizer, err := llama.OpenTokenizer(tokenizerPath, engine.Config().VocabSize)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,20 +21,28 @@ import (
 // told here and now by the plain engine, which computes as run.c does.
 func (s *state) findSuite(ctx context.Context) (string, error) {
 	model := s.model.checkpoint.name
-	files := []string{s.Golden}
+	type source struct{ file, arithmetic string }
+	files := []source{{s.Golden, ""}}
 	if s.Golden == "" {
+		files = nil
 		dir := filepath.Join(s.Data, "golden")
-		files = []string{filepath.Join(dir, "official.jsonl"), filepath.Join(dir, strings.TrimSuffix(model, filepath.Ext(model))+".jsonl")}
+		for _, name := range []string{"official.jsonl", strings.TrimSuffix(model, filepath.Ext(model)) + ".jsonl"} {
+			fused := llama.RISCV64Ofast.String()
+			files = append(files, source{filepath.Join(dir, name), ""}, source{filepath.Join(dir, fused, name), fused})
+		}
 	}
 	var cases []verify.Case
-	for _, file := range files {
-		all, err := verify.Open(file)
+	for _, f := range files {
+		all, err := verify.Open(f.file)
 		if err != nil && (s.Golden != "" || !errors.Is(err, fs.ErrNotExist)) {
 			return "", err
 		}
-		cases = append(cases, verify.Of(model, all)...)
+		for _, c := range verify.Of(model, all) {
+			c.Arithmetic = cmp.Or(c.Arithmetic, f.arithmetic)
+			cases = append(cases, c)
+		}
 	}
-	source := "run.c's"
+	origin := "run.c's"
 	switch {
 	case len(cases) > 0:
 	case s.Golden != "":
@@ -43,19 +52,20 @@ func (s *state) findSuite(ctx context.Context) (string, error) {
 		if cases, err = s.recordSuite(ctx); err != nil {
 			return "", err
 		}
-		source = "the plain engine's, for want of run.c's (--golden)"
+		origin = "the plain engine's, for want of run.c's (--golden)"
 	}
 	var err error
 	if s.suite, err = encode(cases); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d texts of %s, %s", len(cases), model, source), nil
+	return fmt.Sprintf("%d texts of %s, %s", len(cases), model, origin), nil
 }
 
-// recordSuite tells the usual cases, once for a checkpoint: the cache keeps them.
+// recordSuite tells the usual cases in each arithmetic, once for a checkpoint: the
+// cache keeps them.
 func (s *state) recordSuite(ctx context.Context) ([]verify.Case, error) {
 	name := s.model.checkpoint.name
-	kept := filepath.Join(s.Cache, "suites", s.model.checkpoint.sha256[:16]+"-"+s.model.tokenizer.sha256[:16]+".jsonl")
+	kept := filepath.Join(s.Cache, "suites", s.model.checkpoint.sha256[:16]+"-"+s.model.tokenizer.sha256[:16]+"-both.jsonl")
 	if cases, err := verify.Open(kept); err == nil {
 		for i := range cases {
 			cases[i].Model = name
@@ -75,9 +85,16 @@ func (s *state) recordSuite(ctx context.Context) ([]verify.Case, error) {
 	if s.Progress != nil {
 		progress = func(done, total int) { s.Progress("regression suite", int64(done), int64(total)) }
 	}
-	cases, err := verify.Record(ctx, llama.NewPlain(checkpoint), tokenizer, verify.Usual(name), "the plain engine on the PC that built the card", progress)
-	if err != nil {
-		return nil, err
+	var cases []verify.Case
+	for _, a := range []llama.Arithmetic{llama.RISCV64Ofast, llama.Strict} {
+		recorded, err := verify.Record(ctx, llama.NewPlain(checkpoint, a), tokenizer, verify.Usual(name), "the plain engine on the PC that built the card", progress)
+		if err != nil {
+			return nil, err
+		}
+		for i := range recorded {
+			recorded[i].Arithmetic = a.String()
+		}
+		cases = append(cases, recorded...)
 	}
 	text, err := encode(cases)
 	if err != nil {

@@ -64,7 +64,7 @@ func run(args []string) error {
 		return err
 	}
 	sampler := llama.NewSampler(model.VocabSize, r.Temperature, r.TopP, r.Seed)
-	stats, err := llama.Generate(llama.NewPlain(model), vocabulary, sampler, vocabulary.Encode(r.Prompt, true, false), r.Steps, func(_ int, piece []byte) error {
+	stats, err := llama.Generate(llama.NewPlain(model, llama.NativeArithmetic()), vocabulary, sampler, vocabulary.Encode(r.Prompt, true, false), r.Steps, func(_ int, piece []byte) error {
 		if !llama.Printable(piece) {
 			return nil
 		}

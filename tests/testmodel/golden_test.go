@@ -12,12 +12,14 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/llama"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
 )
 
 var (
 	strict = flag.String("strict", "", "run.c built with -O3 -ffp-contract=off: write golden.jsonl anew")
+	fused  = flag.String("riscv64-ofast", "", "a program that runs a static riscv64 build of -Ofast: write golden-riscv64-ofast.jsonl anew")
 	ofast  = flag.String("ofast", "", "run.c built with -Ofast, for the same")
 )
 
@@ -33,17 +35,8 @@ func TestWriteGolden(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range cases(m) {
-			run := func(program string) string {
-				out, err := exec.Command(program, checkpoint, "-z", tokenizer,
-					"-t", fmt.Sprint(c.Temperature), "-p", fmt.Sprint(c.TopP), "-s", fmt.Sprint(c.Seed),
-					"-n", fmt.Sprint(c.Steps), "-i", c.Prompt).Output()
-				if err != nil {
-					t.Fatalf("%s: %v", c, err)
-				}
-				return hex.EncodeToString(bytes.TrimSuffix(out, []byte("\n")))
-			}
-			c.TextHex = run(*strict)
-			if other := run(*ofast); other != c.TextHex {
+			c.TextHex = ask(t, *strict, checkpoint, tokenizer, c)
+			if other := ask(t, *ofast, checkpoint, tokenizer, c); other != c.TextHex {
 				c.OfastTextHex = other
 			}
 			if err := json.NewEncoder(&lines).Encode(c); err != nil {
@@ -54,6 +47,42 @@ func TestWriteGolden(t *testing.T) {
 	if err := os.WriteFile("golden.jsonl", lines.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestWriteFused asks the board's run.c.
+func TestWriteFused(t *testing.T) {
+	if *fused == "" {
+		t.Skip("golden outputs are only written when -riscv64-ofast names a build of run.c")
+	}
+	var lines bytes.Buffer
+	for _, m := range testmodel.Models() {
+		checkpoint, tokenizer, err := m.Files(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases(m) {
+			c.Arithmetic = llama.RISCV64Ofast.String()
+			c.TextHex = ask(t, *fused, checkpoint, tokenizer, c)
+			if err := json.NewEncoder(&lines).Encode(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile("golden-riscv64-ofast.jsonl", lines.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask returns what a program prints for c, in hexadecimal without the last newline.
+func ask(t *testing.T, program, checkpoint, tokenizer string, c golden.Case) string {
+	t.Helper()
+	out, err := exec.Command(program, checkpoint, "-z", tokenizer,
+		"-t", fmt.Sprint(c.Temperature), "-p", fmt.Sprint(c.TopP), "-s", fmt.Sprint(c.Seed),
+		"-n", fmt.Sprint(c.Steps), "-i", c.Prompt).Output()
+	if err != nil {
+		t.Fatalf("%s: %v", c, err)
+	}
+	return hex.EncodeToString(bytes.TrimSuffix(out, []byte("\n")))
 }
 
 func cases(m testmodel.Model) []golden.Case {

@@ -59,6 +59,9 @@ func arguments(program string, c config.Config, verb string) []string {
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}
+	if c.Arithmetic != "" {
+		args = append(args, "--arithmetic", c.Arithmetic)
+	}
 	if c.Voice != config.Silent {
 		args = append(args, "--speak", "--voice", c.Voice, "--rate", number(c.Rate), "--pitch", number(c.Pitch), "--volume", number(c.Volume),
 			"--timing", speechTimes)

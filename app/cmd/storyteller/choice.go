@@ -12,9 +12,10 @@ import (
 // A slot holds the one engine that is in memory: two would not fit on the
 // board. It lets one story be told at a time.
 type slot struct {
-	model  string
-	name   string
-	engine llama.Engine
+	model      string
+	arithmetic llama.Arithmetic
+	name       string
+	engine     llama.Engine
 
 	mu       sync.Mutex
 	newest   *story.Story
@@ -57,7 +58,7 @@ func (c *choice) Start(prompt []int, s *llama.Sampler) error {
 		}
 		// The next one looks whether there is memory for it; what is garbage by now is.
 		debug.FreeOSMemory()
-		engine, err := engines()[c.name](c.slot.model)
+		engine, err := engines()[c.name](c.slot.model, c.slot.arithmetic)
 		if err != nil {
 			return err
 		}

@@ -50,6 +50,7 @@ official story. It reads the whole classifier for every token: a PC's work.`,
 	}
 	cmd.Flags().StringVar(&model.model, "model", "", "the checkpoint, llama2.c's or packed (required)")
 	cmd.Flags().StringVarP(&model.tokenizer, "tokenizer", "z", "tokenizer.bin", "the model's tokenizer")
+	model.addArithmetic(cmd)
 	request.add(cmd, bench.Official().Request)
 	cmd.Flags().IntVar(&stories, "stories", stories, "how many, each with the next seed")
 	return cmd

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -13,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// engineFactory opens an engine on the model at path. Closing the engine
-// closes the model too.
-type engineFactory func(path string) (llama.Engine, error)
+// engineFactory opens an engine on the model at path, with the arithmetic of one
+// of run.c's builds. Closing the engine closes the model too.
+type engineFactory func(path string, a llama.Arithmetic) (llama.Engine, error)
 
 // defaultEngine is what --engine is without being given.
 const defaultEngine = "exact"
@@ -23,8 +24,12 @@ const defaultEngine = "exact"
 // engines returns what --engine can name.
 func engines() map[string]engineFactory {
 	return map[string]engineFactory{
-		"exact": func(path string) (llama.Engine, error) { return engine.Open(path, engine.Options{}, nil) },
-		"fast":  func(path string) (llama.Engine, error) { return engine.Open(path, engine.Options{Fast: true}, nil) },
+		"exact": func(path string, a llama.Arithmetic) (llama.Engine, error) {
+			return engine.Open(path, engine.Options{Arithmetic: a}, nil)
+		},
+		"fast": func(path string, a llama.Arithmetic) (llama.Engine, error) {
+			return engine.Open(path, engine.Options{Arithmetic: a, Fast: true}, nil)
+		},
 		"plain": openPlain,
 	}
 }
@@ -32,12 +37,27 @@ func engines() map[string]engineFactory {
 // modelFlags are the flags of every verb that runs a model.
 type modelFlags struct {
 	model, tokenizer, engine string
+	arithmetic               string
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.model, "model", "", "the checkpoint, llama2.c's or packed (required)")
 	cmd.Flags().StringVarP(&f.tokenizer, "tokenizer", "z", "tokenizer.bin", "the model's tokenizer")
 	cmd.Flags().StringVar(&f.engine, "engine", defaultEngine, "how to compute: "+engineNames())
+	f.addArithmetic(cmd)
+}
+
+func (f *modelFlags) addArithmetic(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.arithmetic, "arithmetic", llama.NativeArithmetic().String(), "which build of llama2.c's run.c to follow to the letter: "+llama.ArithmeticNames())
+}
+
+// rounding returns the arithmetic that the flags name.
+func (f *modelFlags) rounding(cmd *cobra.Command) (llama.Arithmetic, error) {
+	a, err := llama.ParseArithmetic(cmp.Or(f.arithmetic, llama.NativeArithmetic().String()))
+	if err != nil {
+		return 0, usageErrorf(cmd, "%v", err)
+	}
+	return a, nil
 }
 
 // open opens the engine and tokenizer that the flags of cmd name.
@@ -49,7 +69,11 @@ func (f *modelFlags) open(cmd *cobra.Command) (llama.Engine, *llama.Tokenizer, e
 	if !ok {
 		return nil, nil, usageErrorf(cmd, "no engine %q: it is one of %s", f.engine, engineNames())
 	}
-	engine, err := open(f.model)
+	arithmetic, err := f.rounding(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := open(f.model, arithmetic)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -74,10 +98,10 @@ type mappedPlain struct {
 
 func (e mappedPlain) Close() error { return e.checkpoint.Close() }
 
-func openPlain(path string) (llama.Engine, error) {
+func openPlain(path string, a llama.Arithmetic) (llama.Engine, error) {
 	c, err := llama.OpenCheckpoint(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the model: %w", err)
 	}
-	return mappedPlain{llama.NewPlain(c), c}, nil
+	return mappedPlain{llama.NewPlain(c, a), c}, nil
 }

@@ -92,9 +92,13 @@ and kept beside that file, as ssh_host_key.`,
 			if err != nil {
 				return err
 			}
-			inMemory := &slot{model: model.model, name: model.engine, engine: engine}
+			arithmetic, err := model.rounding(cmd)
+			if err != nil {
+				return err
+			}
+			inMemory := &slot{model: model.model, arithmetic: arithmetic, name: model.engine, engine: engine}
 			defer inMemory.close()
-			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer}, results}
+			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer, "--arithmetic", arithmetic.String()}, results}
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}

@@ -284,11 +284,11 @@ func (s *suiteRun) counter(what string) func(done, total int) {
 const signOfLife = 20 * time.Second
 
 func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
-	cases, err := s.model.cases(ctx, s.cmd, s.suite, "", s.most)
+	model := s.model
+	cases, err := model.cases(ctx, s.cmd, s.suite, "", s.most)
 	if err != nil {
 		return nil, false, err
 	}
-	model := s.model
 	model.engine = defaultEngine
 	engine, tokenizer, err := model.open(s.cmd)
 	if err != nil {
@@ -299,7 +299,7 @@ func (s *suiteRun) regression(ctx context.Context) (table, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	r.Engine = model.engine
+	r.Engine, r.Arithmetic = model.engine, model.arithmetic
 	return r, r.Right == r.Total, nil
 }
 

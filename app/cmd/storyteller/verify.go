@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"duostoryteller/app/llama"
 	"duostoryteller/app/verify"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,9 @@ func verifyCommand() *cobra.Command {
 run.c printed for the same prompt, seed, temperature, top-p and steps.
 
 A suite is a file with one JSON object a line: model, prompt, temperature, topp,
-seed, steps, and text_hex, the text in hexadecimal. The card has one for its
+seed, steps, text_hex, the text in hexadecimal, and arithmetic, which build of
+run.c printed it (strict unless said). Cases of one arithmetic are told: of
+--arithmetic, or if there are none and it was not asked for, of the other. The card has one for its
 model. Without any, the texts are made on the spot by the plain engine, which
 computes one step after the other as run.c does: that takes long, and shows
 only that the engines agree.
@@ -60,7 +63,7 @@ Exit status 1 says that a text was wrong.`,
 			if err != nil {
 				return err
 			}
-			report.Engine = model.engine
+			report.Engine, report.Arithmetic = model.engine, model.arithmetic
 			if asJSON == "-" {
 				err = writeJSON(cmd.OutOrStdout(), report)
 			} else {
@@ -84,7 +87,8 @@ Exit status 1 says that a text was wrong.`,
 	return cmd
 }
 
-// cases returns those of the suite that are the model's.
+// cases returns those of the suite that are the model's, in one arithmetic, which
+// becomes that of the flags.
 func (f *modelFlags) cases(ctx context.Context, cmd *cobra.Command, suite, of string, most int) ([]verify.Case, error) {
 	file := suite
 	if file == "" {
@@ -112,7 +116,30 @@ func (f *modelFlags) cases(ctx context.Context, cmd *cobra.Command, suite, of st
 	if len(cases) == 0 {
 		return nil, fmt.Errorf("%s has no cases of %s", file, of)
 	}
+	if cases, err = f.inArithmetic(cmd, cases); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
 	return first(most, cases), nil
+}
+
+// inArithmetic returns the cases of the arithmetic that the flags name, or if there
+// are none and it was not asked for, those of another one.
+func (f *modelFlags) inArithmetic(cmd *cobra.Command, cases []verify.Case) ([]verify.Case, error) {
+	wanted, err := f.rounding(cmd)
+	if err != nil {
+		return nil, err
+	}
+	others := []llama.Arithmetic{wanted}
+	if !cmd.Flags().Changed("arithmetic") {
+		others = append(others, llama.Strict, llama.RISCV64Ofast)
+	}
+	for _, a := range others {
+		if in := verify.In(a, cases); len(in) > 0 {
+			f.arithmetic = a.String()
+			return in, nil
+		}
+	}
+	return nil, fmt.Errorf("no cases in %s arithmetic", wanted)
 }
 
 func first(most int, cases []verify.Case) []verify.Case {
@@ -127,6 +154,11 @@ func (f *modelFlags) byPlain(ctx context.Context, cmd *cobra.Command, most int) 
 	fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: no suite: the plain engine makes the texts to compare with, here and now\n")
 	plain := *f
 	plain.engine = "plain"
+	arithmetic, err := f.rounding(cmd)
+	if err != nil {
+		return nil, err
+	}
+	f.arithmetic = arithmetic.String()
 	engine, tokenizer, err := plain.open(cmd)
 	if err != nil {
 		return nil, err

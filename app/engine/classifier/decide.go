@@ -89,6 +89,7 @@ const depth = 10
 // vocabulary, and what the rest of the rows add up to.
 type decision struct {
 	n       int // rows in all
+	of      llama.Arithmetic
 	cands   []candidate
 	heap    []int32 // candidates not scored yet, the largest upper first
 	order   []int32 // scored candidates, the most likely first
@@ -363,6 +364,7 @@ func halfULP(x float64) float64 { return max(base(x)*ulp, 0x1p-150) }
 
 // decide makes the decision, if it is certain.
 func (d *decision) decide(s *llama.Sampler, coin float32) (row int32, ok bool) {
+	d.of = s.Arithmetic
 	if s.Temperature == 0 {
 		return d.greedy()
 	}
@@ -429,7 +431,7 @@ func (d *decision) multinomial(coin, sLo, sHi float32) (row int32, ok bool) {
 		if r.most > float64(coin) && (i > 0 || c.row > 0) {
 			return 0, false // and so it is for every later row
 		}
-		r.known(c.e/sHi, c.e/sLo)
+		r.known(d.of.Probability(c.e, sHi), d.of.Probability(c.e, sLo))
 		if float64(coin) < r.least {
 			return c.row, true
 		}
@@ -450,17 +452,17 @@ func (d *decision) topP(topp, coin, sLo, sHi float32) (row int32, ok bool) {
 		if !(float64(e) > frontier) {
 			break
 		}
-		if e/sLo < cutoff { // the list ends before
+		if d.of.Probability(e, sLo) < cutoff { // the list ends before
 			last = k - 1
 			if first < 0 {
 				first = last
 			}
 			break
 		}
-		if !(e/sHi >= cutoff) {
+		if !(d.of.Probability(e, sHi) >= cutoff) {
 			break
 		}
-		lo, hi = lo+e/sHi, hi+e/sLo
+		lo, hi = lo+d.of.Probability(e, sHi), hi+d.of.Probability(e, sLo)
 		d.cumLo, d.cumHi = append(d.cumLo, lo), append(d.cumHi, hi)
 		if first < 0 && hi > topp {
 			first = k

@@ -12,10 +12,13 @@
 // # What is bounded
 //
 // Let x be the hidden state, finite as every weight is, and L the logit that
-// run.c computes for a row w: products rounded to float32, added in order. By
+// run.c computes for a row w: products rounded to float32, added in order, or
+// fused with the sum so far (llama.Arithmetic). By
 // the standard analysis (N. Higham, "Accuracy and Stability of Numerical
 // Algorithms", section 3.1) |L - w·x| <= γ|w||x| with γ = nu/(1-nu), u = 2^-24,
-// n the width. The row is stored as v = along·direction + scale·q with whole
+// n the width: a term passes at most n roundings, its own product's among them (the
+// first sum, to zero, is exact), and no more when product and sum are rounded
+// together. The row is stored as v = along·direction + scale·q with whole
 // numbers q, and x as y = step·(whole numbers), so that q·y/step is an exact
 // integer. From w·x = v·x + (w-v)·x and Cauchy-Schwarz
 //
@@ -50,9 +53,11 @@
 // rows have all been scored and the first of them is taken.
 //
 // Otherwise run.c takes e = expf(z - max), a running float32 sum S of them in
-// the vocabulary's order, p = e/S, and compares running sums of p with the coin.
+// the vocabulary's order, p = e/S (or e·(1/S), which rounds twice where the division
+// rounds once, but is monotone in e and in S as well), and compares running sums of
+// p with the coin.
 // Once the largest exact z is above every bound, it is max, and e of a scored row
-// is known to the bit. For the others, expf and the roundings of z-max and e/S
+// is known to the bit. For the others, expf and the roundings of z-max and of p
 // are off by less than slack = 1e-5 relative to a term that is large enough to
 // matter.
 //

@@ -9,7 +9,7 @@
 // computes it and compares.
 //
 //	0   "DUOSTORY"
-//	8   version, 3
+//	8   version, 4
 //	12  the seven integers of a llama2.c header
 //	40  hot: how many rows of the classifier are kept in memory
 //	44  number of sections
@@ -18,9 +18,8 @@
 //
 // The sections, float32 unless said otherwise:
 //
-//	final   the last norm's weights (dim), then cosines and sines of the rotary
-//	        encoding (context, headSize/2) each, then the hot rows' numbers,
-//	        int32, ascending
+//	final   the last norm's weights (dim), then the hot rows' numbers, int32,
+//	        ascending
 //	hot     the hot rows (hot, dim)
 //	fast    one a layer: both norms' weights, then the query, key and value
 //	        matrices as one, the output matrix, w1 and w3 as one, w2, seven bits
@@ -38,5 +37,6 @@
 //
 // The exact engine keeps all but fast, rows and embed in memory, the fast engine
 // all but layer, draft, rows and embed; a row of the last two is read when it is
-// wanted, and checked.
+// wanted, and checked. Nothing in a file depends on how a sum is rounded: it serves
+// every llama.Arithmetic.
 package packed

@@ -16,7 +16,7 @@ const Magic = "DUOSTORY"
 const (
 	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
 	// changes either raises it.
-	Version  = 3
+	Version  = 4
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -121,8 +121,7 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 		at += pages(length)
 	}
 	dim, vocab := int64(c.Dim), int64(c.VocabSize)
-	rotary := int64(c.SeqLen) * int64(c.HeadSize()/2)
-	add("final", 4*(dim+2*rotary+int64(hot)))
+	add("final", 4*(dim+int64(hot)))
 	add("hot", 4*int64(hot)*dim)
 	norms := 2 * dim * 4
 	layer, fast, draft := norms, norms, int64(0)

@@ -18,7 +18,6 @@ type Model struct {
 	Config llama.Config
 
 	FinalNorm    []float32 // (dim)
-	Cos, Sin     []float32 // (context, headSize/2)
 	HotRows      []float32 // (hot, dim): the classifier's rows that the head has
 	Head         classifier.Head
 	Layers       []Layer
@@ -143,9 +142,8 @@ func (m *Model) bytes(section int) cutter {
 // slice points the fields at their places in memory.
 func (m *Model) slice() {
 	l, c := m.layout, m.Config
-	rotary := c.SeqLen * (c.HeadSize() / 2)
 	b := m.bytes(0)
-	m.FinalNorm, m.Cos, m.Sin = b.floats(c.Dim), b.floats(rotary), b.floats(rotary)
+	m.FinalNorm = b.floats(c.Dim)
 	m.Head.Rows = view[int32](b.take(4 * l.hot))
 	m.Layers = make([]Layer, c.Layers)
 	for i := range m.Layers {
@@ -237,5 +235,5 @@ func (m *Model) Close() error {
 	return err
 }
 
-// WaitHot waits for the last norm, the rotary tables and the hot rows.
+// WaitHot waits for the last norm and the hot rows.
 func (m *Model) WaitHot() error { return m.wait(m.layout.hotRows()) }

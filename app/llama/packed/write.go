@@ -65,9 +65,6 @@ func pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error
 // packLayers fills in all that is no classifier.
 func (m *Model) packLayers(c *llama.Checkpoint) {
 	copy(m.FinalNorm, c.RMSFinal)
-	cos, sin := llama.Rotary(c.Config)
-	copy(m.Cos, cos)
-	copy(m.Sin, sin)
 	dim, kv, hidden := c.Dim, c.KVDim(), c.HiddenDim
 	for i := range m.Layers {
 		part := func(w []float32, size int) []float32 { return w[i*size : (i+1)*size] }

@@ -45,7 +45,7 @@ func tell(model, tokenizer string, fast bool, tokens string) error {
 	if err := m.WaitAll(); err != nil { // no loading beside the story
 		return err
 	}
-	e, err := engine.New(m, set, engine.Options{Fast: fast})
+	e, err := engine.New(m, set, engine.Options{Fast: fast, Arithmetic: llama.NativeArithmetic()})
 	if err != nil {
 		return err
 	}
