@@ -217,6 +217,22 @@ func (m *machine) send(format string, args ...any) {
 	}
 }
 
+// show types a command that shows something and waits for it. Init gives a command
+// seconds to answer, which on a busy PC are too few: then it is typed again.
+func (m *machine) show(command, pattern string) []string {
+	m.t.Helper()
+	const none = `init: no answer; `
+	for range 10 {
+		m.send("%s", command)
+		if got := m.waitFor(pattern + `|` + none); got[0] != none {
+			return got
+		}
+		m.waitFor(anyPrompt)
+	}
+	m.t.Fatalf("%s is never answered", command)
+	return nil
+}
+
 const prompt = `storyteller> $`
 
 // story waits for a whole story and returns it as run.c's standard output.
@@ -233,8 +249,7 @@ func (m *machine) story() []byte {
 // killed, and some memory must be left.
 func (m *machine) checkCounters() {
 	m.t.Helper()
-	m.send("stats")
-	got := m.waitFor(`stats: MemTotal (\d+) kB, MemAvailable (\d+) kB, swap-ins (\d+), swap-outs (\d+), OOM kills (\d+), .*\n`)
+	got := m.show("stats", `stats: MemTotal (\d+) kB, MemAvailable (\d+) kB, swap-ins (\d+), swap-outs (\d+), OOM kills (\d+), .*\n`)
 	m.t.Log(strings.TrimSpace(got[0]))
 	for i, what := range map[int]string{3: "pages swapped in", 4: "pages swapped out", 5: "processes killed for memory"} {
 		if got[i] != "0" {
@@ -353,8 +368,7 @@ func TestCard(t *testing.T) {
 		m.send("help")
 		m.waitFor(`tell \[OPTIONS\]`)
 		m.waitFor(prompt)
-		m.send("ls /usr/share/storyteller")
-		m.waitFor("tokenizer.bin\n")
+		m.show("ls /usr/share/storyteller", "tokenizer.bin\n")
 		m.powerOff()
 	})
 
@@ -373,8 +387,7 @@ func TestCard(t *testing.T) {
 		m.send("A story all the same")
 		m.waitFor(`init: no story: .*\n`)
 		m.waitFor(prompt)
-		m.send("cat /proc/version")
-		m.waitFor(`Linux version`)
+		m.show("cat /proc/version", `Linux version`)
 		m.send("reboot")
 		m.waitFor(`init: \d+ ms  starting again`)
 		m.ended()

@@ -66,8 +66,7 @@ func (k tough) storytellerHangs(t *testing.T) {
 	m := bootWithWatchdog(t, k.image, false)
 	m.story()
 	m.waitFor(prompt)
-	m.send("memory")
-	m.waitFor(`(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory
+	m.show("memory", `(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory
 	pid, err := strconv.Atoi(m.waitFor(`(?m)^ *(\d+) .* 0  storyteller$`)[1])
 	if err != nil {
 		t.Fatal(err)

@@ -46,9 +46,8 @@ func TestMemory(t *testing.T) {
 		t.Fatalf("the report: %v:\n%s", err, text)
 	}
 	m.waitFor(prompt)
-	m.send("cat /proc/vmstat")
 	vmstat := map[string]int{}
-	for _, line := range strings.Split(m.waitFor(`(?s)nr_free_pages .*?storyteller> $`)[0], "\n") {
+	for _, line := range strings.Split(m.show("cat /proc/vmstat", `(?s)nr_free_pages .*?storyteller> $`)[0], "\n") {
 		if f := regexp.MustCompile(`^(\w+) (\d+)$`).FindStringSubmatch(line); f != nil {
 			vmstat[f[1]], _ = strconv.Atoi(f[2])
 		}

@@ -62,15 +62,13 @@ const anyPrompt = `storyteller> `
 // killed for want of memory, and init is process 1 still, the last to be killed.
 func (m *machine) unharmed(kills int) {
 	m.t.Helper()
-	m.send("stats")
-	got := m.waitFor(`stats: .*OOM kills (\d+), .*\n`)
+	got := m.show("stats", `stats: .*OOM kills (\d+), .*\n`)
 	m.t.Log(strings.TrimSpace(got[0]))
 	if n, _ := strconv.Atoi(got[1]); n < min(kills, 1) || n > kills {
 		m.t.Errorf("%d processes killed for want of memory; want at most %d, and some if any", n, kills)
 	}
 	m.waitFor(anyPrompt)
-	m.send("memory")
-	m.waitFor(`(?m)^ *1 .* -1000  init$`)
+	m.show("memory", `(?m)^ *1 .* -1000  init$`)
 	m.waitFor(anyPrompt)
 	if strings.Contains(m.Console(), "Kernel panic") || strings.Contains(m.Console(), "fault of init") {
 		m.t.Error("init or the kernel came to harm")

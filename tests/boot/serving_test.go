@@ -125,8 +125,7 @@ type reads struct {
 // counters reads the machine's counters; the console need not show a prompt.
 func (m *machine) counters() reads {
 	m.t.Helper()
-	m.send("stats")
-	s := m.waitFor(`stats: MemTotal \d+ kB, MemAvailable (\d+) kB, .*major faults (\d+), reads \d+, read (\d+) kB\n`)
+	s := m.show("stats", `stats: MemTotal \d+ kB, MemAvailable (\d+) kB, .*major faults (\d+), reads \d+, read (\d+) kB\n`)
 	var n [3]int
 	for i := range n {
 		n[i], _ = strconv.Atoi(s[1+i])

@@ -181,8 +181,7 @@ func TestShell(t *testing.T) {
 	if got := ssh.FingerprintSHA256(host); got != fingerprint {
 		t.Errorf("after a restart the host key is %s; want %s", got, fingerprint)
 	}
-	m.send("stats")
-	if got := m.waitFor(`stats: .* OOM kills (\d+), .*\n`); got[1] != "0" {
+	if got := m.show("stats", `stats: .* OOM kills (\d+), .*\n`); got[1] != "0" {
 		t.Errorf("%s; want no process killed", got[0])
 	}
 	m.powerOff()

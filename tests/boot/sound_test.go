@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"context"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -48,6 +49,25 @@ func (m *machine) monitor(command string) {
 	m.t.Helper()
 	if answer, err := m.Monitor(m.ctx, command); err != nil || answer != "" {
 		m.t.Fatalf("%s: %s %v", command, answer, err)
+	}
+}
+
+// hears waits until the sound card has played so much more sound.
+func (m *machine) hears(played func() *listen.Recording, more time.Duration) {
+	m.t.Helper()
+	sounding := func() time.Duration {
+		r, samples := played(), 0
+		for _, s := range r.Sounds(400 * time.Millisecond) {
+			samples += s.End - s.Begin
+		}
+		return r.At(samples)
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, 2*silence)
+	defer cancel()
+	for before := sounding(); sounding() < before+more; time.Sleep(200 * time.Millisecond) {
+		if ctx.Err() != nil {
+			m.t.Fatalf("no %v of sound come from the sound card", more)
+		}
 	}
 }
 
@@ -137,8 +157,7 @@ func TestSound(t *testing.T) {
 		}
 		m.monitor("device_add " + soundCard)
 		for cards := ""; !strings.Contains(cards, "USB-Audio"); { // until the kernel has it
-			m.send("cat /proc/asound/cards")
-			cards = m.waitFor(`(?s)cat /proc/asound/cards\n(.*?)storyteller> $`)[1]
+			cards = m.show("cat /proc/asound/cards", `(?s)cat /proc/asound/cards\n(.*?)storyteller> $`)[1]
 		}
 		m.send("tell -s %d -t 0 -n 30 Once upon a time", c.Seed)
 		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
@@ -153,9 +172,8 @@ func TestSound(t *testing.T) {
 		tell := "tell -s " + strconv.Itoa(int(c.Seed)) + " -t 1 -p 0.9 -n 256 " + c.Prompt
 
 		m.send("%s", tell)
-		time.Sleep(8 * time.Second)
-		m.send("memory")
-		pid := m.waitFor(`\n *(\d+) [^\n]* voice-kal16`)[1]
+		m.hears(played, 2*time.Second)
+		pid := m.show("memory", `\n *(\d+) [^\n]* voice-kal16`)[1]
 		m.send("kill %s", pid)
 		m.waitFor(`storyteller: voice: it ended \(signal: killed\); started again\n`)
 		seconds, sentences := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0])
@@ -163,11 +181,10 @@ func TestSound(t *testing.T) {
 		checkSound(t, played(), seconds, sentences+1) // the first word of all was one
 
 		m.send("%s", tell)
-		time.Sleep(8 * time.Second)
+		m.hears(played, 2*time.Second)
 		m.monitor("device_del sound")
-		time.Sleep(3 * time.Second)
-		m.monitor("device_add " + soundCard)
 		m.waitFor(`storyteller: sound: sound card \d+ \([^)]*\): unplugged; the story goes on`)
+		m.monitor("device_add " + soundCard)
 		m.waitFor(`storyteller: sound: speaking on sound card`)
 		if again, _ := m.spoken(m.waitFor(`speech: [^\n]*\n`)[0]); again != seconds {
 			t.Errorf("%.1f s of speech; want %.1f s as without a break", again, seconds)

@@ -192,8 +192,7 @@ func (k tough) told(m *machine, byUpdate bool) {
 		m.t.Errorf("%s: told %q", k.c, got)
 	}
 	m.waitFor(prompt)
-	m.send("ls /base/sbin")
-	got := m.waitFor(`ls /base/sbin\n(?s:.*?)( init\n|no such file)`)[1]
+	got := m.show("ls /base/sbin", `ls /base/sbin\n(?s:.*?)( init\n|no such file)`)[1]
 	if below := got == " init\n"; below != byUpdate {
 		m.t.Errorf("an update is the root: %v; want %v", below, byUpdate)
 	}
