@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -56,9 +55,8 @@ type Process struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	frame  []byte      // the last one's memory
-	watch  *time.Timer // ends a program that hangs
-	hung   atomic.Bool
+	frame  []byte // the last one's memory
+	watch  *watch // ends a program that hangs
 }
 
 // Start starts the program at path with a niceness, see setpriority(2).
@@ -79,13 +77,9 @@ func Start(path string, niceness int, args ...string) (*Process, error) {
 	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
 	// Where memory runs out, the story goes on without it.
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid), []byte("500"), 0)
-	p := &Process{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout)}
-	p.watch = time.AfterFunc(time.Hour, func() {
-		p.hung.Store(true)
-		cmd.Process.Kill()
-	})
-	p.watch.Stop()
-	return p, nil
+	pid := cmd.Process.Pid
+	return &Process{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
+		watch: &watch{look: func() activity { return readActivity(pid) }, end: func() { cmd.Process.Kill() }}}, nil
 }
 
 // Missing says whether an error of Start means that there is no such program.
@@ -93,11 +87,12 @@ func Missing(err error) bool {
 	return errors.As(err, new(*exec.Error)) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EACCES)
 }
 
-// Expect ends the program unless Expect or Relax is called within d.
-func (p *Process) Expect(d time.Duration) { p.watch.Reset(d) }
+// Expect ends the program unless Expect or Relax is called within d of its own time:
+// that in which it computes or sleeps, as against waiting for the processor or the card.
+func (p *Process) Expect(d time.Duration) { p.watch.expect(d) }
 
 // Relax lets the program take its time.
-func (p *Process) Relax() { p.watch.Stop() }
+func (p *Process) Relax() { p.watch.relax() }
 
 // Write sends a request, or a part of one.
 func (p *Process) Write(b []byte) (int, error) {
@@ -122,7 +117,7 @@ func (p *Process) ReadFrame() (kind string, payload []byte, err error) {
 // died explains the end of the program's output.
 func (p *Process) died(err error) error {
 	switch {
-	case p.hung.Load():
+	case p.watch.ended():
 		return errors.New("it hung")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.EPIPE):
 		p.stdin.Close()
@@ -137,7 +132,7 @@ func (p *Process) Kill() { p.cmd.Process.Kill() }
 
 // Close ends the program at once and waits for its end.
 func (p *Process) Close() {
-	p.watch.Stop()
+	p.watch.relax()
 	p.cmd.Process.Kill()
 	p.stdin.Close()
 	p.cmd.Wait()

@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	// patience is how long a voice may be without a sample when one is due. A
-	// sentence's first takes the slowest voice under a second of processor
-	// time, of which the story leaves it a tenth.
+	// patience is how long a voice may be without a sample when one is due, of its own
+	// time: see subprocess. A sentence's first takes the slowest voice under a second.
 	patience = 15 * time.Second
 	// niceness gives the voice a tenth of a busy processor's time: the story
 	// goes before, and the voices need less than that.
