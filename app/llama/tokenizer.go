@@ -61,8 +61,8 @@ func OpenTokenizer(path string, vocabSize int) (*Tokenizer, error) {
 // not say how many it has, so the model's size decides; a file that has fewer
 // or more belongs to another model.
 func ReadTokenizer(r io.Reader, vocabSize int) (*Tokenizer, error) {
-	if vocabSize < 1 || vocabSize > maxVocabSize {
-		return nil, fmt.Errorf("vocabulary size %d is not in 1..%d", vocabSize, maxVocabSize)
+	if vocabSize <= EOS || vocabSize > maxVocabSize { // every text has BOS
+		return nil, fmt.Errorf("vocabulary size %d is not in %d..%d", vocabSize, EOS+1, maxVocabSize)
 	}
 	in := bufio.NewReader(r)
 	word := make([]byte, 8)

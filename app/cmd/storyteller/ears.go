@@ -137,19 +137,20 @@ func (e *ears) attend(ctx context.Context) {
 		},
 		Ear: ear, Log: e.note, Deaf: e.deaf,
 		Level: func(_, _ float64, open bool) { e.hearing.Store(open) },
-		Ready: func() bool {
+		Enter: func() (leave func(), ok bool) {
 			e.show(panel.Thinking)
-			free := e.free(ctx)
-			if !free {
+			if !e.free(ctx) {
 				e.rest()
+				return nil, false
 			}
-			return free
+			return func() {
+				debug.FreeOSMemory() // what the sound took is the model's
+				e.slot.release()
+				e.rest()
+			}, true
 		},
 	}
 	err = l.Listen(ctx, func(h hearing.Heard) {
-		ear.Rest() // its memory is the model's, and so is that of the sound
-		debug.FreeOSMemory()
-		e.slot.release()
 		e.note(fmt.Sprintf("heard: %s (%.1f s of sound, %.2f s of computing)", h.Answer, h.Sound.Seconds(), h.Compute.Seconds()))
 		e.heard(ctx, h.Understood)
 		e.rest()
