@@ -25,6 +25,7 @@
 #                          test procedures and results, in out/submission/
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
+#   make test-openings     how often a story keeps the hero that was picked for it: five minutes
 #   make tune-hearing      what the limits of doubt in app/hearing are chosen by
 #   make timeline          stories in emulated machines whose clock goes by instructions: what
 #                          reading aloud costs the story, and app/speech/timeline.svg: ten minutes
@@ -81,7 +82,7 @@ others = go list ./... | grep -vxF "$$($(race))"
 # Pinned, so that what passes today passes tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps board-test speech emulators buildroot-check submission clean test-hearing test-serving tune-hearing timeline
+.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -140,6 +141,9 @@ test: deps
 test-hearing:
 	$(call tools,$(HEARING_TOOLS))
 	STORYTELLER_HEARING_FULL=1 go test -count=1 -timeout 120m -v ./tests/hearing
+
+test-openings:
+	STORYTELLER_OPENINGS=1 go test -count=1 -timeout 60m -v ./tests/opening
 
 # Longer beside other work.
 timeline:

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"duostoryteller/app/opening"
 )
 
 // fixed are the words of the phrases themselves: those that all have in common,
@@ -64,7 +66,7 @@ func (w Words) Grammar() string {
 
 // taking returns the words that the article a or an stands before.
 func taking(a string, words []string) []string {
-	return slices.DeleteFunc(slices.Clone(words), func(s string) bool { return article(s) != a })
+	return slices.DeleteFunc(slices.Clone(words), func(s string) bool { return opening.Article(s) != a })
 }
 
 // Dictionary copies to out the pronunciations of the fixed words and of w from a

@@ -107,13 +107,13 @@ func TestUnderstand(t *testing.T) {
 		"quieter":                    {Command: Quieter, Answer: "Quieter."},
 		"another story":              {Command: Again, Answer: "Another story."},
 		"tell me a story":            {Command: Tell, Answer: "A story."},
-		"a story about a little cat": {Tell, "Once upon a time, there was a little cat", "A story about a little cat."},
-		"hello storyteller please read me a story about the owl": {Tell, "Once upon a time, there was an owl", "A story about an owl."},
-		"a story about lily":                                    {Tell, "Once upon a time, there was a little girl named Lily", "A story about Lily."},
-		"a story about tom and an angry dragon":                 {Tell, "Once upon a time, there was a little boy named Tom. He had an angry dragon", "A story about Tom and an angry dragon."},
-		"a story about a cat and lily":                          {Tell, "Once upon a time, there was a little girl named Lily. She had a cat", "A story about a cat and Lily."},
-		"once upon a time there was lily and tom":               {Tell, "Once upon a time, there were two friends named Lily and Tom", "A story about Lily and Tom."},
-		"once upon a time there was a little dragon and an owl": {Tell, "Once upon a time, there was a little dragon and an owl", "A story about a little dragon and an owl."},
+		"a story about a little cat": {Tell, "Once upon a time, there was a little cat named Ben.", "A story about a little cat."},
+		"hello storyteller please read me a story about the owl": {Tell, "Once upon a time, there was a little owl named Ben.", "A story about an owl."},
+		"a story about lily":                                    {Tell, "Once upon a time, there was a little girl named Lily.", "A story about Lily."},
+		"a story about tom and an angry dragon":                 {Tell, "Once upon a time, there was a little boy named Tom. Tom had an angry dragon.", "A story about Tom and an angry dragon."},
+		"a story about a cat and lily":                          {Tell, "Once upon a time, there was a little girl named Lily. Lily had a cat.", "A story about a cat and Lily."},
+		"once upon a time there was lily and tom":               {Tell, "Once upon a time, there were two friends named Lily and Tom.", "A story about Lily and Tom."},
+		"once upon a time there was a little dragon and an owl": {Tell, "Once upon a time, there were two friends, a little dragon named Mia and a little owl named Ben.", "A story about a little dragon and an owl."},
 	} {
 		if got := w.Understand(strings.Fields(said)); got != want {
 			t.Errorf("Understand(%q) = %+v; want %+v", said, got, want)

@@ -3,6 +3,8 @@ package hearing
 import (
 	"slices"
 	"strings"
+
+	"duostoryteller/app/opening"
 )
 
 // A Command is what an utterance asks the storyteller to do.
@@ -44,7 +46,8 @@ func (w Words) Understand(heard []string) Understood {
 	case "quieter":
 		return Understood{Command: Quieter, Answer: "Quieter."}
 	}
-	var beings []being
+	var heroes []opening.Hero
+	var about []string
 	kind := ""
 	for _, word := range heard {
 		switch {
@@ -52,53 +55,30 @@ func (w Words) Understand(heard []string) Understood {
 			kind = word
 		case slices.Contains(w.Things, word):
 			thing := strings.TrimSpace(kind + " " + word)
-			beings = append(beings, being{word: article(thing) + " " + thing, called: "was " + article(thing) + " " + thing})
+			heroes = append(heroes, opening.Hero{Noun: thing})
+			about = append(about, opening.Article(thing)+" "+thing)
 			kind = ""
 		case slices.Contains(w.Girls, word):
-			beings = append(beings, being{word: capital(word), called: "was a little girl named " + capital(word), name: true, she: "She"})
+			heroes = append(heroes, opening.Hero{Noun: "girl", Name: capital(word)})
+			about = append(about, capital(word))
 		case slices.Contains(w.Boys, word):
-			beings = append(beings, being{word: capital(word), called: "was a little boy named " + capital(word), name: true, she: "He"})
+			heroes = append(heroes, opening.Hero{Noun: "boy", Name: capital(word)})
+			about = append(about, capital(word))
 		}
 	}
-	opening, about := "Once upon a time", ""
-	switch len(beings) {
+	switch len(heroes) {
 	case 0:
 		return Understood{Command: Tell, Answer: "A story."}
 	case 1:
-		opening += ", there " + beings[0].called
-		about = beings[0].word
+		heroes[0] = heroes[0].Named()
 	default:
-		a, b := beings[0], beings[1]
-		about = a.word + " and " + b.word
-		if b.name && !a.name { // the stories that models learn from name who has what
-			a, b = b, a
-		}
-		switch {
-		case a.name && b.name:
-			opening += ", there were two friends named " + a.word + " and " + b.word
-		case a.name:
-			opening += ", there " + a.called + ". " + a.she + " had " + b.word
-		default:
-			opening += ", there " + a.called + " and " + b.word
+		heroes, about = heroes[:2], about[:2]
+		if heroes[0].Name == "" && heroes[1].Name == "" {
+			heroes[0] = heroes[0].Named()
+			heroes[1] = heroes[1].Named(heroes[0])
 		}
 	}
-	return Understood{Command: Tell, Opening: opening, Answer: "A story about " + about + "."}
-}
-
-// being is one of those that a story is about.
-type being struct {
-	word   string // "a little dragon", "Lily"
-	called string // "was a little girl named Lily"
-	name   bool
-	she    string
+	return Understood{Command: Tell, Opening: opening.Wish{Heroes: heroes}.Text(), Answer: "A story about " + strings.Join(about, " and ") + "."}
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
-
-// article is a or an. Words that begin with u as in unicorn are said with a y.
-func article(s string) string {
-	if strings.HasPrefix(s, "uni") || strings.HasPrefix(s, "use") || !strings.ContainsRune("aeiou", rune(s[0])) {
-		return "a"
-	}
-	return "an"
-}

@@ -158,7 +158,8 @@ func TestBrowserModel(t *testing.T) {
 
 	b := browser.New(t, 1000, 800, true)
 	b.Open(server.URL)
-	b.Click("#ask .chip:nth-of-type(2)")
+	b.Click("[name=hero][value=bear]")
+	b.Wait("document.getElementById('prompt').value.includes('bear')")
 	b.Click("summary")
 	b.Press("#temperature", "\ue012\ue012\ue012") // three steps to the left
 	b.Press("#topp", "\ue014")                    // one to the right
@@ -173,13 +174,13 @@ func TestBrowserModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := told.Request
-	want.Prompt, want.Seed, want.Temperature, want.TopP, want.Steps = "A little bear", 4711, 0.7, 0.95, 96
+	want.Prompt, want.Seed, want.Temperature, want.TopP, want.Steps = "Once upon a time, there was a little bear named Bruno.", 4711, 0.7, 0.95, 96
 	if told.Request != want {
 		t.Errorf("the page asked for %+v; want %+v", told.Request, want)
 	}
 	var shown string
 	b.Eval("return "+storyText, &shown)
-	if text := strings.Join(soFar(told).pieces, ""); shown != text || !strings.HasPrefix(text, "A little bear") {
+	if text := strings.Join(soFar(told).pieces, ""); shown != text || !strings.HasPrefix(text, want.Prompt) {
 		t.Errorf("the page shows %q; the model told %q", shown, text)
 	}
 	if lines := b.Complaints(); lines != nil {

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"duostoryteller/app/opening"
 )
 
 // labelFiles has a file a language, named by its tag (BCP 47) as far as browsers
@@ -96,14 +98,6 @@ func (p *pages) page(language string) ([]byte, error) {
 	return page, nil
 }
 
-// opening is how a story begins unasked, and beginnings are others to pick from. They
-// are in the language of the model, whatever the page's is.
-const opening = "Once upon a time"
-
-func beginnings() []string {
-	return []string{opening, "A little bear", "The moon was sad", "Lily had a red balloon", "Deep in the forest"}
-}
-
 // makePage fills the template with the labels, the one place of its texts.
 func (s *Server) makePage(language string) ([]byte, error) {
 	labels, err := readLabels(language)
@@ -119,13 +113,13 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		Labels        map[string]string
 		Setup         template.JS
 		Opening       string
-		Beginnings    []string
+		Rows          []row
 		Languages     []choice // the others
 		Engines       []choice
 		Voice, Suites bool
 		Version       string
 	}
-	data.Labels, data.Setup, data.Opening, data.Beginnings = labels, template.JS(setup), opening, beginnings()
+	data.Labels, data.Setup, data.Opening, data.Rows = labels, template.JS(setup), opening.Plain, rows(labels)
 	for _, l := range s.pages.languages {
 		if l == language {
 			continue

@@ -157,7 +157,7 @@ func TestLabelsOnPhone(t *testing.T) {
 		b.Resize(width, 800)
 		for _, language := range everyLanguage(t) {
 			b.Open(fmt.Sprintf("%s/?lang=%s", server.URL, language))
-			b.Eval("for (const d of document.querySelectorAll('details')) d.open = true; for (const id of ['stop', 'again', 'results']) document.getElementById(id).hidden = false;", nil)
+			b.Eval("for (const d of document.querySelectorAll('details')) d.open = true; for (const e of document.querySelectorAll('#ask [hidden], #results')) e.hidden = false;", nil)
 			var wide []string
 			b.Eval(fits, &wide)
 			for _, w := range wide {

@@ -39,7 +39,7 @@ func TestPageWeight(t *testing.T) {
 		t.Fatal(err)
 	}
 	weight := len(pageIn(t, s, fallback))
-	for _, name := range []string{"page.css", "page.js", "icon.svg"} {
+	for _, name := range []string{"page.css", "page.js", "mine.js", "icon.svg", "pictures.svg"} {
 		weight += len(asset(t, name))
 	}
 	if weight > maxPage {
@@ -55,7 +55,7 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	html, script := asset(t, "page.html"), asset(t, "page.js")
+	html, script := asset(t, "page.html"), asset(t, "page.js")+asset(t, "mine.js")
 	used := map[string]bool{}
 	for _, use := range regexp.MustCompile(`\.Labels\.(\w+)|labels\.(\w+)|say\("(\w+)"\)|"(status\w+)"|(languageName)`).FindAllStringSubmatch(html+script+"languageName", -1) {
 		used[use[1]+use[2]+use[3]+use[4]+use[5]] = true
@@ -66,7 +66,7 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	for key := range labels {
-		made := strings.HasPrefix(key, "engine")
+		made := regexp.MustCompile(`^(engine|hero|place|event|mine(Hero|Place|Event)|surprise)`).MatchString(key)
 		if !used[key] && !made {
 			t.Errorf("label %q is not used", key)
 		}

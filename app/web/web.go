@@ -3,6 +3,7 @@
 // the voice of the board. Everything the page needs is in the binary.
 //
 //	GET  /[?lang=de]             the page, in the language of the browser or another
+//	GET  /opening?hero=…         how a story begins about who, name, place and event: package opening
 //	POST /story                  begin a story: Request as JSON; 409 while another is told,
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
@@ -108,6 +109,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.servePage)
 	mux.Handle("GET /assets/", http.FileServerFS(assets))
+	mux.HandleFunc("GET /opening", makeOpening)
 	mux.HandleFunc("POST /story", s.begin)
 	mux.HandleFunc("POST /stop", s.stop)
 	mux.HandleFunc("GET /events", s.events)

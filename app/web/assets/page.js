@@ -152,11 +152,14 @@ async function tell(request) {
   document.querySelector(".actions").scrollIntoView({ behavior: "smooth" });
 }
 
-el("ask").addEventListener("submit", (e) => {
+let mine = async () => {}; // brings the beginning up to date with the pictures: mine.js
+el("ask").addEventListener("submit", async (e) => {
   e.preventDefault();
-  const f = e.target;
+  voice.unlock(); // while it counts as the person's doing
+  await mine();
+  const f = el("ask");
   tell({
-    prompt: f.prompt.value || f.prompt.placeholder,
+    prompt: f.prompt.value.replace(/\s+/g, " ") || f.prompt.placeholder,
     temperature: Number(f.temperature.value),
     topp: Number(f.topp.value),
     steps: Number(f.steps.value),
@@ -164,6 +167,20 @@ el("ask").addEventListener("submit", (e) => {
     engine: f.engine ? f.engine.value : "",
   });
 });
+// fit gives the beginning the lines that it needs.
+function fit() {
+  const field = el("prompt");
+  field.style.height = "auto";
+  field.style.height = field.scrollHeight + 2 + "px"; // and its border
+}
+el("prompt").addEventListener("input", fit);
+addEventListener("resize", fit);
+el("prompt").addEventListener("keydown", (e) => {
+  if (e.key !== "Enter" || e.isComposing) return;
+  e.preventDefault(); // a story is asked for; it has no lines
+  el("ask").requestSubmit();
+});
+fit();
 el("again").addEventListener("click", () => tell(story.request));
 el("stop").addEventListener("click", () => {
   voice.stop();
@@ -171,12 +188,6 @@ el("stop").addEventListener("click", () => {
   if (story && !story.ended) fetch("/stop", { method: "POST" }).catch(() => say("statusLost"));
   buttons();
 });
-for (const chip of document.querySelectorAll(".chip")) {
-  chip.addEventListener("click", () => {
-    el("prompt").value = chip.textContent;
-    el("prompt").focus();
-  });
-}
 for (const range of document.querySelectorAll("input[type=range]")) {
   const digits = (range.step.split(".")[1] || "").length;
   const show = () => { document.querySelector(`output[for=${range.id}]`).textContent = number(Number(range.value), digits); };
