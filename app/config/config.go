@@ -4,27 +4,21 @@
 package config
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"duostoryteller/app/panel"
+	"duostoryteller/app/textfile"
 
 	"github.com/BurntSushi/toml"
 )
-
-// MaxSize is the largest configuration file that is read, in bytes.
-const MaxSize = 64 << 10
 
 // MaxPrompt is the longest prompt, in bytes.
 const MaxPrompt = 4 << 10
@@ -63,7 +57,6 @@ type Config struct {
 	TopP        float64 // nucleus, 0 to 1
 	Steps       int     // tokens to tell at most; 0: as many as the model can
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
-	Arithmetic  string  // "riscv64-ofast" or "strict"; empty: the storyteller's own default
 	Run         string  // RunStory or RunSuites
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 	USB         string  // USBDevice or USBHost
@@ -99,63 +92,79 @@ func (p Problem) String() string {
 // Load reads the file at path. It always returns a usable configuration; a
 // file that cannot be read is one Problem.
 func Load(path string) (Config, []Problem) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := textfile.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return Default(), []Problem{{Message: "no such file; using the defaults"}}
-	}
-	if err != nil {
+	case errors.Is(err, textfile.ErrTooLarge):
+		return Default(), []Problem{{Message: fmt.Sprintf("%v; using the defaults", err)}}
+	case err != nil:
 		return Default(), []Problem{{Message: fmt.Sprintf("cannot be read (%v); using the defaults", err)}}
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		return Default(), []Problem{{Message: fmt.Sprintf("cannot be read (%v); using the defaults", err)}}
-	}
-	return Parse(data)
+	return Parse(text)
 }
 
-// Parse reads the contents of a configuration file. It tolerates what Windows
-// editors add: carriage returns, byte order marks, UTF-16.
-func Parse(data []byte) (Config, []Problem) {
-	if len(data) > MaxSize {
-		return Default(), []Problem{{Message: fmt.Sprintf("larger than %d KB; using the defaults", MaxSize>>10)}}
-	}
-	keys, meta, problems := decode(plainText(data))
-	if keys == nil {
-		return Default(), problems
-	}
+// Parse reads the contents of a configuration file, as package textfile reads it.
+func Parse(text string) (Config, []Problem) {
+	lines := strings.Split(text, "\n")
+	keys, meta, problems := decode(lines)
 	c := Default()
-	for name, primitive := range keys {
+	unknown := 0
+	for _, key := range meta.Keys() { // in the file's order
+		primitive, ok := keys[key[0]]
+		if !ok {
+			continue // seen already, within a table
+		}
+		name := key[0]
+		delete(keys, name)
 		s := setting{key: name}
 		if i := slices.IndexFunc(settings, func(s setting) bool { return s.key == name }); i >= 0 {
 			s = settings[i]
+		} else if unknown++; unknown > textfile.MaxProblems {
+			continue // only counted: the library takes long to find the line
 		}
-		if err := meta.PrimitiveDecode(primitive, &target{&c, s}); err != nil {
+		to := &target{config: &c, setting: s}
+		if err := meta.PrimitiveDecode(primitive, to); err != nil {
 			// The library wraps our error in one that knows the line.
 			p := Problem{Message: err.Error()}
 			if parseErr, ok := errors.AsType[toml.ParseError](err); ok {
 				p = Problem{Line: parseErr.Position.Line, Message: parseErr.Message}
 			}
+			if to.wrong != nil { // the library does not pass it on, but its text
+				p.Message = to.wrong.describe(typed(lines, p.Line))
+			}
 			problems = append(problems, p)
 		}
 	}
 	slices.SortFunc(problems, func(a, b Problem) int {
+		if a.Line == 0 || b.Line == 0 { // of the whole file: last
+			return cmp.Compare(b.Line, a.Line)
+		}
 		return cmp.Or(cmp.Compare(a.Line, b.Line), strings.Compare(a.Message, b.Message))
 	})
+	uncounted := max(0, unknown-textfile.MaxProblems)
+	problems = textfile.Few(problems, func(n int) Problem { return Problem{Message: fmt.Sprintf("and %d more", n+uncounted)} })
+	if uncounted > 0 && len(problems) <= textfile.MaxProblems {
+		problems = append(problems, Problem{Message: fmt.Sprintf("and %d more", uncounted)})
+	}
 	return c, problems
 }
 
-// maxBadLines is how many lines that are no TOML are skipped before the whole
-// file is given up.
-const maxBadLines = 5
+const (
+	// maxBadLines is how many lines that are no TOML are skipped before the whole
+	// file is given up.
+	maxBadLines = 5
+	// maxDepth is how many brackets may be open at once, and how many dots a line may
+	// have: no key needs one, and the library's time grows with their square.
+	maxDepth = 16
+)
 
-// decode parses text line-tolerantly: a line that is no TOML (a prompt without
-// quotes is the usual one) is reported and left out, so that the other keys
-// still count. It returns nil keys for a file that is no TOML at all.
-func decode(text string) (map[string]toml.Primitive, toml.MetaData, []Problem) {
-	lines := strings.Split(text, "\n")
-	var problems []Problem
-	for {
+// decode parses lines tolerantly: one that is no TOML (a prompt without quotes is the
+// usual one) is reported, and emptied, so that the other keys still count. It returns
+// no keys for a file that is no TOML at all.
+func decode(lines []string) (map[string]toml.Primitive, toml.MetaData, []Problem) {
+	problems := tooMuch(lines)
+	for bad := 0; ; bad++ {
 		var keys map[string]toml.Primitive
 		meta, err := toml.Decode(strings.Join(lines, "\n"), &keys)
 		if err == nil {
@@ -166,32 +175,105 @@ func decode(text string) (map[string]toml.Primitive, toml.MetaData, []Problem) {
 		}
 		parseErr, ok := errors.AsType[toml.ParseError](err)
 		line := parseErr.Position.Line
-		if !ok || line < 1 || line > len(lines) || lines[line-1] == "" || len(problems) == maxBadLines {
+		if !ok || line < 1 || line > len(lines) || lines[line-1] == "" || bad == maxBadLines {
 			break
 		}
 		lines[line-1] = ""
 		problems = append(problems, Problem{line, fmt.Sprintf("not understood (%s); write key = value, texts in \"quotes\"; line left out",
 			printable(parseErr.Message))})
 	}
-	return nil, toml.MetaData{}, []Problem{{Message: "not a TOML file; write one key = value a line; using the defaults"}}
+	return nil, toml.MetaData{}, append(problems, Problem{Message: "not a TOML file; write one key = value a line; using the defaults"})
 }
 
-// plainText returns data as UTF-8 without a byte order mark.
-func plainText(data []byte) string {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order = binary.LittleEndian
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order = binary.BigEndian
-	default:
-		return strings.TrimPrefix(string(data), "\ufeff")
+// tooMuch empties the lines that are longer, or nested deeper, than any of this file
+// need be.
+func tooMuch(lines []string) (problems []Problem) {
+	var n nesting
+	for i, line := range lines {
+		err := textfile.CheckLine(line)
+		if err == nil && n.line(line) > maxDepth {
+			err = errors.New("left out: write key = value, without tables and lists")
+		}
+		if err != nil {
+			n = nesting{}
+			lines[i] = ""
+			problems = append(problems, Problem{i + 1, err.Error()})
+		}
 	}
-	units := make([]uint16, 0, len(data)/2)
-	for rest := data[2:]; len(rest) >= 2; rest = rest[2:] {
-		units = append(units, order.Uint16(rest))
+	return problems
+}
+
+// nesting counts brackets and dots outside of texts and remarks.
+type nesting struct {
+	open  int    // brackets
+	quote string // that the text ends with which goes on in the next line
+}
+
+// line reads a line and returns how many brackets are open at most, or how many dots
+// it has.
+func (n *nesting) line(line string) (most int) {
+	dots := 0
+	most = n.open
+	for rest := line; rest != ""; {
+		if n.quote != "" {
+			switch {
+			case strings.HasPrefix(rest, n.quote):
+				rest = rest[len(n.quote):]
+				n.quote = ""
+			case rest[0] == '\\' && n.quote[0] == '"':
+				rest = rest[min(2, len(rest)):]
+			default:
+				rest = rest[1:]
+			}
+			continue
+		}
+		length := 1
+		switch rest[0] {
+		case '"', '\'':
+			if n.quote = rest[:1]; strings.HasPrefix(rest, strings.Repeat(n.quote, 3)) {
+				n.quote = rest[:3]
+			}
+			length = len(n.quote)
+		case '#':
+			length = len(rest)
+		case '{', '[':
+			n.open++
+		case '}', ']':
+			n.open = max(0, n.open-1)
+		case '.':
+			dots++
+		}
+		most = max(most, n.open, dots)
+		rest = rest[length:]
 	}
-	return string(utf16.Decode(units))
+	if len(n.quote) == 1 {
+		n.quote = "" // only a text in three quotes goes on
+	}
+	return most
+}
+
+// typed returns the value of a line as it was typed, without a remark.
+func typed(lines []string, line int) string {
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	_, value, _ := strings.Cut(lines[line-1], "=")
+	value = strings.TrimSpace(value)
+	if value != "" && value[0] != '"' && value[0] != '\'' {
+		value, _, _ = strings.Cut(value, "#")
+		value = strings.TrimSpace(value)
+	}
+	return shorten(printable(value))
+}
+
+// shorten keeps a message short enough for a console.
+func shorten(s string) string {
+	const most = 40
+	letters := []rune(s)
+	if len(letters) <= most {
+		return s
+	}
+	return string(letters[:most]) + "…"
 }
 
 // printable keeps a message on one line of a terminal.
@@ -241,9 +323,6 @@ var settings = []setting{
 	{"engine", `"exact", "fast" or "plain"`,
 		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast", "plain") },
 		func(c Config) any { return cmp.Or(c.Engine, "exact") }},
-	{"arithmetic", `"riscv64-ofast" or "strict"`,
-		func(c *Config, v any) bool { return oneOf(&c.Arithmetic, v, "riscv64-ofast", "strict") },
-		func(c Config) any { return cmp.Or(c.Arithmetic, "riscv64-ofast") }},
 	{"voice", `"kal16", "rms", "espeak" or "off"`,
 		func(c *Config, v any) bool { return oneOf(&c.Voice, v, "kal16", "rms", "espeak", Silent) },
 		func(c Config) any { return c.Voice }},
@@ -309,10 +388,55 @@ func oneOf(to *string, v any, allowed ...string) bool {
 	return ok && slices.Contains(allowed, s) && store(to, s)
 }
 
+// wrongValue is a value that a key cannot have.
+type wrongValue struct {
+	setting setting
+	value   any
+}
+
+func (w *wrongValue) Error() string { return w.describe(shorten(printable(fmt.Sprint(w.value)))) }
+
+// describe says what is wrong with a value that was typed so.
+func (w *wrongValue) describe(typed string) string {
+	instead := fmt.Sprint(w.setting.get(Default()))
+	if text, ok := w.setting.get(Default()).(string); ok {
+		instead = strconv.Quote(text)
+	}
+	return fmt.Sprintf("%s = %s is not allowed: %s; give %s; using %s", w.setting.key, typed, w.reason(), w.setting.allowed, instead)
+}
+
+// reason compares the value's kind with the default's.
+func (w *wrongValue) reason() string {
+	_, wantsText := w.setting.get(Default()).(string)
+	_, wantsFraction := w.setting.get(Default()).(float64)
+	switch v := w.value.(type) {
+	case string:
+		if !wantsText {
+			return "it is a text, in quotes"
+		}
+		return "it is none of these"
+	case bool:
+		return "it is true or false"
+	case int64, float64:
+		if wantsText {
+			return "it is a number, not a text in quotes"
+		}
+		if f, ok := v.(float64); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
+			return "it is no finite number"
+		}
+		if _, ok := v.(float64); ok && !wantsFraction {
+			return "it has a decimal point or an exponent"
+		}
+		return "it is too large or too small"
+	}
+	return "it is a table, a list or a date"
+}
+
 // target decodes the value of one key into a Config.
 type target struct {
 	config  *Config
 	setting setting
+	wrong   *wrongValue // what was refused
 }
 
 // UnmarshalTOML implements toml.Unmarshaler.
@@ -322,10 +446,11 @@ func (t *target) UnmarshalTOML(v any) error {
 		for i, s := range settings {
 			known[i] = s.key
 		}
-		return fmt.Errorf("unknown key %.40q left out; the keys are %s", t.setting.key, strings.Join(known, ", "))
+		return fmt.Errorf("unknown key %q left out; the keys are %s", shorten(t.setting.key), strings.Join(known, ", "))
 	}
 	if !t.setting.set(t.config, v) {
-		return fmt.Errorf("%s = %.40q is not allowed: give %s; using %#v", t.setting.key, fmt.Sprint(v), t.setting.allowed, t.setting.get(Default()))
+		t.wrong = &wrongValue{t.setting, v}
+		return t.wrong
 	}
 	return nil
 }

@@ -12,11 +12,11 @@ import (
 	"duostoryteller/app/subprocess"
 )
 
-const list = "# remark\nthing: dragon cat, Owl # more\r\nkind: little angry\ngirl: Lily\nboy: Tom\n"
+const list = "# remark\nthing: dragon cat, Owl # more\nkind: little angry\ngirl: Lily\nboy: Tom\n"
 
 func parse(t *testing.T, text string) Words {
 	t.Helper()
-	w, problems := ParseWords([]byte(text))
+	w, problems := ParseWords(text)
 	if len(problems) > 0 {
 		t.Fatalf("ParseWords(%q): %q", text, problems)
 	}
@@ -24,21 +24,29 @@ func parse(t *testing.T, text string) Words {
 }
 
 func TestParseWords(t *testing.T) {
-	w := parse(t, "\ufeff"+list)
+	w := parse(t, list)
 	if got, want := strings.Join(w.all(), " "), "dragon cat owl little angry lily tom"; got != want {
 		t.Errorf("words %q; want %q", got, want)
 	}
 	for text, want := range map[string]string{
-		"animal: dog":         `line 1: "animal: dog" left out`,
-		"thing dog":           "a line is thing, kind, girl or boy",
-		"thing: dog-house":    `line 1: "dog-house" left out`,
-		"\nthing: dog dog":    "line 2: dog left out; it is there already",
-		"thing: story":        "story left out; it is there already",
-		"thing: " + lots(201): "left out; a list has 200 words at most",
+		"animal: dog":                          `line 1: "animal: dog" left out`,
+		"thing dog":                            "a line is thing, kind, girl or boy",
+		"thing: dog-house":                     `line 1: "dog-house" left out`,
+		"\nthing: dog dog":                     "line 2: dog left out; it is there already",
+		"thing: story":                         "story left out; it is there already",
+		"thing: " + strings.Repeat("a ", 5000): "line 1: left out: it is longer than",
+		"thing: " + lots(201):                  "left out; a list has 200 words at most",
 	} {
-		if _, problems := ParseWords([]byte(text)); len(problems) != 1 || !strings.Contains(problems[0], want) {
+		if _, problems := ParseWords(text); len(problems) != 1 || !strings.Contains(problems[0], want) {
 			t.Errorf("ParseWords(%.30q) has problems %q; want one with %q", text, problems, want)
 		}
+	}
+}
+
+// A list that is wrong in every line says so a few times.
+func TestManyProblems(t *testing.T) {
+	if _, problems := ParseWords(strings.Repeat("animal: dog\n", 5000)); len(problems) > 20 || !strings.Contains(problems[len(problems)-1], "more") {
+		t.Errorf("%d problems, the last one %q", len(problems), problems[len(problems)-1])
 	}
 }
 

@@ -1,11 +1,11 @@
 package hearing
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
+
+	"duostoryteller/app/textfile"
 )
 
 // Words are what a story can be asked for, by their kind.
@@ -21,14 +21,18 @@ type Words struct {
 const MaxWords = 200
 
 // ParseWords reads a word list: lines of "thing:", "kind:", "girl:" or "boy:"
-// and words; # begins a remark. It always returns what can be used; a problem is
-// a line of text about what cannot.
-func ParseWords(data []byte) (w Words, problems []string) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+// and words; # begins a remark. The text is as package textfile reads it. ParseWords
+// always returns what can be used; a problem is a line of text about what cannot.
+func ParseWords(text string) (w Words, problems []string) {
 	seen := make(map[string]bool)
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for n := 1; lines.Scan(); n++ {
-		line, _, _ := strings.Cut(lines.Text(), "#")
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if err := textfile.CheckLine(line); err != nil {
+			problems = append(problems, fmt.Sprintf("line %d: %v", n, err))
+			continue
+		}
+		line, _, _ := strings.Cut(line, "#")
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
@@ -38,7 +42,7 @@ func ParseWords(data []byte) (w Words, problems []string) {
 			problems = append(problems, fmt.Sprintf("line %d: %.40q left out; a line is thing, kind, girl or boy, a colon, and words", n, strings.TrimSpace(line)))
 			continue
 		}
-		for _, word := range strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' }) {
+		for _, word := range strings.FieldsFunc(rest, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\n' }) {
 			word = strings.ToLower(word)
 			switch {
 			case strings.Trim(word, "abcdefghijklmnopqrstuvwxyz'") != "" || len(word) > 30:
@@ -53,10 +57,7 @@ func ParseWords(data []byte) (w Words, problems []string) {
 			}
 		}
 	}
-	if err := lines.Err(); err != nil {
-		problems = append(problems, fmt.Sprintf("the rest is left out: %v", err))
-	}
-	return w, problems
+	return w, textfile.Few(problems, func(n int) string { return fmt.Sprintf("and %d more", n) })
 }
 
 func (w *Words) list(kind string) *[]string {

@@ -1,24 +1,23 @@
 package sshd
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
+	"strings"
+
+	"duostoryteller/app/textfile"
 
 	"golang.org/x/crypto/ssh"
 )
 
 const (
-	// maxKeysFile bounds authorized_keys, in bytes, and maxKeys the keys used.
-	maxKeysFile = 64 << 10
-	maxKeys     = 32
+	// maxKeys bounds the keys used.
+	maxKeys = 32
 	// minRSA is the shortest RSA key taken, in bits.
 	minRSA = 2048
 )
@@ -29,35 +28,33 @@ var harmless = [...]string{"no-agent-forwarding", "no-port-forwarding", "no-X11-
 // ReadKeys reads a file in the form of OpenSSH's authorized_keys (sshd(8)). What it
 // cannot use is among problems, a line each. A file that is not there has no keys.
 func ReadKeys(path string) (keys []ssh.PublicKey, problems []string) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	text, err := textfile.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	}
-	var text []byte
-	if err == nil {
-		defer f.Close()
-		text, err = io.ReadAll(io.LimitReader(f, maxKeysFile+1))
-	}
-	if err != nil {
+	case errors.Is(err, textfile.ErrTooLarge):
+		return nil, []string{fmt.Sprintf("is %v; nobody can come in", err)}
+	case err != nil:
 		return nil, []string{fmt.Sprintf("cannot be read: %v", err)}
-	}
-	if len(text) > maxKeysFile {
-		return nil, []string{fmt.Sprintf("is larger than %d KB; nobody can come in", maxKeysFile>>10)}
 	}
 	return ParseKeys(text)
 }
 
-// ParseKeys reads the contents of such a file. It tolerates what Windows' editors
-// add: carriage returns and a byte order mark.
-func ParseKeys(text []byte) (keys []ssh.PublicKey, problems []string) {
+// ParseKeys reads the contents of such a file, as package textfile reads it.
+func ParseKeys(text string) (keys []ssh.PublicKey, problems []string) {
 	n := 0
-	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\ufeff"))) {
+	for line := range strings.Lines(text) {
 		n++
-		line = bytes.TrimSpace(line)
+		line = strings.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
-		key, _, options, _, err := ssh.ParseAuthorizedKey(line)
+		var key ssh.PublicKey
+		var options []string
+		err := textfile.CheckLine(line)
+		if err == nil {
+			key, _, options, _, err = ssh.ParseAuthorizedKey([]byte(line))
+		}
 		if err == nil {
 			err = usable(key, options)
 		}
@@ -70,7 +67,7 @@ func ParseKeys(text []byte) (keys []ssh.PublicKey, problems []string) {
 		}
 		keys = append(keys, key)
 	}
-	return keys, problems
+	return keys, textfile.Few(problems, func(n int) string { return fmt.Sprintf("and %d more lines are not used", n) })
 }
 
 // usable refuses keys that are too weak, and those with options that would have to be
@@ -99,14 +96,13 @@ func usable(key ssh.PublicKey, options []string) error {
 // no file it makes a key (Ed25519) and has keep keep it. A key is always returned; an
 // error says why it is not the one kept, so that clients will miss it at the next start.
 func HostKey(path string, keep func(text []byte) error) (ssh.Signer, error) {
-	text, err := os.ReadFile(path)
+	text, err := textfile.Read(path)
 	if err == nil {
 		var signer ssh.Signer
-		if signer, err = ssh.ParsePrivateKey(text); err == nil {
+		if signer, err = ssh.ParsePrivateKey([]byte(text)); err == nil {
 			return signer, nil
 		}
 		err = fmt.Errorf("%s is damaged (%w): delete it, and a new one is made", path, err)
-		text = nil
 	}
 	_, key, genErr := ed25519.GenerateKey(nil)
 	if genErr != nil {

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/app/textfile"
+
 	"golang.org/x/crypto/ssh"
 )
 
@@ -466,6 +468,15 @@ func TestNoKeys(t *testing.T) {
 	}
 }
 
+// wide is ASCII as UTF-16, little-endian.
+func wide(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		b.Write([]byte{c, 0})
+	}
+	return b.String()
+}
+
 func TestKeys(t *testing.T) {
 	k := key(t)
 	line := string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(k.PublicKey())))
@@ -482,6 +493,10 @@ func TestKeys(t *testing.T) {
 		{"one", line + "\n", 1, 0},
 		{"without an end, with a name", line + " me@pc", 1, 0},
 		{"from Windows", "\ufeff# mine\r\n\r\n" + line + " me@pc\r\n", 1, 0},
+		{"from Windows, as \"Unicode\"", "\xff\xfe" + wide(line+"\r\n"), 1, 0},
+		{"with old line ends", line + "\r" + line + "\r", 2, 0},
+		{"every line wrong", strings.Repeat("hello\n", 5000), 0, textfile.MaxProblems + 1},
+		{"a long line", line + strings.Repeat(" me", textfile.MaxLine), 0, 1},
 		{"two", line + "\n" + line + "\n", 2, 0},
 		{"harmless option", "no-port-forwarding " + line, 1, 0},
 		{"option to obey", `command="reboot" ` + line, 0, 1},
@@ -491,23 +506,20 @@ func TestKeys(t *testing.T) {
 		{"private", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0, 1},
 		{"many", strings.Repeat(line+"\n", maxKeys+1), maxKeys, 1},
 	} {
-		keys, problems := ParseKeys([]byte(tt.text))
-		if len(keys) != tt.keys || len(problems) != tt.problems {
-			t.Errorf("%s: %d keys, %q; want %d and %d problems", tt.name, len(keys), problems, tt.keys, tt.problems)
-		}
 		path := filepath.Join(t.TempDir(), "authorized_keys")
 		if err := os.WriteFile(path, []byte(tt.text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if again, _ := ReadKeys(path); len(again) != len(keys) {
-			t.Errorf("%s: read %d keys; want %d", tt.name, len(again), len(keys))
+		keys, problems := ReadKeys(path)
+		if len(keys) != tt.keys || len(problems) != tt.problems {
+			t.Errorf("%s: %d keys, %q; want %d and %d problems", tt.name, len(keys), problems, tt.keys, tt.problems)
 		}
 	}
 	if keys, problems := ReadKeys(filepath.Join(t.TempDir(), "none")); keys != nil || problems != nil {
 		t.Errorf("no file: %v, %q; want nothing", keys, problems)
 	}
 	large := filepath.Join(t.TempDir(), "large")
-	if err := os.WriteFile(large, []byte(strings.Repeat(line+"\n", maxKeysFile/len(line)+1)), 0o644); err != nil {
+	if err := os.WriteFile(large, []byte(strings.Repeat(line+"\n", textfile.MaxSize/len(line)+1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if keys, problems := ReadKeys(large); keys != nil || len(problems) != 1 {
@@ -543,8 +555,12 @@ func FuzzKeys(f *testing.F) {
 	f.Add([]byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPKSUTyz1HwHReFVvD5obVsALAgJRNarH4TRpNePnAS a\r\n"))
 	f.Add([]byte(`command="x",from="y" ssh-rsa AAAA`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		keys, problems := ParseKeys(text)
-		if lines := bytes.Count(text, []byte("\n")) + 1; len(keys) > maxKeys || len(keys)+len(problems) > lines {
+		decoded, err := textfile.Decode(text)
+		if err != nil {
+			return
+		}
+		keys, problems := ParseKeys(decoded)
+		if lines := strings.Count(decoded, "\n") + 1; len(keys) > maxKeys || len(keys)+len(problems) > lines {
 			t.Errorf("%d keys and %d problems of %d lines", len(keys), len(problems), lines)
 		}
 		for _, p := range problems {

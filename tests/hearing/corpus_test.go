@@ -245,7 +245,7 @@ func words(t *testing.T) hearing.Words {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, problems := hearing.ParseWords(text)
+	w, problems := hearing.ParseWords(string(text))
 	if len(problems) > 0 {
 		t.Fatalf("the word list has problems: %q", problems)
 	}

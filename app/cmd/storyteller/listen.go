@@ -12,6 +12,7 @@ import (
 
 	"duostoryteller/app/hearing"
 	"duostoryteller/app/sound"
+	"duostoryteller/app/textfile"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -169,7 +170,7 @@ func (f *earFlags) open(note func(string)) (*hearing.Ear, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(f.words)
+	text, err := textfile.Read(f.words)
 	if err != nil {
 		note(fmt.Sprintf("no word list, so stories about nothing in particular: %v; --words names another", err))
 	}
