@@ -57,6 +57,7 @@ type Config struct {
 	TopP        float64 // nucleus, 0 to 1
 	Steps       int     // tokens to tell at most; 0: as many as the model can
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
+	Arithmetic  string  // "riscv64-ofast" or "strict"; empty: the storyteller's own default
 	Run         string  // RunStory or RunSuites
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 	USB         string  // USBDevice or USBHost
@@ -323,6 +324,9 @@ var settings = []setting{
 	{"engine", `"exact", "fast" or "plain"`,
 		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast", "plain") },
 		func(c Config) any { return cmp.Or(c.Engine, "exact") }},
+	{"arithmetic", `"riscv64-ofast" or "strict"`,
+		func(c *Config, v any) bool { return oneOf(&c.Arithmetic, v, "riscv64-ofast", "strict") },
+		func(c Config) any { return cmp.Or(c.Arithmetic, "riscv64-ofast") }},
 	{"voice", `"kal16", "rms", "espeak" or "off"`,
 		func(c *Config, v any) bool { return oneOf(&c.Voice, v, "kal16", "rms", "espeak", Silent) },
 		func(c Config) any { return c.Voice }},

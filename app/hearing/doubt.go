@@ -44,7 +44,7 @@ func (r *reply) phonesBetween(first, last int) float64 {
 
 // silent says whether a segment is no word.
 func (s segment) silent() bool {
-	return strings.HasPrefix(s.name, "<") || strings.HasPrefix(s.name, "[") || s.name == "SIL" || strings.HasPrefix(s.name, "+") || s.name == "(NULL)"
+	return strings.HasPrefix(s.name, "<") || strings.HasPrefix(s.name, "[") || s.name == "SIL" || strings.HasPrefix(s.name, "+") || s.word() == "" // as "(NULL)"
 }
 
 // word is the segment's word without what marks pronunciations, as in "hello(2)".

@@ -28,7 +28,8 @@ const (
 	Rate = 16000
 	// MaxSamples is the longest utterance: 12 s.
 	MaxSamples = 12 * Rate
-	// patience is how long the recogniser may take for an utterance.
+	// patience is how long the recogniser may take for an utterance, of its own time: see
+	// subprocess.
 	patience = 60 * time.Second
 )
 

@@ -32,9 +32,10 @@ type Listener struct {
 	// Deaf is asked whether the storyteller is speaking itself: what comes
 	// meanwhile is not heard. Nil: never.
 	Deaf func() bool
-	// Ready, unless nil, makes room for the recogniser before an utterance is
-	// handed to it; with false the utterance is passed over.
-	Ready func() bool
+	// Enter, unless nil, makes room for the recogniser before an utterance is handed
+	// to it, or says that it cannot: the utterance is passed over. What it returns is
+	// called when the recogniser has ended, whatever became of the utterance.
+	Enter func() (leave func(), ok bool)
 	// Level, unless nil, is told the levels of each Read, in dB below full scale.
 	Level func(level, floor float64, open bool)
 	Log   func(string)
@@ -85,13 +86,10 @@ func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard))
 	var failed error
 	deaf, last := time.Time{}, time.Now()
 	utterance := func(samples []int16) {
-		if l.Ready != nil && !l.Ready() {
-			return
-		}
-		h, err := l.Ear.Hear(ctx, samples)
+		h, passed, err := l.hear(ctx, samples)
 		last = time.Now()
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, passed:
 		case err != nil:
 			failed = err
 		default:
@@ -128,6 +126,20 @@ func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard))
 		}
 	}
 	return failed
+}
+
+// hear has the recogniser make out an utterance, in a turn of its own if there are any.
+func (l *Listener) hear(ctx context.Context, samples []int16) (h Heard, passed bool, err error) {
+	if l.Enter != nil {
+		leave, ok := l.Enter()
+		if !ok {
+			return Heard{}, true, nil
+		}
+		defer leave()
+		defer l.Ear.Rest() // its memory is the turn's
+	}
+	h, err = l.Ear.Hear(ctx, samples)
+	return h, false, err
 }
 
 // A Recording is a Source out of memory, at Rate.

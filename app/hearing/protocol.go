@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -48,13 +49,16 @@ func request(samples []int16) []byte {
 // maxSegments bounds a reply: a frame each, twice.
 const maxSegments = 2 * MaxSamples / (Rate / 100)
 
+// maxScore is far beyond that of any segment; sums of such are still numbers.
+const maxScore = 1e12
+
 // add takes in a frame of the reply.
 func (r *reply) add(kind string, payload []byte) error {
 	switch kind {
 	case "WORD", "PHON":
 		var s segment
 		if n, err := fmt.Sscanf(string(payload), "%s %d %d %g", &s.name, &s.first, &s.last, &s.score); n != 4 || err != nil ||
-			s.first < 0 || s.last < s.first-1 || s.last > MaxSamples/(Rate/100) || len(r.words)+len(r.phones) == maxSegments {
+			!(math.Abs(s.score) <= maxScore) || s.first < 0 || s.last < s.first-1 || s.last > MaxSamples/(Rate/100) || len(r.words)+len(r.phones) == maxSegments {
 			return fmt.Errorf("it sent a segment %.80q", payload)
 		}
 		if kind == "WORD" {
@@ -66,7 +70,7 @@ func (r *reply) add(kind string, payload []byte) error {
 		if len(payload) != 8 {
 			return fmt.Errorf("it sent a frame %q of %d bytes", kind, len(payload))
 		}
-		r.compute = time.Duration(binary.LittleEndian.Uint64(payload))
+		r.compute = max(0, time.Duration(binary.LittleEndian.Uint64(payload)))
 		r.ended = true
 	case "ERR ":
 		return errors.New(string(payload))
