@@ -16,6 +16,7 @@ import (
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/firmware"
+	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
@@ -45,9 +46,9 @@ type Options struct {
 	// other files of the root file system are taken; "" to make them here.
 	Buildroot string
 
-	KernelSource string // tar archive; "" for Debian's newest
-	KernelSHA256 string // of KernelSource
-	DebianMirror string // "" for the host's own
+	KernelSource string        // tar archive; "" for Debian's newest
+	KernelSHA256 string        // of KernelSource
+	Locked       *inputs.Store // of Debian's packages; not for Buildroot's
 
 	Time time.Time // of every file on the card
 	Log  io.Writer // numbered lines, maps and advice
@@ -55,8 +56,6 @@ type Options struct {
 	// Progress, if not nil, is called during long work: done of about total,
 	// both in the same unit of whatever is done.
 	Progress func(what string, done, total int64)
-	// AptProgress, if not nil, gets apt's own reports.
-	AptProgress io.Writer
 }
 
 // Image is the name of the card image in the folder Out.

@@ -158,9 +158,6 @@ func (s *state) buildVoices(ctx context.Context) (string, error) {
 	if err := s.findVoices(ctx, s); err != nil {
 		return "", err
 	}
-	if s.voices.Stale != nil {
-		fmt.Fprintln(s.Log, "voices: going by the package lists of an earlier day:", oneLine([]byte(s.voices.Stale.Error())))
-	}
 	var names []string
 	for _, c := range s.voices.Components {
 		names = append(names, fmt.Sprintf("%s %s", c.Name, size(c.Size)))
@@ -176,7 +173,7 @@ func compileVoices(ctx context.Context, s *state) (err error) {
 	if err := linux.CheckTools(); err != nil { // one error for all that is missing
 		return err
 	}
-	s.voices, err = voices.Build(ctx, voices.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress})
+	s.voices, err = voices.Build(ctx, voices.Options{CacheDir: s.Cache, Locked: s.Locked})
 	return err
 }
 
@@ -185,9 +182,6 @@ func (s *state) buildChecker(ctx context.Context) (string, error) {
 	s.checker = new(fatcheck.Result)
 	if err := s.findChecker(ctx, s); err != nil {
 		return "", err
-	}
-	if s.checker.Stale != nil {
-		fmt.Fprintln(s.Log, "file system check: going by the package lists of an earlier day:", oneLine([]byte(s.checker.Stale.Error())))
 	}
 	var names []string
 	for _, p := range s.checker.Packages {
@@ -201,7 +195,7 @@ func (s *state) buildChecker(ctx context.Context) (string, error) {
 
 // fetchChecker fetches Debian's.
 func fetchChecker(ctx context.Context, s *state) (err error) {
-	s.checker, err = fatcheck.Fetch(ctx, fatcheck.Options{CacheDir: s.Cache, Mirror: s.DebianMirror, Progress: s.AptProgress})
+	s.checker, err = fatcheck.Fetch(ctx, fatcheck.Options{CacheDir: s.Cache, Locked: s.Locked})
 	return err
 }
 
@@ -227,12 +221,12 @@ func builtKernel(ctx context.Context, s *state) (err error) {
 	if s.KernelSource != "" {
 		s.source, err = linux.ArchiveSource(s.KernelSource, s.KernelSHA256)
 	} else {
-		s.source, err = linux.DebianSource(ctx, s.Cache, s.DebianMirror, s.AptProgress)
+		s.source, err = linux.DebianSource(ctx, s.Locked)
 	}
 	if err != nil {
 		return err
 	}
-	o := linux.Options{Source: s.source, Fragments: s.board.Kernel.Fragments, DTS: s.board.Kernel.DeviceTrees, CacheDir: s.Cache}
+	o := linux.Options{Source: s.source, Fragments: s.board.Kernel.Fragments, DTS: s.board.Kernel.DeviceTrees, CacheDir: s.Cache, Log: s.Log}
 	if s.Progress != nil {
 		o.Progress = func(done, about int) { s.Progress("kernel", int64(done), int64(about)) }
 	}

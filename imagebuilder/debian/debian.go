@@ -10,6 +10,7 @@ package debian
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,15 +21,19 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/flock"
 )
 
 // Keyring is where the package debian-archive-keyring puts Debian's keys.
 const Keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+// Source stands in a [Suite] for source packages, as in Debian's own files.
+const Source = "source"
 
 // listsAge is how long fetched lists serve before they are asked for again.
 const listsAge = 24 * time.Hour
@@ -38,8 +43,9 @@ type Suite struct {
 	Mirror     string    // e.g. a URL ending in /debian; empty: the host's own, see HostMirror
 	Name       string    // e.g. "trixie-backports"
 	Components []string  // empty: main
-	Arch       string    // Debian's name, e.g. "amd64", "riscv64"; empty: the host's
+	Arch       string    // Debian's name, e.g. "amd64", "riscv64", or Source for source packages; empty: the host's
 	Progress   io.Writer // apt's own progress goes here; nil: nowhere
+	Log        io.Writer // says whom the Archive waits for; nil: nowhere
 }
 
 // Archive is an opened suite. It is safe for use by several processes at once.
@@ -61,6 +67,22 @@ type Package struct {
 	Source  string // name and, where it differs, version of its source package
 	SHA256  string // of the file, as the signed list has it
 	Path    string // the .deb in the cache
+}
+
+// Entry is what a suite's signed lists say of a package.
+type Entry struct {
+	Name    string
+	Version string
+	Arch    string // "all" for a package of every architecture
+	Source  string // as in Package
+	Files   []File // one .deb, or the files of a source package
+}
+
+// File is a file of a mirror.
+type File struct {
+	Path   string // below the mirror's address, e.g. "pool/main/d/dosfstools/dosfstools_4.2-1.2_riscv64.deb"
+	Size   int64
+	SHA256 string
 }
 
 // Open makes a private apt for the suite under cacheDir and brings its lists up
@@ -87,17 +109,16 @@ func open(ctx context.Context, cacheDir string, s Suite, keyring string) (*Archi
 			return nil, err
 		}
 	}
-	if s.Arch == "" {
-		out, err := exec.CommandContext(ctx, "dpkg", "--print-architecture").Output()
-		if err != nil {
-			return nil, fmt.Errorf("debian: dpkg --print-architecture: %w", explain(err))
-		}
-		s.Arch = strings.TrimSpace(string(out))
+	out, err := exec.CommandContext(ctx, "dpkg", "--print-architecture").Output()
+	if err != nil {
+		return nil, fmt.Errorf("debian: dpkg --print-architecture: %w", explain(err))
 	}
+	hostArch := strings.TrimSpace(string(out))
+	s.Arch = cmp.Or(s.Arch, hostArch)
 	if len(s.Components) == 0 {
 		s.Components = []string{"main"}
 	}
-	cacheDir, err := filepath.Abs(cacheDir)
+	cacheDir, err = filepath.Abs(cacheDir)
 	if err != nil {
 		return nil, fmt.Errorf("debian: %w", err)
 	}
@@ -112,12 +133,12 @@ func open(ctx context.Context, cacheDir string, s Suite, keyring string) (*Archi
 			return nil, fmt.Errorf("debian: %w", err)
 		}
 	}
-	unlock, err := lock(a.path("lock"))
+	unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	if err := a.configure(ctx, keyring); err != nil {
+	if err := a.configure(ctx, keyring, hostArch); err != nil {
 		return nil, err
 	}
 	if err := a.update(ctx); err != nil {
@@ -215,7 +236,7 @@ func (a *Archive) Newest(ctx context.Context, pattern string) (name, version str
 // "name=version", and returns them in that order. What the cache has is not
 // fetched again. Dependencies are not followed.
 func (a *Archive) Download(ctx context.Context, names ...string) ([]Package, error) {
-	unlock, err := lock(a.path("lock"))
+	unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +269,7 @@ func Extract(ctx context.Context, deb, dir string) error {
 func (a *Archive) path(elem string) string { return filepath.Join(a.dir, elem) }
 
 // configure writes apt's configuration and its one source.
-func (a *Archive) configure(ctx context.Context, keyring string) error {
+func (a *Archive) configure(ctx context.Context, keyring, hostArch string) error {
 	host, err := exec.CommandContext(ctx, "apt-config", "dump").Output()
 	if err != nil {
 		return fmt.Errorf("debian: apt-config dump: %w", explain(err))
@@ -268,13 +289,17 @@ func (a *Archive) configure(ctx context.Context, keyring string) error {
 	fmt.Fprintf(&conf, "Dir::Etc %q;\n", a.path("etc"))
 	fmt.Fprintf(&conf, "Dir::Etc::netrc \"/etc/apt/auth.conf\";\n")
 	fmt.Fprintf(&conf, "Dir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n")
-	fmt.Fprintf(&conf, "APT::Architecture %q;\n", a.suite.Arch)
-	fmt.Fprintf(&conf, "APT::Architectures { %q; };\n", a.suite.Arch)
 	fmt.Fprintf(&conf, "APT::Sandbox::User \"root\";\n") // the cache may lie where user _apt cannot look
 	fmt.Fprintf(&conf, "APT::Update::Error-Mode \"any\";\n")
 	fmt.Fprintf(&conf, "Acquire::Languages \"none\";\n")
-	source := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nArchitectures: %s\nSigned-By: %s\n",
-		a.suite.Mirror, a.suite.Name, strings.Join(a.suite.Components, " "), a.suite.Arch, keyring)
+	types, arch := "deb", a.suite.Arch
+	if arch == Source {
+		types, arch = "deb-src", hostArch
+	}
+	fmt.Fprintf(&conf, "APT::Architecture %q;\n", arch)
+	fmt.Fprintf(&conf, "APT::Architectures { %q; };\n", arch)
+	source := fmt.Sprintf("Types: %s\nURIs: %s\nSuites: %s\nComponents: %s\nArchitectures: %s\nSigned-By: %s\n",
+		types, a.suite.Mirror, a.suite.Name, strings.Join(a.suite.Components, " "), arch, keyring)
 	for _, f := range []struct{ name, text string }{
 		{"state/status", ""},
 		{"apt.conf", conf.String()},
@@ -318,25 +343,110 @@ func (a *Archive) update(ctx context.Context) error {
 	return os.Chtimes(stamp, now, now)
 }
 
-// lookUp reads a package's entry in the lists; Path is where it is or will be.
-func (a *Archive) lookUp(ctx context.Context, name string) (*Package, error) {
+// LookUp returns what the lists say of the package called name, or "name=version",
+// its newest version without one.
+func (a *Archive) LookUp(ctx context.Context, name string) (Entry, error) {
+	unlock, err := a.lock(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer unlock()
+	if a.suite.Arch == Source {
+		return a.lookUpSource(ctx, name)
+	}
+	return a.lookUpBinary(ctx, name)
+}
+
+func (a *Archive) lookUpBinary(ctx context.Context, name string) (Entry, error) {
 	out, err := a.run(ctx, "apt-cache", "show", "--no-all-versions", name)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return Entry{}, ctx.Err()
 		}
-		return nil, fmt.Errorf("debian: %s has no package %s for %s", a.suite.Name, name, a.suite.Arch)
+		return Entry{}, fmt.Errorf("debian: %s has no package %s for %s", a.suite.Name, name, a.suite.Arch)
 	}
 	f := fields(out)
-	p := &Package{Name: f["Package"], Version: f["Version"], Arch: f["Architecture"], Source: f["Source"], SHA256: f["SHA256"]}
-	if sum, err := hex.DecodeString(p.SHA256); err != nil || len(sum) != sha256.Size || p.Name == "" || p.Version == "" {
-		return nil, fmt.Errorf("debian: the list of %s says too little of %s: no name, version or SHA-256", a.suite.Name, name)
+	size, _ := strconv.ParseInt(f["Size"], 10, 64) // 0 is refused below
+	e := Entry{Name: f["Package"], Version: f["Version"], Arch: f["Architecture"], Source: cmp.Or(f["Source"], f["Package"]),
+		Files: []File{{Path: f["Filename"], Size: size, SHA256: f["SHA256"]}}}
+	return e, a.check(name, e)
+}
+
+// lookUpSource takes the newest of the stanzas that apt has for a name: a suite
+// may have several versions of a source package while their binaries are rebuilt.
+func (a *Archive) lookUpSource(ctx context.Context, name string) (Entry, error) {
+	name, version, _ := strings.Cut(name, "=")
+	out, err := a.run(ctx, "apt-cache", "showsrc", "--only-source", name)
+	if err != nil {
+		return Entry{}, err
 	}
-	if p.Source == "" {
-		p.Source = p.Name
+	var e Entry
+	for stanza := range strings.SplitSeq(strings.TrimSpace(out), "\n\n") {
+		f := fields(stanza)
+		if f["Package"] != name || version != "" && f["Version"] != version {
+			continue
+		}
+		if e.Version != "" && exec.CommandContext(ctx, "dpkg", "--compare-versions", f["Version"], "gt", e.Version).Run() != nil {
+			continue
+		}
+		e = Entry{Name: name, Version: f["Version"], Arch: Source, Source: name}
+		for _, line := range continued(stanza, "Checksums-Sha256") { // sum, size, name
+			w := strings.Fields(line)
+			if len(w) != 3 {
+				return Entry{}, fmt.Errorf("debian: the list of %s has %q among the files of %s", a.suite.Name, line, name)
+			}
+			size, _ := strconv.ParseInt(w[1], 10, 64)
+			e.Files = append(e.Files, File{Path: path.Join(f["Directory"], w[2]), Size: size, SHA256: w[0]})
+		}
 	}
-	p.Path = filepath.Join(a.pool, p.SHA256[:16]+"-"+filepath.Base(f["Filename"]))
-	return p, nil
+	if e.Version == "" {
+		return Entry{}, fmt.Errorf("debian: %s has no source package %s", a.suite.Name, strings.TrimSuffix(name+" "+version, " "))
+	}
+	return e, a.check(name, e)
+}
+
+func (a *Archive) check(name string, e Entry) error {
+	right := e.Name != "" && e.Version != "" && len(e.Files) > 0
+	for _, f := range e.Files {
+		sum, err := hex.DecodeString(f.SHA256)
+		right = right && err == nil && len(sum) == sha256.Size && f.Path != "" && f.Size > 0
+	}
+	if !right {
+		return fmt.Errorf("debian: the list of %s says too little of %s: no name, version, file, size or SHA-256", a.suite.Name, name)
+	}
+	return nil
+}
+
+// lookUp reads a package's entry in the lists; Path is where it is or will be.
+func (a *Archive) lookUp(ctx context.Context, name string) (*Package, error) {
+	e, err := a.lookUpBinary(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	f := e.Files[0]
+	return &Package{Name: e.Name, Version: e.Version, Arch: e.Arch, Source: e.Source, SHA256: f.SHA256,
+		Path: filepath.Join(a.pool, PoolName(f))}, nil
+}
+
+// PoolName is what a file is called in the folder of fetched files.
+func PoolName(f File) string { return f.SHA256[:16] + "-" + path.Base(f.Path) }
+
+// continued returns the lines of a field that has several in a stanza of a
+// control file (deb822).
+func continued(stanza, key string) (list []string) {
+	inside := false
+	for line := range strings.Lines(stanza) {
+		line = strings.TrimRight(line, "\r\n")
+		switch k, _, ok := strings.Cut(line, ":"); {
+		case strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"):
+			if inside {
+				list = append(list, strings.TrimSpace(line))
+			}
+		case ok:
+			inside = k == key
+		}
+	}
+	return list
 }
 
 // fields reads the first stanza of a control file (deb822): "Key: value" lines.
@@ -356,7 +466,7 @@ func fields(text string) map[string]string {
 
 // fetch brings the package into the pool unless it is there.
 func (a *Archive) fetch(ctx context.Context, p *Package) error {
-	if _, err := os.Stat(p.Path); err == nil {
+	if sum, _, err := fetch.Sum(p.Path); err == nil && sum == p.SHA256 {
 		return nil
 	}
 	tmp, err := os.MkdirTemp(a.pool, ".download-")
@@ -447,14 +557,10 @@ func explain(err error) error {
 }
 
 // lock keeps other processes out of apt's directory until unlock is called.
-func lock(name string) (unlock func(), err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
+func (a *Archive) lock(ctx context.Context) (unlock func(), err error) {
+	unlock, err = flock.Acquire(ctx, a.path("lock"), a.suite.Log)
 	if err != nil {
 		return nil, fmt.Errorf("debian: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("debian: lock %s: %w", name, err)
-	}
-	return func() { f.Close() }, nil
+	return unlock, nil
 }

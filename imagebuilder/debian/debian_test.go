@@ -141,6 +141,70 @@ func TestArchive(t *testing.T) {
 	}
 }
 
+// TestLookUp asks the lists without fetching anything.
+func TestLookUp(t *testing.T) {
+	needApt(t)
+	repo := newRepo(t)
+	repo.add("thing", "7.0-1")
+	repo.addSource("thing", "6.9")
+	repo.addSource("thing", "6.10")
+	repo.addSource("thing", "6.2")
+	repo.publish("testing-suite")
+	for _, tt := range []struct {
+		arch, name, version string
+		files               []string
+	}{
+		{"riscv64", "thing", "7.0-1", []string{"thing_7.0-1_all.deb"}},
+		{"riscv64", "none", "", nil},
+		{Source, "thing", "6.10", []string{"pool/thing/thing_6.10.orig.tar.xz", "pool/thing/thing_6.10-1.debian.tar.xz"}},
+		{Source, "thing=6.9", "6.9", []string{"pool/thing/thing_6.9.orig.tar.xz", "pool/thing/thing_6.9-1.debian.tar.xz"}},
+		{Source, "thing=7", "", nil},
+		{Source, "thin", "", nil},
+	} {
+		a, err := open(t.Context(), t.TempDir(), Suite{Mirror: "copy:" + repo.dir, Name: "testing-suite", Arch: tt.arch}, repo.keyring)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := a.LookUp(t.Context(), tt.name)
+		if e.Version != tt.version || (err != nil) != (tt.version == "") || len(e.Files) != len(tt.files) {
+			t.Errorf("LookUp(%q) for %s = %+v, %v; want version %q", tt.name, tt.arch, e, err, tt.version)
+			continue
+		}
+		for i, f := range e.Files {
+			if size, sum := repo.sum(f.Path); f.Path != tt.files[i] || f.Size != size || f.SHA256 != sum {
+				t.Errorf("LookUp(%q) for %s: file %+v; want %s, %d bytes, SHA-256 %s", tt.name, tt.arch, f, tt.files[i], size, sum)
+			}
+		}
+	}
+}
+
+// TestPool does not use a package that was damaged after it was fetched.
+func TestPool(t *testing.T) {
+	needApt(t)
+	repo := newRepo(t)
+	repo.add("thing", "1")
+	repo.publish("good")
+	a, err := open(t.Context(), t.TempDir(), Suite{Mirror: "copy:" + repo.dir, Name: "good", Arch: "riscv64"}, repo.keyring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkgs, err := a.Download(t.Context(), "thing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(pkgs[0].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, pkgs[0].Path, "damaged")
+	if _, err := a.Download(t.Context(), "thing"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(pkgs[0].Path); string(got) != string(whole) {
+		t.Errorf("the pool has %d bytes, %v; want the package again", len(got), err)
+	}
+}
+
 func TestArchiveRefuses(t *testing.T) {
 	needApt(t)
 	repo := newRepo(t)

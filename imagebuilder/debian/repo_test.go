@@ -18,6 +18,7 @@ type repo struct {
 	gnupg    string
 	keyring  string
 	packages strings.Builder // the text of the index "Packages"
+	sources  strings.Builder // that of "Sources"
 }
 
 func newRepo(t *testing.T) *repo {
@@ -55,14 +56,28 @@ func (r *repo) add(name, version string) {
 	fmt.Fprintf(&r.packages, "%sFilename: %s\nSize: %d\nSHA256: %s\n\n", control, file, size, sum)
 }
 
-// publish signs the index as a suite.
+// addSource makes a source package of two files.
+func (r *repo) addSource(name, version string) {
+	r.t.Helper()
+	fmt.Fprintf(&r.sources, "Package: %s\nVersion: %s\nFormat: 3.0 (quilt)\nDirectory: pool/%s\nFiles:\n 0123 5 not-this.dsc\nChecksums-Sha256:\n", name, version, name)
+	for _, file := range []string{name + "_" + version + ".orig.tar.xz", name + "_" + version + "-1.debian.tar.xz"} {
+		write(r.t, filepath.Join(r.dir, "pool", name, file), file)
+		size, sum := r.sum(filepath.Join("pool", name, file))
+		fmt.Fprintf(&r.sources, " %s %d %s\n", sum, size, file)
+	}
+	fmt.Fprintln(&r.sources)
+}
+
+// publish signs the indices as a suite.
 func (r *repo) publish(suite string) {
 	r.t.Helper()
-	const index = "main/binary-riscv64/Packages"
 	dist := filepath.Join("dists", suite)
-	write(r.t, filepath.Join(r.dir, dist, index), r.packages.String())
-	size, sum := r.sum(filepath.Join(dist, index))
-	release := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %s\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: riscv64 all\nComponents: main\nNo-Support-for-Architecture-all: Packages\nSHA256:\n %s %d %s\n", suite, suite, sum, size, index)
+	release := fmt.Sprintf("Origin: Test\nSuite: %s\nCodename: %s\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: riscv64 all\nComponents: main\nNo-Support-for-Architecture-all: Packages\nSHA256:\n", suite, suite)
+	for _, index := range []struct{ name, text string }{{"main/binary-riscv64/Packages", r.packages.String()}, {"main/source/Sources", r.sources.String()}} {
+		write(r.t, filepath.Join(r.dir, dist, index.name), index.text)
+		size, sum := r.sum(filepath.Join(dist, index.name))
+		release += fmt.Sprintf(" %s %d %s\n", sum, size, index.name)
+	}
 	write(r.t, filepath.Join(r.dir, dist, "Release"), release)
 	r.run("gpg", "--batch", "--homedir", r.gnupg, "--clearsign", "--output", filepath.Join(r.dir, dist, "InRelease"), filepath.Join(r.dir, dist, "Release"))
 }

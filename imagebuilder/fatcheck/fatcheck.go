@@ -6,16 +6,27 @@ package fatcheck
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
 	"duostoryteller/imagebuilder/debian"
+	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
 // suite is the Debian release that the program is from.
-const suite = "trixie"
+const suite, arch = "trixie", "riscv64"
+
+// packages are the program's own and its C library's.
+var packages = []string{"dosfstools", "libc6"}
+
+// Needs is what the program is made from.
+func Needs() (all []inputs.Need) {
+	for _, name := range packages {
+		all = append(all, inputs.Need{Suite: suite, Arch: arch, Name: name})
+	}
+	return all
+}
 
 // files are what the program needs, by path on the board.
 var files = []struct {
@@ -30,28 +41,22 @@ var files = []struct {
 // Options say where the packages come from and go to.
 type Options struct {
 	CacheDir string
-	Mirror   string    // of Debian; empty: the host's own
-	Progress io.Writer // apt's own; nil: none
+	Locked   *inputs.Store // of Debian's packages
 }
 
 // Result is what goes into the image.
 type Result struct {
 	Files    []rootfs.File // with the licences
 	Packages []debian.Package
-	Stale    error // why the package lists are old; nil when they are not
 }
 
 // Fetch fetches the program.
 func Fetch(ctx context.Context, o Options) (*Result, error) {
-	a, err := debian.Open(ctx, o.CacheDir, debian.Suite{Mirror: o.Mirror, Name: suite, Arch: "riscv64", Progress: o.Progress})
+	packages, err := o.Locked.Packages(ctx, suite, arch, packages...)
 	if err != nil {
 		return nil, err
 	}
-	packages, err := a.Download(ctx, "dosfstools", "libc6")
-	if err != nil {
-		return nil, err
-	}
-	r := &Result{Packages: packages, Stale: a.Stale}
+	r := &Result{Packages: packages}
 	dir, err := unpacked(ctx, o.CacheDir, packages)
 	if err != nil {
 		return nil, fmt.Errorf("fatcheck: %w", err)

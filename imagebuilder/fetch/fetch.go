@@ -11,12 +11,15 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"duostoryteller/imagebuilder/flock"
 )
 
 // File is something to download, pinned by its size and hash.
@@ -27,33 +30,83 @@ type File struct {
 	SHA256 string // lower-case hexadecimal
 }
 
-// Client downloads into the directory Dir.
+// Client downloads into the directory Dir. It is safe for use by several
+// processes at once.
 type Client struct {
 	Dir  string
-	HTTP *http.Client // nil for one that gives up on silent servers
+	HTTP *http.Client // nil for one that gives up on silent servers, see NewTransport
 	// Progress, if not nil, is told how far a download is; done starts at
 	// what an earlier one had left.
 	Progress func(f File, done int64)
+	Log      io.Writer // says whom the client waits for; nil: nowhere
+}
+
+// Unavailable is the error of a file that the network does not give: nobody
+// answers, or not with that file. Other errors are this machine's own.
+type Unavailable struct {
+	URL string
+	Err error
+}
+
+func (e *Unavailable) Error() string { return fmt.Sprintf("download of %s: %v", e.URL, e.Err) }
+func (e *Unavailable) Unwrap() error { return e.Err }
+
+// How long a server may be silent: a person who has no network should know soon.
+const (
+	connectLimit = 15 * time.Second // names included
+	answerLimit  = 30 * time.Second
+	silenceLimit = 30 * time.Second // in the middle of a file
+)
+
+// maxAttempts bounds how often a download that breaks off is taken up again.
+const maxAttempts = 8
+
+// NewTransport returns a transport that gives up on silent servers within a minute.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: connectLimit}).DialContext
+	t.TLSHandshakeTimeout = connectLimit
+	t.ResponseHeaderTimeout = answerLimit
+	return t
 }
 
 // Get returns the path of f in the cache and downloads it before when it is
 // not there. The file appears under its name only complete and with the right
-// hash; what has arrived of it waits beside it as NAME.part.
+// hash; what has arrived of it waits beside it as NAME.part. A download that
+// breaks off is taken up again as long as each attempt brings something.
 func (c *Client) Get(ctx context.Context, f File) (string, error) {
 	name := filepath.Join(c.Dir, f.Name)
-	if sum, size, err := Sum(name); err == nil && sum == f.SHA256 && size == f.Size {
-		return name, nil
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+	if have, err := c.has(f); have || err != nil {
+		return name, err
 	}
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return "", err
 	}
+	unlock, err := flock.Acquire(ctx, filepath.Join(c.Dir, "."+f.Name+".lock"), c.Log)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if have, err := c.has(f); have || err != nil { // whoever had the lock was downloading it
+		return name, err
+	}
 	part := name + ".part"
 	if err := c.download(ctx, f, part); err != nil {
-		return "", fmt.Errorf("download of %s: %w", f.URL, err)
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("download of %s: %w", f.URL, ctx.Err())
+		}
+		return "", err
 	}
 	return name, os.Rename(part, name)
+}
+
+// has tells whether the cache has the file, whole and right.
+func (c *Client) has(f File) (bool, error) {
+	sum, size, err := Sum(filepath.Join(c.Dir, f.Name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && sum == f.SHA256 && size == f.Size, err
 }
 
 // Sum returns the SHA-256, in lower-case hexadecimal, and the size of a file.
@@ -89,13 +142,15 @@ func (c *Client) download(ctx context.Context, f File, part string) (err error) 
 	if have > f.Size {
 		have = 0
 	}
-	if have < f.Size {
-		if err := c.receive(ctx, f, out, h, have); err != nil {
+	for attempt := 1; have < f.Size; attempt++ {
+		at, err := c.receive(ctx, f, out, h, have)
+		if err != nil && (attempt == maxAttempts || at <= have || ctx.Err() != nil || errors.As(err, new(wrongError)) || !errors.As(err, new(*Unavailable))) {
 			return err
 		}
+		have = at
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != f.SHA256 {
-		return wrongError{fmt.Errorf("its SHA-256 is %s, expected %s: it was removed, try again", got, f.SHA256)}
+		return &Unavailable{f.URL, wrongError{fmt.Errorf("its SHA-256 is %s, expected %s: it was removed, try again", got, f.SHA256)}}
 	}
 	return out.Sync()
 }
@@ -110,24 +165,30 @@ type partFile interface {
 }
 
 // receive appends what is missing behind the first have bytes to out, and
-// adds it to h.
-func (c *Client) receive(ctx context.Context, f File, out partFile, h hash.Hash, have int64) error {
+// adds it to h. It returns how many bytes are there then.
+func (c *Client) receive(ctx context.Context, f File, out partFile, h hash.Hash, have int64) (int64, error) {
+	failed := func(err error) error { return &Unavailable{f.URL, err} }
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL, nil)
 	if err != nil {
-		return err
+		return have, failed(err)
 	}
 	if have > 0 {
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(have, 10)+"-")
 	}
 	client := c.HTTP
 	if client == nil {
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.ResponseHeaderTimeout = 30 * time.Second
+		transport := NewTransport()
+		defer transport.CloseIdleConnections()
 		client = &http.Client{Transport: transport}
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		if inner := errors.Unwrap(err); inner != nil { // without the method and a second URL
+			err = inner
+		}
+		return have, failed(err)
 	}
 	defer resp.Body.Close()
 	switch {
@@ -136,35 +197,59 @@ func (c *Client) receive(ctx context.Context, f File, out partFile, h hash.Hash,
 	case resp.StatusCode == http.StatusPartialContent && have > 0 &&
 		strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
 	case resp.StatusCode == http.StatusPartialContent:
-		return fmt.Errorf("the server sent %q, not what was asked for", resp.Header.Get("Content-Range"))
+		return have, failed(fmt.Errorf("the server sent %q, not what was asked for", resp.Header.Get("Content-Range")))
 	default:
-		return fmt.Errorf("the server answered %s", resp.Status)
+		return have, failed(fmt.Errorf("the server answered %s", resp.Status))
 	}
 	if have == 0 {
 		h.Reset()
 	}
 	if err := out.Truncate(have); err != nil {
-		return err
+		return have, err
 	}
 	if _, err := out.Seek(have, io.SeekStart); err != nil {
-		return err
+		return have, err
 	}
-	body := io.Reader(resp.Body)
+	silence := time.AfterFunc(silenceLimit, func() { cancel(fmt.Errorf("the server was silent for %v", silenceLimit)) })
+	defer silence.Stop()
 	if c.Progress != nil {
 		c.Progress(f, have)
-		body = &progressReader{body, func(n int64) { c.Progress(f, have+n) }, 0}
 	}
+	body := &progressReader{Reader: resp.Body, report: func(n int64) {
+		silence.Reset(silenceLimit)
+		if c.Progress != nil {
+			c.Progress(f, have+n)
+		}
+	}}
+	to := &errorWriter{Writer: out}
 	// One byte more than expected is enough to know that it is another file.
-	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(body, f.Size-have+1))
-	switch {
-	case have+n > f.Size:
-		return wrongError{fmt.Errorf("it is larger than the expected %d bytes", f.Size)}
-	case err != nil:
-		return fmt.Errorf("%w after %d of %d bytes; the next try goes on from there", err, have+n, f.Size)
-	case have+n < f.Size:
-		return fmt.Errorf("it ended after %d of %d bytes; the next try goes on from there", have+n, f.Size)
+	n, err := io.Copy(io.MultiWriter(to, h), io.LimitReader(body, f.Size-have+1))
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
 	}
-	return nil
+	at := have + n
+	switch {
+	case to.err != nil:
+		return at, fmt.Errorf("download of %s: %w", f.URL, to.err)
+	case at > f.Size:
+		return at, failed(wrongError{fmt.Errorf("it is larger than the expected %d bytes", f.Size)})
+	case err != nil:
+		return at, failed(fmt.Errorf("%w after %d of %d bytes; the next try goes on from there", err, at, f.Size))
+	case at < f.Size:
+		return at, failed(fmt.Errorf("it ended after %d of %d bytes; the next try goes on from there", at, f.Size))
+	}
+	return at, nil
+}
+
+// errorWriter tells the disk's errors from the network's.
+type errorWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *errorWriter) Write(p []byte) (n int, err error) {
+	n, w.err = w.Writer.Write(p)
+	return n, w.err
 }
 
 type progressReader struct {

@@ -147,8 +147,8 @@ func TestGetFails(t *testing.T) {
 		dir := t.TempDir()
 		_, err := (&Client{Dir: dir}).Get(t.Context(), pinned(data, s.URL))
 		s.Close()
-		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: Get = %v; want one line with %q", tt.name, err, tt.want)
+		if !errors.As(err, new(*Unavailable)) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: Get = %v; want one line with %q, the server's fault", tt.name, err, tt.want)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "model.bin")); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: model.bin is in the cache (%v)", tt.name, err)
@@ -160,6 +160,74 @@ func TestGetFails(t *testing.T) {
 		if part != tt.part {
 			t.Errorf("%s: %d bytes wait for the next try; want %d", tt.name, part, tt.part)
 		}
+	}
+}
+
+// TestBreaksOff serves a file whose connection ends again and again.
+func TestBreaksOff(t *testing.T) {
+	data := content()
+	for _, tt := range []struct {
+		name     string
+		each     int // bytes that a request brings before it breaks off
+		requests int
+		whole    bool
+	}{
+		{"now and then", 120_000, 3, true},
+		{"all the time", 1000, maxAttempts, false},
+		{"before the first byte", 0, 1, false},
+	} {
+		var s *server
+		s = serve(t, data)
+		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.ranges = append(s.ranges, r.Header.Get("Range"))
+			http.ServeContent(&breaking{w, tt.each}, r, "", time.Time{}, bytes.NewReader(data))
+		})
+		name, err := (&Client{Dir: t.TempDir()}).Get(t.Context(), pinned(data, s.URL))
+		if (err == nil) != tt.whole || len(s.ranges) != tt.requests {
+			t.Errorf("%s: Get = %v after requests %q; want success: %v, after %d", tt.name, err, s.ranges, tt.whole, tt.requests)
+		}
+		if got, _ := os.ReadFile(name); tt.whole && !bytes.Equal(got, data) {
+			t.Errorf("%s: got %d bytes; want the %d served", tt.name, len(got), len(data))
+		}
+	}
+}
+
+// breaking ends the connection after a number of bytes.
+type breaking struct {
+	http.ResponseWriter
+	left int
+}
+
+func (b *breaking) Write(p []byte) (int, error) {
+	n, err := b.ResponseWriter.Write(p[:min(len(p), b.left)])
+	if b.left -= n; n < len(p) {
+		b.ResponseWriter.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return n, err
+}
+
+// TestTogether has several clients fetch one file: one downloads, the others
+// find it in the cache.
+func TestTogether(t *testing.T) {
+	data := content()
+	s := serve(t, data)
+	c := &Client{Dir: t.TempDir()}
+	done := make(chan error)
+	const clients = 4
+	for range clients {
+		go func() {
+			_, err := c.Get(t.Context(), pinned(data, s.URL))
+			done <- err
+		}()
+	}
+	for range clients {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(s.ranges) != 1 {
+		t.Errorf("%d requests; want 1", len(s.ranges))
 	}
 }
 
@@ -201,7 +269,8 @@ func (d *fullDisk) Truncate(int64) error                    { return nil }
 func TestFullDisk(t *testing.T) {
 	data := content()
 	f := pinned(data, serve(t, data).URL)
-	if err := new(Client).receive(t.Context(), f, &fullDisk{100_000}, sha256.New(), 0); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("receive = %v; want %v", err, syscall.ENOSPC)
+	_, err := new(Client).receive(t.Context(), f, &fullDisk{100_000}, sha256.New(), 0)
+	if !errors.Is(err, syscall.ENOSPC) || errors.As(err, new(*Unavailable)) {
+		t.Errorf("receive = %v; want %v, and not the network's fault", err, syscall.ENOSPC)
 	}
 }

@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"time"
 	"unicode"
+
+	"duostoryteller/imagebuilder/flock"
 )
 
 // cross is the prefix of the cross compiler's tools.
@@ -53,6 +55,7 @@ type Options struct {
 	// Progress, if not nil, is called after each compiled file with how many
 	// are done and about how many there are.
 	Progress func(done, about int)
+	Log      io.Writer // says whom the build waits for; nil: nowhere
 }
 
 // Kernel is what a build makes. The files belong to the cache: copy, don't change.
@@ -114,9 +117,9 @@ func Build(ctx context.Context, o Options) (*Kernel, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("linux: %w", err)
 	}
-	unlock, err := lock(filepath.Join(dir, "lock"))
+	unlock, err := flock.Acquire(ctx, filepath.Join(dir, "lock"), o.Log)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("linux: %w", err)
 	}
 	defer unlock()
 
@@ -387,17 +390,4 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 		w.line(string(w.rest[:i]))
 		w.rest = w.rest[i+1:]
 	}
-}
-
-// lock keeps other builds out of the work trees until unlock is called.
-func lock(name string) (unlock func(), err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("linux: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("linux: lock %s: %w", name, err)
-	}
-	return func() { f.Close() }, nil
 }

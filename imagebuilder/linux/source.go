@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"duostoryteller/imagebuilder/debian"
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/inputs"
 )
 
 // The oldest kernel that has the board's USB PHY, reset controller, codecs and
@@ -29,26 +29,20 @@ type Source struct {
 	Path    string // a tar archive, or a .deb with one in usr/src
 }
 
-// DebianSource fetches the newest linux-source-7.* of trixie-backports into
-// cacheDir. Mirror may be empty: the host's own.
-func DebianSource(ctx context.Context, cacheDir, mirror string, progress io.Writer) (Source, error) {
-	const suite = "trixie-backports"
-	a, err := debian.Open(ctx, filepath.Join(cacheDir, "debian"), debian.Suite{
-		Mirror: mirror, Name: suite, Progress: progress, // sources are for all architectures
-	})
-	if err != nil {
-		return Source{}, err
-	}
-	name, version, err := a.Newest(ctx, "linux-source-[7-9].*")
-	if err != nil {
-		return Source{}, err
-	}
-	pkgs, err := a.Download(ctx, name+"="+version)
+// Needs is what a kernel is made from unless a source is given.
+func Needs() []inputs.Need {
+	return []inputs.Need{{Suite: "trixie-backports", Arch: "all", Name: "linux-source-[7-9].*"}}
+}
+
+// DebianSource fetches Debian's source of the kernel, as it is locked.
+func DebianSource(ctx context.Context, locked *inputs.Store) (Source, error) {
+	n := Needs()[0]
+	pkgs, err := locked.Packages(ctx, n.Suite, n.Arch, n.Name)
 	if err != nil {
 		return Source{}, err
 	}
 	p := pkgs[0]
-	return Source{Name: p.Name, Version: p.Version, Origin: "Debian " + suite, SHA256: p.SHA256, Path: p.Path}, nil
+	return Source{Name: p.Name, Version: p.Version, Origin: "Debian " + n.Suite, SHA256: p.SHA256, Path: p.Path}, nil
 }
 
 // ArchiveSource takes a tar archive of a kernel source, kernel.org's for

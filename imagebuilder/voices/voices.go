@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,6 +27,7 @@ import (
 	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
 	"duostoryteller/imagebuilder/debian"
+	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
@@ -37,6 +37,12 @@ const Compiler = "riscv64-linux-gnu-gcc"
 // Suite is the Debian release whose libraries the voices are built from: the
 // first one with riscv64.
 const Suite = "trixie"
+
+// arch is the board's architecture.
+const arch = "riscv64"
+
+// hosts are the architectures of machines that the linker is locked for.
+var hosts = []string{"amd64", "arm64"}
 
 // What every static program takes from the suite.
 var (
@@ -65,9 +71,9 @@ func folder(p child.Program) string {
 
 // Options say where things come from and go to.
 type Options struct {
-	CacheDir string    // packages and built voices are kept below it
-	Mirror   string    // of Debian; empty: the host's own
-	Progress io.Writer // one line a voice; nil: none
+	CacheDir string        // built voices are kept below it
+	Locked   *inputs.Store // of Debian's packages
+	Progress io.Writer     // one line a voice; nil: none
 }
 
 // Result is what goes into the image.
@@ -75,7 +81,6 @@ type Result struct {
 	Files      []rootfs.File    // programs, data and the licences of their parts
 	Components []Component      // what the programs are made of
 	Packages   []debian.Package // the packages it came from
-	Stale      error            // why the package lists are old; nil when they are not
 }
 
 // Component is one voice for the image's manifest.
@@ -93,16 +98,14 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("voices: %s is missing: apt-get install gcc-riscv64-linux-gnu", Compiler)
 	}
-	names := slices.Concat(base, data)
-	for _, p := range programs() {
-		names = append(names, p.Packages...)
-	}
-	slices.Sort(names)
-	target, stale, err := download(ctx, o, "riscv64", slices.Compact(names))
+	target, err := o.Locked.Packages(ctx, Suite, arch, libraries()...)
 	if err != nil {
 		return nil, err
 	}
-	tools, stale2, err := download(ctx, o, runtime.GOARCH, linker)
+	if !slices.Contains(hosts, runtime.GOARCH) {
+		return nil, fmt.Errorf("voices: %s has no linker locked for a machine of the architecture %s: build on one of %v, or leave the voices out", inputs.File, runtime.GOARCH, hosts)
+	}
+	tools, err := o.Locked.Packages(ctx, Suite, runtime.GOARCH, linker...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,17 +113,34 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Packages: target, Stale: errors.Join(stale, stale2)}
+	r := &Result{Packages: target}
 	return r, r.collect(dir)
 }
 
-func download(ctx context.Context, o Options, arch string, names []string) ([]debian.Package, error, error) {
-	a, err := debian.Open(ctx, o.CacheDir, debian.Suite{Mirror: o.Mirror, Name: Suite, Arch: arch, Progress: o.Progress})
-	if err != nil {
-		return nil, nil, err
+// libraries names the packages for the board.
+func libraries() []string {
+	names := slices.Concat(base, data)
+	for _, p := range programs() {
+		names = append(names, p.Packages...)
 	}
-	packages, err := a.Download(ctx, names...)
-	return packages, a.Stale, err
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Needs is what the programs are made from, on every machine that can make them.
+func Needs() []inputs.Need {
+	all := needs(arch, libraries())
+	for _, host := range hosts {
+		all = append(all, needs(host, linker)...)
+	}
+	return all
+}
+
+func needs(arch string, names []string) (all []inputs.Need) {
+	for _, name := range names {
+		all = append(all, inputs.Need{Suite: Suite, Arch: arch, Name: name})
+	}
+	return all
 }
 
 // cached returns the folder of the built files, building them if their inputs

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"duostoryteller/app/voice/child"
+	"duostoryteller/imagebuilder/inputs"
 )
 
 // build makes the voices in a cache of their own, or skips where that cannot be.
@@ -23,7 +24,11 @@ func build(t *testing.T, cache string) *Result {
 	if _, err := exec.LookPath(Compiler); err != nil {
 		t.Skip("the voices need a compiler: apt-get install gcc-riscv64-linux-gnu")
 	}
-	r, err := Build(context.Background(), Options{CacheDir: cache})
+	lock, err := inputs.Read("../../" + inputs.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Build(context.Background(), Options{CacheDir: cache, Locked: &inputs.Store{Lock: lock, Cache: cache}})
 	if err != nil {
 		t.Skipf("the voices need Debian's packages: %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"duostoryteller/app/subprocess"
 	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
+	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/voices"
 )
 
@@ -35,7 +36,11 @@ func TestVoices(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	built, err := voices.Build(t.Context(), voices.Options{CacheDir: cache})
+	lock, err := inputs.Read("../../" + inputs.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := voices.Build(t.Context(), voices.Options{CacheDir: cache, Locked: &inputs.Store{Lock: lock, Cache: cache}})
 	if err != nil {
 		t.Skip("the voices cannot be built: ", err)
 	}

@@ -15,6 +15,7 @@ import (
 
 func buildCommand() *cobra.Command {
 	var o build.Options
+	var mirror string
 	cmd := &cobra.Command{
 		Use:     "build",
 		GroupID: groupMake,
@@ -54,7 +55,7 @@ the vendor's firmware.`,
 			if o.NoSecondCore && o.FIP == "" {
 				return usageError{errors.New("--no-second-core changes a copy of the firmware: give it by --fip")}
 			}
-			if o.Buildroot != "" && (o.NoVoice || o.KernelSource != "" || o.DebianMirror != "") {
+			if o.Buildroot != "" && (o.NoVoice || o.KernelSource != "" || mirror != "") {
 				return usageError{errors.New("--from-buildroot takes kernel and voices as they are: no --no-voice, --kernel-source or --debian-mirror with it")}
 			}
 			if o.BaselineModel != "" && o.Baseline == "" {
@@ -78,8 +79,13 @@ the vendor's firmware.`,
 			}
 			o.Log = cmd.OutOrStdout()
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
-				o.Progress, o.AptProgress = progress.report, cmd.ErrOrStderr()
+				o.Progress = progress.report
 				defer progress.finish()
+			}
+			if o.Buildroot == "" {
+				if o.Locked, err = locked(o.Source, o.Cache, mirror, o.Progress, o.Log); err != nil {
+					return err
+				}
 			}
 			return build.Run(cmd.Context(), o)
 		},
@@ -96,9 +102,9 @@ the vendor's firmware.`,
 	f.StringVar(&o.BaselineModel, "baseline-model", "", "that program's checkpoint (default the card's model as run.c reads it)")
 	f.BoolVar(&o.NoVoice, "no-voice", false, "leave the programs out that read the story aloud")
 	f.StringVar(&o.Buildroot, "from-buildroot", "", "Buildroot's output folder to take kernel and programs from")
-	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of Debian's newest")
+	f.StringVar(&o.KernelSource, "kernel-source", "", "tar archive of a kernel source instead of the locked one of Debian")
 	f.StringVar(&o.KernelSHA256, "kernel-sha256", "", "SHA-256 of --kernel-source")
-	f.StringVar(&o.DebianMirror, "debian-mirror", "", "Debian mirror for kernel source and voices (default: this machine's)")
+	f.StringVar(&mirror, "debian-mirror", "", "Debian mirror for kernel source and voices (default: this machine's)")
 	return cmd
 }
 

@@ -35,6 +35,7 @@ version: name=version. What was unpacked is listed, one package a line.`,
 			if term.IsTerminal(int(os.Stderr.Fd())) {
 				suite.Progress = os.Stderr
 			}
+			suite.Log = cmd.ErrOrStderr()
 			a, err := debian.Open(cmd.Context(), filepath.Join(cache, "debian"), suite)
 			if err != nil {
 				return err
