@@ -10,6 +10,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/error.h"
+#include "hw/boards.h"
 #include "hw/intc/riscv_aclint.h"
 #include "hw/intc/sifive_plic.h"
 #include "hw/misc/unimp.h"
@@ -30,17 +31,14 @@ static const struct {
     hwaddr base;
     uint32_t size;      /* 0: the type's own */
 } cv1800b_blocks[] = {
-    { TYPE_CV1800B_REGS,    "top",          0x03000000, 0x1000 },
+    { TYPE_CV1800B_TOP,     "top",          0x03000000, 0 },
     { TYPE_CV1800B_CLK,     "clk",          0x03002000, 0 },
     { TYPE_CV1800B_RST,     "rst",          0x03003000, 0 },
     { TYPE_CV1800B_REGS,    "usb-phy",      0x03006000, 0x1000 },
     { TYPE_CV1800B_REGS,    "ephy",         0x03009000, 0x1000 },
-    { TYPE_CV1800B_REGS,    "audio-codec",  0x0300a000, 0x1000 },
-    { TYPE_CV1800B_REGS,    "i2s0",         0x04100000, 0x1000 },
+    { TYPE_CV1800B_DAC,     "dac",          0x0300a000, 0 },
+    { TYPE_CV1800B_ADC,     "adc",          0x0300a100, 0 },
     { TYPE_CV1800B_REGS,    "i2s-global",   0x04108000, 0x1000 },
-    { TYPE_CV1800B_REGS,    "i2s2",         0x04120000, 0x1000 },
-    { TYPE_CV1800B_REGS,    "i2s3",         0x04130000, 0x1000 },
-    { TYPE_CV1800B_REGS,    "dmac",         0x04330000, 0x1000 },
     { TYPE_CV1800B_REGS,    "rtc-pinctrl",  0x05027000, 0x1000 },
 };
 
@@ -148,6 +146,72 @@ static void cv1800b_usb_realize(CV1800BState *s)
     cv1800b_place(s, dev, "usb", 0x04340000, 14);
 }
 
+static Object *cv1800b_part(CV1800BState *s, const char *name)
+{
+    return object_resolve_path_component(OBJECT(s), name);
+}
+
+static void cv1800b_link(CV1800BState *s, DeviceState *dev, const char *name)
+{
+    object_property_set_link(OBJECT(dev), name, cv1800b_part(s, name),
+                             &error_abort);
+}
+
+/*
+ * I2S3 makes the clock of both converters and plays on one of them, I2S0 takes
+ * what the other one gives, I2S2 is on the pads for Ethernet. Each has two lines
+ * to ask for DMA, the first of which is for receiving.
+ */
+static void cv1800b_audio_realize(CV1800BState *s)
+{
+    static const struct {
+        const char *name;
+        int number;
+        hwaddr base;
+    } blocks[] = {
+        { "i2s3", 3, 0x04130000 },
+        { "i2s2", 2, 0x04120000 },
+        { "i2s0", 0, 0x04100000 },
+    };
+    DeviceState *top = DEVICE(cv1800b_part(s, "top"));
+    DeviceState *dmac = cv1800b_place(s, qdev_new(TYPE_DW_AXI_DMAC), "dmac",
+                                      0x04330000, 13);
+
+    for (int i = 0; i < CV1800B_DMA_CHANNELS; i++) {
+        qdev_connect_gpio_out(top, i, qdev_get_gpio_in(dmac, i));
+    }
+    for (int i = 0; i < ARRAY_SIZE(blocks); i++) {
+        DeviceState *dev = qdev_new(TYPE_CV1800B_I2S);
+        int n = blocks[i].number;
+
+        qdev_prop_set_uint8(dev, "number", n);
+        cv1800b_link(s, dev, "clk");
+        switch (n) {
+        case 0:
+            cv1800b_link(s, dev, "adc");
+            object_property_set_link(OBJECT(dev), "clock",
+                                     cv1800b_part(s, "i2s3"), &error_abort);
+            break;
+        case 2:
+            cv1800b_link(s, dev, "pinctrl");
+            cv1800b_link(s, dev, "ephy");
+            if (current_machine->audiodev) {
+                qdev_prop_set_string(dev, "audiodev", current_machine->audiodev);
+            }
+            break;
+        case 3:
+            cv1800b_link(s, dev, "dac");
+            break;
+        }
+        object_property_add_child(OBJECT(s), blocks[i].name, OBJECT(dev));
+        sysbus_realize_and_unref(SYS_BUS_DEVICE(dev), &error_fatal);
+        sysbus_mmio_map(SYS_BUS_DEVICE(dev), 0, blocks[i].base);
+        qdev_connect_gpio_out_named(dev, "rx", 0, qdev_get_gpio_in(top, 2 * n));
+        qdev_connect_gpio_out_named(dev, "tx", 0,
+                                    qdev_get_gpio_in(top, 2 * n + 1));
+    }
+}
+
 static void cv1800b_realize(DeviceState *dev, Error **errp)
 {
     CV1800BState *s = CV1800B(dev);
@@ -162,6 +226,7 @@ static void cv1800b_realize(DeviceState *dev, Error **errp)
     cv1800b_gpio_realize(s);
     cv1800b_uart_realize(s);
     cv1800b_usb_realize(s);
+    cv1800b_audio_realize(s);
     cv1800b_place(s, qdev_new(TYPE_DW_APB_WDT), "wdt", 0x03010000, 42);
     cv1800b_place(s, qdev_new(TYPE_CV1800B_SARADC), "saradc", 0x030f0000, 84);
     cv1800b_place(s, qdev_new(TYPE_CV1800B_SDHCI), "sd0", 0x04310000, 20);

@@ -24,6 +24,10 @@ OBJECT_DECLARE_SIMPLE_TYPE(CV1800BState, CV1800B)
 /* The PLIC's number of an interrupt of a peripheral. */
 #define CV1800B_IRQ(n)      ((n) + 16)
 
+/* Request lines of peripherals, and channels that serve them. */
+#define CV1800B_DMA_REQUESTS    43
+#define CV1800B_DMA_CHANNELS    8
+
 struct CV1800BState {
     DeviceState parent_obj;
 
@@ -35,14 +39,19 @@ struct CV1800BState {
 };
 
 /* The types of devices; each has its file. */
+#define TYPE_CV1800B_ADC        "cv1800b-adc"
 #define TYPE_CV1800B_CLK        "cv1800b-clk"
+#define TYPE_CV1800B_DAC        "cv1800b-dac"
+#define TYPE_CV1800B_I2S        "cv1800b-i2s"
 #define TYPE_CV1800B_PINCTRL    "cv1800b-pinctrl"
 #define TYPE_CV1800B_RST        "cv1800b-rst"
 #define TYPE_CV1800B_RTC        "cv1800b-rtc"
 #define TYPE_CV1800B_SARADC     "cv1800b-saradc"
 #define TYPE_CV1800B_SDHCI      "cv1800b-sdhci"
+#define TYPE_CV1800B_TOP        "cv1800b-top"
 #define TYPE_DW_APB_GPIO        "dw-apb-gpio"
 #define TYPE_DW_APB_UART        "dw-apb-uart"
 #define TYPE_DW_APB_WDT         "dw-apb-wdt"
+#define TYPE_DW_AXI_DMAC        "dw-axi-dmac"
 
 #endif

@@ -3,13 +3,17 @@
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The registers and what they say; no clock of the model changes with them.
- * They start as the first boot stage leaves them, because the model starts
+ * The registers and what they say; of the model's clocks only those for sound
+ * change with them. They start as the first boot stage leaves them, because the model starts
  * behind it.
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bitops.h"
 #include "cv1800b.h"
+#include "cv1800b_audio.h"
+
+#include <math.h>
 
 #define PLL_G2_STATUS   0x804
 #define PLL_G6_STATUS   0x904
@@ -43,6 +47,46 @@ static uint32_t cv1800b_clk_read(CV1800BRegs *s, hwaddr offset, uint32_t value)
 {
     return offset == PLL_G2_STATUS || offset == PLL_G6_STATUS ? UINT32_MAX
                                                               : value;
+}
+
+#define OSC_HZ              25000000
+#define CLK_BYP_0           0x030
+#define DIV_CLK_SDMA_AUD0   0x098
+#define MIPIMPLL_CSR        0x808
+#define A0PLL_CSR           0x80c
+#define PLL_G2_SSC_SYN_CTRL 0x840
+#define A0PLL_SSC_SYN_SET   0x854
+
+/* What a PLL's register multiplies by: the ratio of two numbers. */
+static double cv1800b_clk_pll(CV1800BRegs *s, hwaddr csr)
+{
+    uint32_t value = cv1800b_regs_get(s, csr);
+    uint32_t pre = extract32(value, 0, 7), post = extract32(value, 8, 7);
+
+    return pre && post ? (double)extract32(value, 17, 7) / (pre * post) : 0;
+}
+
+/* The audio PLL: fractional, behind the one for MIPI. */
+static double cv1800b_clk_a0pll(CV1800BRegs *s)
+{
+    uint32_t set = cv1800b_regs_get(s, A0PLL_SSC_SYN_SET);
+    bool full = cv1800b_regs_get(s, PLL_G2_SSC_SYN_CTRL) & 1;
+    double rate = OSC_HZ * cv1800b_clk_pll(s, MIPIMPLL_CSR) *
+                  cv1800b_clk_pll(s, A0PLL_CSR);
+
+    return set ? rate * (full ? 1 << 26 : 1 << 25) / set : 0;
+}
+
+uint32_t cv1800b_clk_sdma_aud(CV1800BRegs *s, int n)
+{
+    uint32_t value = cv1800b_regs_get(s, DIV_CLK_SDMA_AUD0 + 4 * n);
+    uint32_t div = value & BIT(3) ? extract32(value, 16, 8) : 18;
+
+    if (cv1800b_regs_get(s, CLK_BYP_0) & BIT(11 + n)) {
+        return OSC_HZ;
+    }
+    /* Of its three sources only the PLL is modelled. */
+    return div && !extract32(value, 8, 2) ? rint(cv1800b_clk_a0pll(s) / div) : 0;
 }
 
 static void cv1800b_clk_reset(CV1800BRegs *s)

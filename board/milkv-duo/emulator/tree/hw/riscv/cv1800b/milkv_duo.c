@@ -9,7 +9,9 @@
  * loader (U-Boot), -dtb a device tree for an OpenSBI that has none of its own.
  *
  * The pins are properties of /machine, GP0 to GP27 as the board's print has
- * them, and "led": qom-get reads the level, qom-set is a wire from outside.
+ * them, and "led": qom-get reads the level, qom-set is a wire from outside. The
+ * machine's audiodev plays what an I2S amplifier on the pads for Ethernet would,
+ * /machine/soc/adc's property "microphone" is what is said to the board.
  */
 
 #include "qemu/osdep.h"
@@ -189,6 +191,7 @@ static void milkv_duo_class_init(ObjectClass *klass, void *data)
     mc->default_ram_id = "milkv-duo.ram";
     mc->default_ram_size = 64 * MiB;
     mc->block_default_type = IF_SD;
+    machine_add_audiodev_property(mc);
 }
 
 static const TypeInfo milkv_duo_types[] = {
