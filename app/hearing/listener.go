@@ -21,6 +21,8 @@ type Source interface {
 
 const (
 	pollEvery = 5 * time.Second        // for a microphone that is not there
+	seldom    = 5 * time.Minute        // for one that is there and fails
+	steady    = time.Minute            // after which one that works counts as mended
 	echo      = 400 * time.Millisecond // that a room and a card's buffer keep a word
 	linger    = 5 * time.Second        // for which the recogniser waits for more
 )
@@ -39,24 +41,31 @@ type Listener struct {
 	// Level, unless nil, is told the levels of each Read, in dB below full scale.
 	Level func(level, floor float64, open bool)
 	Log   func(string)
+
+	wait func(ctx context.Context, d time.Duration) // nil: until then, or ctx ends
 }
 
 // Listen calls heard for each utterance, understood or not, until ctx or a
 // recording ends. It is normal that there is no microphone: Log is told once, and
-// the listener waits for one to be plugged in.
+// the listener waits for one to be plugged in. One that fails is told of once, too,
+// and tried less and less often, for each time the kernel may complain.
 func (l *Listener) Listen(ctx context.Context, heard func(Heard)) error {
 	defer l.Ear.Rest()
-	told := ""
+	told, delay := "", pollEvery
 	for ctx.Err() == nil {
 		source, err := l.Open()
 		_, recording := source.(*Recording)
+		var begun time.Time
 		if err == nil {
-			if !recording {
-				l.Log("listening on " + source.Name())
-			}
-			told = ""
-			err = l.follow(ctx, source, heard)
+			err = l.follow(ctx, source, heard, func() {
+				if begun = time.Now(); !recording {
+					l.Log("listening on " + source.Name())
+				}
+			})
 			source.Close()
+		}
+		if !begun.IsZero() && time.Since(begun) >= steady {
+			told, delay = "", pollEvery
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -72,16 +81,28 @@ func (l *Listener) Listen(ctx context.Context, heard func(Heard)) error {
 			l.Log(line)
 		}
 		l.Ear.Rest()
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollEvery):
+		if errors.Is(err, sound.ErrNoMicrophone) {
+			delay = pollEvery
 		}
+		l.pause(ctx, delay)
+		delay = min(2*delay, seldom)
 	}
 	return ctx.Err()
 }
 
-// follow listens to one source.
-func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard)) error {
+func (l *Listener) pause(ctx context.Context, d time.Duration) {
+	if l.wait != nil {
+		l.wait(ctx, d)
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// follow listens to one source. It calls begun when that has given its first samples.
+func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard), begun func()) error {
 	var gate Gate
 	var failed error
 	deaf, last := time.Time{}, time.Now()
@@ -106,6 +127,10 @@ func (l *Listener) follow(ctx context.Context, source Source, heard func(Heard))
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", source.Name(), err)
+		}
+		if begun != nil {
+			begun()
+			begun = nil
 		}
 		now := time.Now()
 		if l.Deaf != nil && l.Deaf() {

@@ -14,7 +14,7 @@ import (
 )
 
 // OpenCard opens the first sound card that can play: USB ones first, then the
-// others in the kernel's order, loopbacks never. It reports ErrNoCard when
+// others in the kernel's order, loopbacks and converters without a pad never. It reports ErrNoCard when
 // there is none, or why none would open.
 func OpenCard() (Card, error) {
 	cards, err := alsa.EnumerateCards() // from /proc/asound
@@ -46,14 +46,18 @@ func players(cards []alsa.SoundCard, usb func(card int) bool) []device {
 	return devices(cards, usb, "", func(d alsa.SoundCardDevice) bool { return d.IsPlayback })
 }
 
+// clockCard is the card whose converter nobody can hear: on the Duo its one pad has
+// the LED, and it is there for the clock that the microphone's converter needs.
+const clockCard = "DAC"
+
 // devices lists the devices that fit, those of USB cards first, without
-// loopbacks, which play to a recorder on the same machine. With a name it lists
+// loopbacks, which play to a recorder on the same machine, and clockCard. With a name it lists
 // those of the card of that name, or its one device in "name,number".
 func devices(cards []alsa.SoundCard, usb func(card int) bool, name string, fit func(alsa.SoundCardDevice) bool) []device {
 	want, number, numbered := strings.Cut(name, ",")
 	var first, then []device
 	for _, c := range cards {
-		if name == "" && strings.HasPrefix(c.Description, "Loopback") || name != "" && !strings.EqualFold(c.Name, want) {
+		if name == "" && (strings.HasPrefix(c.Description, "Loopback") || c.Name == clockCard) || name != "" && !strings.EqualFold(c.Name, want) {
 			continue
 		}
 		for _, d := range c.Devices {
@@ -78,49 +82,55 @@ func isUSB(card int) bool {
 }
 
 // alsaCard plays through the kernel's own interface: no plug-ins, so that
-// rate and channels are ours to convert.
+// rate, channels and format are ours to convert.
 type alsaCard struct {
 	device
-	pcm      *alsa.PCM
-	channels int
-	pairs    []uint32
+	shape
+	pcm   *alsa.PCM
+	pairs []uint32
+	raw   []byte
 }
 
+// Rates and channels to play with, in this order.
+var (
+	playRates    = []uint32{Rate, 44100, 96000, 32000, 16000}
+	playChannels = []uint32{2, 1}
+)
+
+// playBuffered is what a card's buffer holds, in twentieths of a second.
+const playBuffered = 4
+
 func openALSA(d device) (*alsaCard, error) {
-	var err error
-	for _, channels := range []uint32{2, 1} {
-		for _, size := range []uint32{period, period / 2} { // some DMA engines hold no more
-			var pcm *alsa.PCM
-			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_OUT|alsa.PCM_NORESTART|alsa.PCM_NONBLOCK, &alsa.Config{
-				Channels: channels, Rate: Rate, PeriodSize: size, PeriodCount: 4, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
-			})
-			if err == nil {
-				return &alsaCard{device: d, pcm: pcm, channels: int(pcm.Channels())}, nil
-			}
-			if errors.Is(err, syscall.EBUSY) {
-				return nil, fmt.Errorf("%s is in use by another program", d.name)
-			}
-		}
+	pcm, s, err := openPCM(d, alsa.PCM_OUT, playRates, playChannels, playBuffered)
+	if errors.Is(err, errInUse) {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%s does not open: %w", d.name, err)
+	if err != nil {
+		return nil, fmt.Errorf("%s does not open: %w", d.name, err)
+	}
+	return &alsaCard{device: d, shape: s, pcm: pcm}, nil
 }
 
 func (c *alsaCard) Name() string { return c.name }
-func (c *alsaCard) Hz() int      { return int(c.pcm.Rate()) }
+func (c *alsaCard) Hz() int      { return int(c.rate) }
 
 func (c *alsaCard) Write(samples []int16) error {
-	if c.channels == 1 {
+	switch {
+	case c.width == 2 && c.channels == 1:
 		return transfer(c.pcm, c.pcm.Write, samples, 1)
+	case c.width == 2 && c.channels == 2: // nearly all cards
+		c.pairs = slices.Grow(c.pairs[:0], len(samples))[:len(samples)]
+		double(c.pairs, samples)
+		return transfer(c.pcm, c.pcm.Write, c.pairs, 1)
 	}
-	c.pairs = slices.Grow(c.pairs[:0], len(samples))[:len(samples)]
-	double(c.pairs, samples)
-	return transfer(c.pcm, c.pcm.Write, c.pairs, 1)
+	c.raw = c.encode(c.raw[:0], samples)
+	return transfer(c.pcm, c.pcm.Write, c.raw, c.frame())
 }
 
 // transfer has a card take or give all of data, frames of width elements each, by
 // its way to move some of them, and waits for it. A card that ran dry, or over,
 // begins again: what came meanwhile is lost.
-func transfer[T int16 | uint32](pcm *alsa.PCM, move func(data any) (frames int, err error), data []T, width int) error {
+func transfer[T uint8 | int16 | uint32](pcm *alsa.PCM, move func(data any) (frames int, err error), data []T, width int) error {
 	moved := time.Now()
 	for len(data) > 0 {
 		n, err := move(data)

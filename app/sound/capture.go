@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 
 	"github.com/gen2brain/alsa"
 )
@@ -15,16 +14,26 @@ var ErrNoMicrophone = errors.New("no microphone")
 // A Microphone is a sound card that is open for recording.
 type Microphone struct {
 	device
-	pcm      *alsa.PCM
-	channels int
-	raw      []int16
-	mono     []int16
-	convert  *Resampler // nil: the card has the rate that is wanted
+	shape
+	pcm     *alsa.PCM
+	raw     []byte
+	samples []int16
+	mono    []int16
+	convert *Resampler // nil: the card has the rate that is wanted
 }
 
-// captureRates are tried in this order: most cards record at 48 kHz, and our
-// filter is better than a card's.
-var captureRates = []uint32{48000, 16000, 44100, 32000}
+// Rates and channels to record with, in this order: most cards record at 48 kHz, and
+// our filter is better than a card's. A card that is not a USB one gets all channels
+// that its converter gives: with one of two some of them make a frame of half the
+// length, which their converter does not.
+var (
+	captureRates     = []uint32{48000, 16000, 44100, 32000}
+	captureChannels  = []uint32{1, 2}
+	captureOnSilicon = []uint32{2, 1}
+)
+
+// captureBuffered is what a card's buffer holds, in twentieths of a second.
+const captureBuffered = 8
 
 // OpenMicrophone opens a sound card for recording at hz, whatever the card's own
 // rate and channels are: USB ones first, then the others in the kernel's order,
@@ -38,7 +47,7 @@ func OpenMicrophone(name string, hz int) (*Microphone, error) {
 	}
 	var errs []error
 	for _, d := range recorders(cards, isUSB, name) {
-		m, err := openMicrophone(d, hz)
+		m, err := openMicrophone(d, hz, isUSB(d.card))
 		if err == nil {
 			return m, nil
 		}
@@ -58,44 +67,40 @@ func recorders(cards []alsa.SoundCard, usb func(card int) bool, name string) []d
 	return devices(cards, usb, name, func(d alsa.SoundCardDevice) bool { return !d.IsPlayback })
 }
 
-func openMicrophone(d device, hz int) (*Microphone, error) {
-	var err error
-	for _, rate := range captureRates {
-		for _, channels := range []uint32{1, 2} {
-			var pcm *alsa.PCM
-			pcm, err = alsa.PcmOpen(uint(d.card), uint(d.number), alsa.PCM_IN|alsa.PCM_NORESTART|alsa.PCM_NONBLOCK, &alsa.Config{
-				Channels: channels, Rate: rate, PeriodSize: rate / 20, PeriodCount: 8, Format: alsa.SNDRV_PCM_FORMAT_S16_LE,
-			})
-			if errors.Is(err, syscall.EBUSY) {
-				return nil, fmt.Errorf("%s is in use by another program", d.name)
-			}
-			if err != nil {
-				continue
-			}
-			m := &Microphone{device: d, pcm: pcm, channels: int(pcm.Channels())}
-			m.raw = make([]int16, int(pcm.PeriodSize())*m.channels)
-			if from := int(pcm.Rate()); from != hz {
-				m.convert = NewResampler(from, hz)
-			}
-			return m, nil
-		}
+func openMicrophone(d device, hz int, usb bool) (*Microphone, error) {
+	channels := captureOnSilicon
+	if usb {
+		channels = captureChannels
 	}
-	return nil, fmt.Errorf("%s does not record: %w", d.name, err)
+	pcm, s, err := openPCM(d, alsa.PCM_IN, captureRates, channels, captureBuffered)
+	if errors.Is(err, errInUse) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s does not record: %w", d.name, err)
+	}
+	m := &Microphone{device: d, shape: s, pcm: pcm}
+	m.raw = make([]byte, int(s.rate)/periods*s.frame())
+	if int(s.rate) != hz {
+		m.convert = NewResampler(int(s.rate), hz)
+	}
+	return m, nil
 }
 
 // Name says which card it is and how it records.
 func (m *Microphone) Name() string {
-	return fmt.Sprintf("%s, %d Hz, %d channels", m.name, m.pcm.Rate(), m.channels)
+	return fmt.Sprintf("%s, %d Hz, %d channels", m.name, m.rate, m.channels)
 }
 
 // Read waits for a twentieth of a second of sound and returns it, mono; the
 // samples are valid until the next call. What came while nobody read and did not
 // fit the card's buffer is lost.
 func (m *Microphone) Read() ([]int16, error) {
-	if err := transfer(m.pcm, m.pcm.Read, m.raw, m.channels); err != nil {
+	if err := transfer(m.pcm, m.pcm.Read, m.raw, m.frame()); err != nil {
 		return nil, err
 	}
-	m.mono = mix(m.mono[:0], m.raw, m.channels)
+	m.samples = m.decode(m.samples[:0], m.raw)
+	m.mono = mix(m.mono[:0], m.samples, int(m.channels))
 	if m.convert == nil {
 		return m.mono, nil
 	}

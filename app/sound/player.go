@@ -335,10 +335,11 @@ func (p *Player) awaitSound() bool {
 	return !p.closed
 }
 
-// awaitCard opens a card, however long that takes; nil: closed.
+// awaitCard opens a card, however long that takes; nil: closed. One that is there and
+// does not open is tried less and less often: each time the kernel may complain.
 func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 	since := time.Now()
-	for {
+	for wait := p.poll; ; {
 		card, err := p.open()
 		if err == nil {
 			p.give(false)
@@ -354,7 +355,12 @@ func (p *Player) awaitCard(patience time.Duration, told *bool) Card {
 		select {
 		case <-p.stop:
 			return nil
-		case <-time.After(p.poll):
+		case <-time.After(wait):
+		}
+		if errors.Is(err, ErrNoCard) {
+			wait = p.poll
+		} else {
+			wait = min(2*wait, replug)
 		}
 	}
 }

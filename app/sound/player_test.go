@@ -566,6 +566,7 @@ func TestPlayers(t *testing.T) {
 		{ID: 0, Name: "Loopback", Description: "Loopback - Loopback", Devices: []alsa.SoundCardDevice{play}},
 		{ID: 1, Name: "codec", Devices: []alsa.SoundCardDevice{record, play}},
 		{ID: 2, Name: "mic", Devices: []alsa.SoundCardDevice{record}},
+		{ID: 4, Name: "DAC", Description: "simple-card - DAC", Devices: []alsa.SoundCardDevice{play}},
 		{ID: 3, Name: "usb", Devices: []alsa.SoundCardDevice{play}},
 	}
 	var got []int
