@@ -2,6 +2,7 @@ package usbnet
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,26 +29,29 @@ func gadget(configfs, udc, identity string) (card string, err error) {
 		return cardName(dir, ncm)
 	}
 	serial := fmt.Sprintf("%x", sha256.Sum256([]byte(identity)))[:16]
-	for _, a := range []struct{ path, value string }{
+	same := []attribute{ // for every board
 		{"idVendor", "0x1d6b"},  // Linux Foundation
 		{"idProduct", "0x0104"}, // Multifunction Composite Gadget
-		{"bcdDevice", "0x0100"},
 		{"bcdUSB", "0x0200"},
 		{"bDeviceClass", "0xef"}, // functions of several interfaces
 		{"bDeviceSubClass", "0x02"},
 		{"bDeviceProtocol", "0x01"},
 		{"strings/0x409/manufacturer", "Duo Storyteller"},
 		{"strings/0x409/product", "Duo Storyteller"},
-		{"strings/0x409/serialnumber", serial},
 		{config + "/strings/0x409/configuration", "Stories over the cable"},
 		{config + "/MaxPower", "500"},
-		{ncm + "/dev_addr", hardwareAddress("board", identity).String()},
-		{ncm + "/host_addr", hardwareAddress("pc", identity).String()},
 		// Windows asks for these to choose its own NCM driver.
 		{"os_desc/use", "1"},
 		{"os_desc/b_vendor_code", "0xcd"},
 		{"os_desc/qw_sign", "MSFT100"},
-	} {
+		{ncm + "/os_desc/interface.ncm/compatible_id", "WINNCM"},
+	}
+	for _, a := range append(same,
+		attribute{"bcdDevice", deviceNumber(same, ncm, acm)},
+		attribute{"strings/0x409/serialnumber", serial},
+		attribute{ncm + "/dev_addr", hardwareAddress("board", identity).String()},
+		attribute{ncm + "/host_addr", hardwareAddress("pc", identity).String()},
+	) {
 		path := filepath.Join(dir, a.path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return "", fmt.Errorf("USB gadget: %w", err)
@@ -74,6 +78,18 @@ func gadget(configfs, udc, identity string) (card string, err error) {
 		return "", fmt.Errorf("USB controller %s: %w", udc, err)
 	}
 	return cardName(dir, ncm)
+}
+
+// An attribute is a file of the gadget's folder and what is written to it.
+type attribute struct{ path, value string }
+
+// deviceNumber makes the device's release number, four decimal digits, from what the
+// device says of itself. Windows remembers by vendor, product and release whether a
+// device has descriptors of Microsoft's, and asks no more: each set of descriptors
+// must have a number that no other gadget had before.
+func deviceNumber(same []attribute, functions ...string) string {
+	sum := sha256.Sum256(fmt.Append(nil, same, functions))
+	return fmt.Sprintf("0x%04d", binary.BigEndian.Uint32(sum[:])%10000)
 }
 
 func cardName(dir, function string) (string, error) {

@@ -34,26 +34,6 @@ func Address() netip.Prefix { return netip.MustParsePrefix("192.168.42.1/24") }
 // peer is the one address that is handed out.
 func peer() netip.Addr { return netip.MustParseAddr("192.168.42.2") }
 
-// SetRole switches a port that can be both. Ports that cannot are left alone.
-// Error names the port's file.
-func SetRole(role string) error { return setRole("/", role) }
-
-func setRole(root, role string) error {
-	if role != Device && role != Host {
-		return fmt.Errorf("USB role %q: it is %q or %q", role, Device, Host)
-	}
-	ports, err := filepath.Glob(filepath.Join(root, "sys/class/usb_role/*/role"))
-	if err != nil {
-		return err
-	}
-	for _, port := range ports {
-		if err := os.WriteFile(port, []byte(role), 0); err != nil {
-			return fmt.Errorf("cannot make the USB port a %s: %w", role, err)
-		}
-	}
-	return nil
-}
-
 // Setup makes the link and runs its servers until ctx ends; their troubles go
 // to note, a line each. It may be called again after a restart of the program.
 // It needs root.
@@ -79,9 +59,6 @@ func Setup(ctx context.Context, note func(string)) error {
 func card(root string) (string, error) {
 	udcs, err := os.ReadDir(filepath.Join(root, "sys/class/udc"))
 	if err == nil && len(udcs) > 0 {
-		if err := SetRole(Device); err != nil {
-			return "", err
-		}
 		if err := mountConfigfs(root); err != nil {
 			return "", err
 		}

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,13 +41,14 @@ func TestGadget(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"UDC":                         "4340000.usb",
-		"idVendor":                    "0x1d6b",
-		"bDeviceClass":                "0xef",
-		"os_desc/qw_sign":             "MSFT100",
-		"functions/ncm.usb0/dev_addr": hardwareAddress("board", "card 1").String(),
-		"configs/c.1/ncm.usb0/ifname": "usb0\n", // through the link
-		"os_desc/c.1/MaxPower":        "500",
+		"UDC":             "4340000.usb",
+		"idVendor":        "0x1d6b",
+		"bDeviceClass":    "0xef",
+		"os_desc/qw_sign": "MSFT100",
+		"functions/ncm.usb0/os_desc/interface.ncm/compatible_id": "WINNCM",
+		"functions/ncm.usb0/dev_addr":                            hardwareAddress("board", "card 1").String(),
+		"configs/c.1/ncm.usb0/ifname":                            "usb0\n", // through the link
+		"os_desc/c.1/MaxPower":                                   "500",
 	} {
 		if got := read(t, filepath.Join(dir, path)); got != want {
 			t.Errorf("%s = %q; want %q", path, got, want)
@@ -101,20 +103,21 @@ func TestHardwareAddress(t *testing.T) {
 	}
 }
 
-func TestSetRole(t *testing.T) {
-	root := t.TempDir()
-	port := filepath.Join(root, "sys/class/usb_role/4340000.usb-role-switch/role")
-	write(t, port, "none")
-	for _, role := range []string{Host, Device} {
-		if err := setRole(root, role); err != nil || read(t, port) != role {
-			t.Errorf("setRole(%q) = %v, the port is a %s", role, err, read(t, port))
+// Windows remembers a device by these three numbers, so they are no other gadget's, and
+// others as soon as the device says something else of itself.
+func TestDeviceNumber(t *testing.T) {
+	a := []attribute{{"idVendor", "0x1d6b"}}
+	number := deviceNumber(a, "ncm")
+	if !regexp.MustCompile(`^0x[0-9]{4}$`).MatchString(number) || number == "0x0100" {
+		t.Errorf("deviceNumber() = %q; want four decimal digits, and not those of other gadgets", number)
+	}
+	if again := deviceNumber(a, "ncm"); again != number {
+		t.Errorf("deviceNumber() = %s, then %s", number, again)
+	}
+	for _, other := range []string{deviceNumber(a, "rndis"), deviceNumber(append(a, attribute{"os_desc/use", "1"}), "ncm")} {
+		if other == number {
+			t.Errorf("another device has the number %s, too", other)
 		}
-	}
-	if err := setRole(root, "hub"); err == nil {
-		t.Error("setRole(hub) = nil; want an error")
-	}
-	if err := setRole(t.TempDir(), Host); err != nil {
-		t.Errorf("setRole without a switch = %v", err)
 	}
 }
 

@@ -203,7 +203,6 @@ func link(ctx context.Context, usb string, listen *string, chosen bool, note fun
 		}
 	case usbnet.Host:
 		note("the USB port is a host for a sound card, there is no page; usb = \"device\" in storyteller.toml brings it back")
-		return usbnet.SetRole(usbnet.Host)
 	}
 	return nil
 }
