@@ -45,7 +45,7 @@ IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 
 # Debian and Ubuntu packages by purpose. "a|b" is whichever this release has; "a?" is
 # left out where the release has none, and the tests that need it skip themselves.
-IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev bc bison flex xz-utils debian-archive-keyring ca-certificates
+IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev patch bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
 HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
 VOICE_TOOLS := gcc libc6-dev flite1-dev

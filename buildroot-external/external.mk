@@ -27,9 +27,9 @@ $(STORYTELLER_LINUX_FRAGMENTS): $(LINUX_KCONFIG_FILE) $(LINUX_KCONFIG_FRAGMENT_F
 	cat $^ >$@
 $(LINUX_DIR)/$(LINUX_KCONFIG_STAMP_DOTCONFIG): $(STORYTELLER_LINUX_FRAGMENTS)
 
-# The board's device tree includes mainline's, and is compiled beside it.
+# The board's device trees include mainline's, and are compiled beside it.
 define STORYTELLER_LINUX_DTS
-	cp $(STORYTELLER_REPOSITORY)/board/milkv-duo/duo.dts $(LINUX_ARCH_PATH)/boot/dts/sophgo/
+	cp $(STORYTELLER_REPOSITORY)/board/milkv-duo/*.dts $(LINUX_ARCH_PATH)/boot/dts/sophgo/
 endef
 LINUX_PRE_BUILD_HOOKS += STORYTELLER_LINUX_DTS
 endif

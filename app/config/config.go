@@ -48,6 +48,12 @@ const (
 	USBHost   = "host"   // a sound card
 )
 
+// What plays the story.
+const (
+	SpeakerUSB       = "usb"       // a USB sound card, with USBHost
+	SpeakerAmplifier = "amplifier" // one on the pads for Ethernet
+)
+
 // Config is what storyteller.toml says. The sampling values mean what the
 // options of llama2.c's run.c mean.
 type Config struct {
@@ -61,6 +67,7 @@ type Config struct {
 	Run         string  // RunStory or RunSuites
 	After       string  // AfterWait, AfterAgain or AfterPowerOff
 	USB         string  // USBDevice or USBHost
+	Speaker     string  // SpeakerUSB or SpeakerAmplifier
 	Voice       string  // that reads the story aloud: "kal16", "rms", "espeak" or Silent
 	Rate        float64 // of the voice; 1 is its own, as for the next two
 	Pitch       float64
@@ -72,7 +79,7 @@ type Config struct {
 
 // Default returns the configuration of an empty file.
 func Default() Config {
-	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice,
+	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice, Speaker: SpeakerUSB,
 		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic, Gain: 60}
 }
 
@@ -361,6 +368,9 @@ var settings = []setting{
 	{"usb", `"device" or "host"`,
 		func(c *Config, v any) bool { return oneOf(&c.USB, v, USBDevice, USBHost) },
 		func(c Config) any { return c.USB }},
+	{"speaker", `"usb" or "amplifier"`,
+		func(c *Config, v any) bool { return oneOf(&c.Speaker, v, SpeakerUSB, SpeakerAmplifier) },
+		func(c Config) any { return c.Speaker }},
 }
 
 // factor is a setting from lowest to 2 of the voice.

@@ -110,6 +110,18 @@ func Replace(dir, name string, in io.Reader, check func(path string) error, old 
 	})
 }
 
+// Change has a file of dir changed where it stands, for changes that a power cut
+// cannot leave half done.
+func Change(dir, name string, change func(f *os.File) error) error {
+	return writable(dir, func() error {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(change(f), f.Sync(), f.Close())
+	})
+}
+
 // writable calls do while the file system of dir is writable. Other processes that
 // want to write there wait: the one that ends first would make it read-only under
 // the others.

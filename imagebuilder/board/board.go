@@ -39,6 +39,7 @@ type Board struct {
 // Kernel names the inputs of the kernel, relative to the board's folder; Load
 // makes them relative to where Load's folder is.
 type Kernel struct {
+	Patches     []string `toml:"patches"`
 	Fragments   []string `toml:"fragments"`
 	DeviceTrees []string `toml:"device_trees"`
 }
@@ -200,7 +201,7 @@ func Load(dir, name string) (*Board, error) {
 		return nil, fmt.Errorf("board: %s: name is %q, its folder's %q", file, b.Name, name)
 	}
 	b.Dir = filepath.Join(dir, name)
-	for _, list := range [][]string{b.Kernel.Fragments, b.Kernel.DeviceTrees} {
+	for _, list := range [][]string{b.Kernel.Patches, b.Kernel.Fragments, b.Kernel.DeviceTrees} {
 		for i := range list {
 			list[i] = filepath.Join(b.Dir, list[i])
 		}

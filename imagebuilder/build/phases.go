@@ -226,7 +226,7 @@ func builtKernel(ctx context.Context, s *state) (err error) {
 	if err != nil {
 		return err
 	}
-	o := linux.Options{Source: s.source, Fragments: s.board.Kernel.Fragments, DTS: s.board.Kernel.DeviceTrees, CacheDir: s.Cache, Log: s.Log}
+	o := linux.Options{Source: s.source, Patches: s.board.Kernel.Patches, Fragments: s.board.Kernel.Fragments, DTS: s.board.Kernel.DeviceTrees, CacheDir: s.Cache, Log: s.Log}
 	if s.Progress != nil {
 		o.Progress = func(done, about int) { s.Progress("kernel", int64(done), int64(about)) }
 	}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 
 	"github.com/u-root/u-root/pkg/dt"
 	"github.com/ulikunitz/xz/lzma"
@@ -23,6 +24,7 @@ import (
 const (
 	kernelNode = "kernel-1"
 	treePrefix = "fdt-"
+	treeFill   = "_" // makes the names of all trees equally long, for package bootfile
 	ramdisk    = "ramdisk-1"
 )
 
@@ -40,7 +42,7 @@ type Spec struct {
 
 // DeviceTree is a device tree blob.
 type DeviceTree struct {
-	Name string // "duo" becomes the image "fdt-duo"
+	Name string // "duo" becomes the image "fdt-duo", or "fdt-duo_____" beside "duo-host"
 	Data []byte
 }
 
@@ -74,7 +76,7 @@ func Write(w io.Writer, s Spec) error {
 		dt.PropertyU64("entry", s.KernelEntry),
 	), dt.WithChildren(hashes(kernel)...))))
 	for _, t := range s.DeviceTrees {
-		images.Children = append(images.Children, dt.NewNode(treePrefix+t.Name, dt.WithProperty(
+		images.Children = append(images.Children, dt.NewNode(s.treeNode(t.Name), dt.WithProperty(
 			dt.PropertyString("description", t.Name),
 			data(t.Data),
 			dt.PropertyString("type", "flat_dt"),
@@ -102,7 +104,7 @@ func Write(w io.Writer, s Spec) error {
 			dt.PropertyString("kernel", kernelNode),
 		))
 		if c.DeviceTree != "" {
-			n.Properties = append(n.Properties, dt.PropertyString("fdt", treePrefix+c.DeviceTree))
+			n.Properties = append(n.Properties, dt.PropertyString("fdt", s.treeNode(c.DeviceTree)))
 		}
 		if s.Ramdisk != nil {
 			n.Properties = append(n.Properties, dt.PropertyString("ramdisk", ramdisk))
@@ -139,6 +141,15 @@ func Write(w io.Writer, s Spec) error {
 	}
 	_, err = w.Write(out.Bytes())
 	return err
+}
+
+// treeNode is the image of a device tree.
+func (s Spec) treeNode(name string) string {
+	longest := 0
+	for _, t := range s.DeviceTrees {
+		longest = max(longest, len(t.Name))
+	}
+	return treePrefix + name + strings.Repeat(treeFill, longest-len(name))
 }
 
 func (s Spec) check() error {

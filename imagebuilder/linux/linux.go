@@ -1,5 +1,5 @@
 // Package linux builds the boards' kernel and device trees from a kernel source
-// archive: allnoconfig with the boards' fragments merged over it, cross-compiled
+// archive, with the boards' patches: allnoconfig with the boards' fragments merged over it, cross-compiled
 // with the distribution's riscv64 compiler. One Image serves every board.
 //
 // The same inputs give the same bytes: the date comes from the source, user and
@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ var tools = [...]struct{ name, pkg string }{
 	{cross + "gcc", "gcc-riscv64-linux-gnu"},
 	{"make", "make"},
 	{"gcc", "gcc libc6-dev"},
+	{"patch", "patch"},
 	{"bc", "bc"},
 	{"bison", "bison"},
 	{"flex", "flex"},
@@ -48,6 +50,7 @@ var tools = [...]struct{ name, pkg string }{
 // Options are the inputs of a build.
 type Options struct {
 	Source    Source
+	Patches   []string // files that patch -p1 takes, in this order
 	Fragments []string // files of CONFIG_ lines; none may contradict another
 	DTS       []string // device tree sources; they may include the kernel's own and dt-bindings
 	CacheDir  string   // results and work trees are kept here
@@ -117,24 +120,31 @@ func Build(ctx context.Context, o Options) (*Kernel, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("linux: %w", err)
 	}
+	result := filepath.Join(dir, key[:16])
+	if _, err := os.Stat(result); err == nil { // whole, for it was renamed
+		k.Cached = true
+		return k, k.find(result, o.DTS)
+	}
 	unlock, err := flock.Acquire(ctx, filepath.Join(dir, "lock"), o.Log)
 	if err != nil {
 		return nil, fmt.Errorf("linux: %w", err)
 	}
 	defer unlock()
-
-	result := filepath.Join(dir, key[:16])
-	if _, err := os.Stat(result); err == nil {
+	if _, err := os.Stat(result); err == nil { // another build made it meanwhile
 		k.Cached = true
 		return k, k.find(result, o.DTS)
 	}
 	if strings.ContainsFunc(dir, func(r rune) bool { return unicode.IsSpace(r) || r == ':' }) {
 		return nil, fmt.Errorf("linux: the kernel cannot be built in %s: its Makefile takes no spaces and colons in the name of a folder; set STORYTELLER_CACHE to another one", dir)
 	}
+	tree, err := treeKey(o)
+	if err != nil {
+		return nil, err
+	}
 	b := &builder{
 		Options: o,
-		src:     filepath.Join(dir, "source-"+o.Source.SHA256[:16]),
-		out:     filepath.Join(dir, "build-"+o.Source.SHA256[:16]),
+		src:     filepath.Join(dir, "source-"+tree[:16]),
+		out:     filepath.Join(dir, "build-"+tree[:16]),
 	}
 	if err := b.unpack(ctx); err != nil {
 		return nil, err
@@ -183,16 +193,34 @@ func dtbName(dts string) string { return strings.TrimSuffix(filepath.Base(dts), 
 func inputsKey(o Options, more ...string) (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n", o.Source.SHA256, more, makeArgs("", "", time.Time{}))
-	for _, list := range [][]string{o.Fragments, o.DTS} {
-		for _, name := range list {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				return "", fmt.Errorf("linux: %w", err)
-			}
-			fmt.Fprintf(h, "%s %d\n%s", filepath.Base(name), len(text), text)
-		}
+	if err := hashFiles(h, o.Patches, o.Fragments, o.DTS); err != nil {
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// treeKey hashes what the source tree depends on: the archive, and the patches.
+func treeKey(o Options) (string, error) {
+	if len(o.Patches) == 0 {
+		return o.Source.SHA256, nil
+	}
+	h := sha256.New()
+	fmt.Fprintln(h, o.Source.SHA256)
+	if err := hashFiles(h, o.Patches); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func hashFiles(h io.Writer, lists ...[]string) error {
+	for _, name := range slices.Concat(lists...) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("linux: %w", err)
+		}
+		fmt.Fprintf(h, "%s %d\n%s", filepath.Base(name), len(text), text)
+	}
+	return nil
 }
 
 // builder is one build in its two work trees, which later builds of the same
@@ -207,7 +235,7 @@ func (b *builder) unpack(ctx context.Context) error {
 	if _, err := os.Stat(b.src); err == nil {
 		return nil
 	}
-	return b.Source.unpack(ctx, b.src)
+	return b.Source.unpack(ctx, b.src, b.Patches)
 }
 
 // makeArgs are make's arguments except for the target. Nothing in them may let
@@ -372,6 +400,14 @@ func firstLine(text string, err error) string {
 		return line
 	}
 	return err.Error()
+}
+
+func lastLine(text string, err error) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return err.Error()
+	}
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // lineWriter hands on what is written to it line by line.

@@ -100,9 +100,9 @@ func TestCheckVersion(t *testing.T) {
 		makefile, want string // of the error; empty: none
 	}{
 		{"VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n", ""},
-		{"VERSION = 6\nPATCHLEVEL = 18\n", ""},
-		{"VERSION = 6\nPATCHLEVEL = 12\n", "needs 6.18"},
-		{"VERSION = 5\nPATCHLEVEL = 19\n", "needs 6.18"},
+		{"VERSION = 8\nPATCHLEVEL = 0\n", ""},
+		{"VERSION = 7\nPATCHLEVEL = 2\n", "needs 7.3"},
+		{"VERSION = 6\nPATCHLEVEL = 18\n", "needs 7.3"},
 		{"all:\n\techo\n", "names no kernel version"},
 		{"VERSION = x\n", "no number"},
 	} {
@@ -133,7 +133,7 @@ func TestArchiveSource(t *testing.T) {
 // make plays the kernel's make and builds nothing.
 func fakeTools(t *testing.T, makeScript string) {
 	t.Helper()
-	for _, tool := range []string{"sh", "tar", "cat", "cp", "mkdir", "chmod"} {
+	for _, tool := range []string{"sh", "tar", "patch", "cat", "cp", "mkdir", "chmod"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is missing", tool)
 		}
@@ -144,7 +144,7 @@ func fakeTools(t *testing.T, makeScript string) {
 		switch tool.name {
 		case "make":
 			script = makeScript
-		case "tar":
+		case "tar", "patch":
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, tool.name), []byte("#!/bin/sh\n"+script), 0o755); err != nil {
@@ -229,6 +229,32 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// A patch makes another tree, and one that does not fit makes none.
+func TestPatch(t *testing.T) {
+	fakeTools(t, kernelMake)
+	o := Options{Source: sourceArchive(t), Fragments: []string{write(t, "kernel.fragment", "CONFIG_A=y\n")}, CacheDir: t.TempDir()}
+	plain, err := Build(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Patches = []string{write(t, "new.patch", "--- /dev/null\n+++ b/new\n@@ -0,0 +1 @@\n+hello\n")}
+	patched, err := Build(t.Context(), o)
+	if err != nil || patched.Cached || patched.Key == plain.Key {
+		t.Fatalf("Build() with a patch = %+v, %v; want another kernel", patched, err)
+	}
+	found, err := filepath.Glob(filepath.Join(o.CacheDir, "linux/source-*/new"))
+	if err != nil || len(found) != 1 {
+		t.Errorf("the patch's file is in %v, %v; want one tree of the two", found, err)
+	}
+	o.Patches = []string{write(t, "unfit.patch", "--- a/Makefile\n+++ b/Makefile\n@@ -1 +1 @@\n-VERSION = 9\n+VERSION = 10\n")}
+	if _, err := Build(t.Context(), o); err == nil || !strings.Contains(err.Error(), "unfit.patch does not fit this kernel") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("Build() with a patch that does not fit = %v; want one line", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(o.CacheDir, "linux/.*")); len(left) != 0 {
+		t.Errorf("Build() left %v behind", left)
+	}
+}
+
 func TestBuildFails(t *testing.T) {
 	for _, tt := range []struct{ name, cache, script, want string }{
 		{"compiler error", "", kernelMake + "\ncase $* in *Image) echo 'a.c:1: error: no'; exit 2;; esac", "a.c:1: error: no"},
@@ -252,7 +278,7 @@ func TestBuildFails(t *testing.T) {
 func TestMissingTools(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := Build(t.Context(), Options{})
-	if err == nil || !strings.Contains(err.Error(), "apt-get install gcc-riscv64-linux-gnu make gcc libc6-dev bc bison flex") || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.Contains(err.Error(), "apt-get install gcc-riscv64-linux-gnu make gcc libc6-dev patch bc bison flex") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("Build() without tools = %v", err)
 	}
 }

@@ -16,9 +16,10 @@ import (
 	"duostoryteller/imagebuilder/inputs"
 )
 
-// The oldest kernel that has the board's USB PHY, reset controller, codecs and
-// the state of its vector unit.
-const oldestMajor, oldestMinor = 6, 18
+// The oldest kernel that is known to do: 6.18 has neither sound/soc/sophgo nor the
+// nodes of USB, its PHY and the DMA router in its device tree, and of the releases
+// since only 7.3 was compared with the board, driver by driver.
+const oldestMajor, oldestMinor = 7, 3
 
 // Source is an archive of the kernel's source.
 type Source struct {
@@ -61,8 +62,9 @@ func ArchiveSource(name, sum string) (Source, error) {
 	return Source{Name: filepath.Base(name), Origin: name, SHA256: strings.ToLower(sum), Path: name}, nil
 }
 
-// unpack makes the source tree at dir, whole or not at all, and checks its version.
-func (s Source) unpack(ctx context.Context, dir string) error {
+// unpack makes the source tree at dir, patched, whole or not at all, and checks its
+// version.
+func (s Source) unpack(ctx context.Context, dir string, patches []string) error {
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), ".unpack-")
 	if err != nil {
 		return fmt.Errorf("linux: %w", err)
@@ -97,6 +99,18 @@ func (s Source) unpack(ctx context.Context, dir string) error {
 	if err := checkVersion(string(makefile)); err != nil {
 		return fmt.Errorf("linux: %s: %w", s.Path, err)
 	}
+	for _, p := range patches {
+		if p, err = filepath.Abs(p); err != nil {
+			return fmt.Errorf("linux: %w", err)
+		}
+		out, err := exec.CommandContext(ctx, "patch", "-d", tree, "-p1", "--batch", "--forward", "--reject-file=-", "--no-backup-if-mismatch", "-i", p).CombinedOutput()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return fmt.Errorf("linux: %s does not fit this kernel: %s", p, lastLine(string(out), err))
+		}
+	}
 	if err := os.Rename(tree, dir); err != nil {
 		return fmt.Errorf("linux: %w", err)
 	}
@@ -122,7 +136,7 @@ func checkVersion(makefile string) error {
 		return fmt.Errorf("the Makefile names no kernel version")
 	}
 	if major < oldestMajor || major == oldestMajor && minor < oldestMinor {
-		return fmt.Errorf("this is Linux %d.%d; the board needs %d.%d or newer", major, minor, oldestMajor, oldestMinor)
+		return fmt.Errorf("this is Linux %d.%d; the board needs %d.%d or newer: older ones lack drivers for its sound and USB, or were never compared with it", major, minor, oldestMajor, oldestMinor)
 	}
 	return nil
 }

@@ -44,7 +44,9 @@ func addKernel(t *testing.T, out string) {
 	}
 	kernel := "\x00\xffLinux version " + release + " (a@b) (riscv64-buildroot-linux-musl-gcc (Buildroot) 14.3.0, GNU ld (GNU Binutils) 2.44) #1 PREEMPT\n\x00"
 	put(t, []byte(kernel), 0o644, out, "images", "Image")
-	put(t, emptyTree(), 0o644, out, "images", "duo.dtb")
+	for _, tree := range b.Kernel.DeviceTrees {
+		put(t, emptyTree(), 0o644, out, "images", strings.TrimSuffix(filepath.Base(tree), ".dts")+".dtb")
+	}
 	build := filepath.Join(out, "build", "linux-7.1.9")
 	put(t, []byte(config.String()), 0o644, build, ".config")
 	put(t, []byte(release+"\n"), 0o644, build, "include", "config", "kernel.release")

@@ -28,10 +28,10 @@ func boot() {
 		unix.Kill(-1, unix.SIGKILL) // what the init before this one had started
 	}
 
-	// Errors of the kernel still show, the rest would run into the story: a process
-	// killed for want of memory has a hundred lines of warnings, and one error.
-	const consoleLevel, errors = 8, 4
-	klogctl(consoleLevel, errors)
+	// What the kernel says runs into the story: only what it ends with still shows. The
+	// rest is for `dmesg`.
+	const consoleLevel, emergencies = 8, 1
+	klogctl(consoleLevel, emergencies)
 	// Below 512 MB huge pages are off unless asked for.
 	report("huge pages", write("/sys/kernel/mm/transparent_hugepage/enabled", "madvise"))
 	// Asked for, they make the kernel keep 5 % of the memory free so that there are
@@ -53,6 +53,10 @@ func boot() {
 	settings, problems := config.Load(configFile)
 	for _, p := range problems {
 		fmt.Printf("init: %s: %v\n", configFile, p)
+	}
+
+	if chooseTree(settings) {
+		shutDown(reboot)
 	}
 
 	children := newReaper()

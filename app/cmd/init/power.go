@@ -36,6 +36,9 @@ func shutDown(p power) {
 	unix.Kill(-1, unix.SIGKILL)
 	unix.Sync()
 	unix.Unmount(cardDir, 0)
+	if p == powerOff { // not every firmware returns from what it cannot do
+		fmt.Println("init: it is safe to pull the plug")
+	}
 	err := unix.Reboot(command)
 	for {
 		fmt.Printf("init: the machine cannot switch itself off (%v); it is safe to pull the plug\n", err)
