@@ -96,6 +96,17 @@ func newStory(r Request, now time.Time) *Story {
 	return &Story{ID: id, Request: r, Begun: now, grown: make(chan struct{})}
 }
 
+// ValidID tells whether a story can have an ID.
+func ValidID(id string) bool { return validID.MatchString(id) }
+
+// Restored returns a story that was told earlier, its text in one piece.
+func Restored(r Request, text string, end End) *Story {
+	s := newStory(r, time.Time{})
+	s.add(Piece{Text: []byte(text)})
+	s.add(end)
+	return s
+}
+
 func (s *Story) add(e Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

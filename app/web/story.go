@@ -52,6 +52,9 @@ func (s *Server) watch(ctx context.Context, e Engine) {
 			return
 		}
 		s.shelf.add(newest, e.Name)
+		if s.keeper != nil {
+			go s.keepWhenTold(ctx, newest)
+		}
 	}
 }
 

@@ -51,13 +51,15 @@ type Suites interface {
 
 // Options are what a Server works with.
 type Options struct {
-	Voice     voice.Voice // nil: the page is silent; not used by anybody else
-	Suites    Suites      // nil: the page has no button for them
-	Engines   []Engine    // that tell the stories, at least one, the default first
-	Hosts     []string    // names of this machine beside localhost, lower case
-	Version   string      // what the page says of itself; "": nothing
-	System    fs.FS       // root of the file system with /proc and /sys
-	Followers int         // browsers that may follow stories at the same time; 0: 16
+	Voice     voice.Voice  // nil: the page is silent; not used by anybody else
+	Suites    Suites       // nil: the page has no button for them
+	Engines   []Engine     // that tell the stories, at least one, the default first
+	Hosts     []string     // names of this machine beside localhost, lower case
+	Keep      string       // folder in which the last stories survive a restart; "": they do not
+	Note      func(string) // is told what cannot be kept, a line each; nil: nobody
+	Version   string       // what the page says of itself; "": nothing
+	System    fs.FS        // root of the file system with /proc and /sys
+	Followers int          // browsers that may follow stories at the same time; 0: 16
 }
 
 // Server is the http.Handler of the page.
@@ -68,6 +70,7 @@ type Server struct {
 	hosts     []string
 	system    fs.FS
 	version   string
+	keeper    *keeper // nil: nothing is kept
 	pages     *pages
 	handler   http.Handler
 	followers chan struct{} // one token a follower
@@ -123,6 +126,13 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		mux.HandleFunc("GET /results/{name}", s.result)
 	}
 	s.handler = s.guard(mux)
+	if o.Keep != "" {
+		s.keeper = &keeper{dir: o.Keep, note: o.Note, busy: make(chan struct{}, 1)}
+		if o.Note == nil {
+			s.keeper.note = func(string) {}
+		}
+		s.keeper.restore(s.shelf)
+	}
 	for _, e := range s.engines {
 		go s.watch(ctx, e)
 	}

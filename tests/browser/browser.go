@@ -246,6 +246,26 @@ func (b *Browser) Complaints() (lines []string) {
 	return lines
 }
 
+// Downloads has files that the page saves go to a folder.
+func (b *Browser) Downloads(dir string) {
+	b.t.Helper()
+	b.devTools("Browser.setDownloadBehavior", map[string]any{"behavior": "allow", "downloadPath": dir})
+}
+
+// Media shows the page as it is for a medium, "screen" or "print".
+func (b *Browser) Media(medium string) {
+	b.t.Helper()
+	b.devTools("Emulation.setEmulatedMedia", map[string]any{"media": medium})
+}
+
+// PDF returns the page as it is printed.
+func (b *Browser) PDF() []byte {
+	b.t.Helper()
+	var printed struct{ Data []byte }
+	b.do("POST", "/goog/cdp/execute", map[string]any{"cmd": "Page.printToPDF", "params": map[string]any{"printBackground": true}}, &printed)
+	return printed.Data
+}
+
 // Screenshot saves the whole page as a PNG.
 func (b *Browser) Screenshot(path string) {
 	b.t.Helper()

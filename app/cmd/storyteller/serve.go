@@ -102,7 +102,7 @@ and kept beside that file, as ssh_host_key.`,
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}
-			options := web.Options{Hosts: hosts, Version: version.Text(), System: os.DirFS("/"), Suites: button}
+			options := web.Options{Hosts: hosts, Keep: results, Note: note, Version: version.Text(), System: os.DirFS("/"), Suites: button}
 			for _, name := range offered(model.engine) {
 				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
 				defer teller.Stop() // nothing may use the model once this returns
@@ -177,7 +177,7 @@ and kept beside that file, as ssh_host_key.`,
 	flags.StringVar(&usb, "usb", "", "what the board's USB port is, device or host; unasked it is left alone")
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
-	flags.StringVar(&results, "results", "", "keep the results of the page's test suites in this folder")
+	flags.StringVar(&results, "results", "", "keep the results of the page's test suites, and the last stories, in this folder")
 	flags.StringVar(&keys, "authorized-keys", "", "with --usb device: who has one of the keys in this file gets a shell by ssh")
 	flags.BoolVar(&events, "events", false, "with --console: print events for a program, and take its requests; see package dialog")
 	hears.add(cmd)

@@ -53,6 +53,7 @@ function open(s) {
   el("ending").hidden = true;
   el("story").hidden = false;
   el("story").setAttribute("aria-busy", "true");
+  el("keep").hidden = true;
   if (s.ended) say();
   else say(story.mine ? "statusThinking" : refused ? "statusBusy" : "statusFollowing");
   buttons();
@@ -108,6 +109,7 @@ function close(end) {
   if (!voice.on) say();
   voice.wake();
   buttons();
+  keepable();
   shelf();
   meters();
 }
@@ -152,6 +154,7 @@ async function tell(request) {
   document.querySelector(".actions").scrollIntoView({ behavior: "smooth" });
 }
 
+let keepable = () => {}; // shows what can be kept of the story that has ended: keep.js
 let mine = async () => {}; // brings the beginning up to date with the pictures: mine.js
 el("ask").addEventListener("submit", async (e) => {
   e.preventDefault();
