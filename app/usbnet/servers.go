@@ -8,8 +8,6 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv4/server4"
-	"github.com/pion/mdns/v2"
-	"golang.org/x/net/ipv4"
 )
 
 // lease is how long the PC may keep its address; it is always the same one.
@@ -74,26 +72,4 @@ func answerDHCP(m *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 		return nil // no message that can be answered
 	}
 	return answer
-}
-
-// serveName answers for Name by multicast DNS on card until ctx ends.
-func serveName(ctx context.Context, card string) error {
-	iface, err := net.InterfaceByName(card)
-	if err != nil {
-		return fmt.Errorf("multicast DNS: %w", err)
-	}
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(224, 0, 0, 251), Port: 5353})
-	if err != nil {
-		return fmt.Errorf("multicast DNS: %w", err)
-	}
-	server, err := mdns.NewServer(ipv4.NewPacketConn(conn), nil,
-		mdns.WithLocalNames(Name),
-		mdns.WithLocalAddress(net.IP(Address().Addr().AsSlice())),
-		mdns.WithInterfaces(*iface))
-	if err != nil {
-		conn.Close()
-		return fmt.Errorf("multicast DNS: %w", err)
-	}
-	context.AfterFunc(ctx, func() { server.Close() })
-	return nil
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,15 +27,27 @@ const (
 	// voiceRests is how long the voice waits for another sentence before it gives its
 	// memory back: longer than most are.
 	voiceRests = 15 * time.Second
-	// listenersAtOnce bounds the clips that slow browsers hold in memory.
+	// soundHeld bounds all sentences in memory, in bytes, those that slow browsers are
+	// still being sent too: the voice waits until there is room.
+	soundHeld = 2 * maxClip
+	// clipsQueued bounds the sentences that wait for the voice.
+	clipsQueued = 4
+	// listenersAtOnce bounds the browsers that are sent sound.
 	listenersAtOnce = 8
 )
 
-// clips are the sentences spoken lately, oldest first.
+// errQueue is the answer to who asks for one sentence too many.
+var errQueue = errors.New("the voice has enough to say; ask again in a moment")
+
+// clips are the sentences in memory, oldest first: those that somebody waits for or is
+// sent, and those spoken lately.
 type clips struct {
-	mu    sync.Mutex
-	clips []*clip
+	mu      sync.Mutex
+	clips   []*clip
+	changed chan struct{} // closed and replaced when there may be more room
 }
+
+func newClips() *clips { return &clips{changed: make(chan struct{})} }
 
 // clip is one spoken sentence, 16-bit little-endian samples.
 type clip struct {
@@ -42,46 +55,122 @@ type clip struct {
 	sentence int
 	hz       int // known when there are samples
 	*byteLog
+
+	// Guarded by the clips' mutex.
+	listeners int
+	spoken    bool
+	cancel    context.CancelFunc
 }
 
-// get returns a spoken sentence, beginning it with speak if it is not among
-// those kept.
-func (c *clips) get(story string, sentence int, speak func(*clip)) *clip {
+// join returns a sentence to listen to, until leave is called. One that is not there is
+// begun with speak, which ends when ctx does and calls finish.
+func (c *clips) join(ctx context.Context, story string, sentence int, speak func(context.Context, *clip)) (k *clip, leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	waiting := 0
+	for _, old := range c.clips {
+		if old.story == story && old.sentence == sentence {
+			k = old
+		}
+		if !old.spoken {
+			waiting++
+		}
+	}
+	if k == nil {
+		if waiting >= clipsQueued {
+			return nil, nil, errQueue
+		}
+		k = &clip{story: story, sentence: sentence, byteLog: newByteLog(maxClip)}
+		ctx, k.cancel = context.WithCancel(ctx)
+		c.clips = append(c.clips, k)
+		go speak(ctx, k)
+	}
+	k.listeners++
+	return k, sync.OnceFunc(func() { c.leave(k) }), nil
+}
+
+// leave takes a listener from a clip. One that is not spoken yet ends with its last.
+func (c *clips) leave(k *clip) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.listeners--
+	if k.listeners == 0 && !k.spoken {
+		k.cancel()
+		c.drop(k) // who asks again has it begun anew
+	}
+	c.evict()
+}
+
+// finish ends a clip. One that failed is dropped, so that it is tried again.
+func (c *clips) finish(k *clip, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.spoken = true
+	k.cancel()
+	k.close(err)
+	if err != nil {
+		c.drop(k)
+	}
+	c.evict()
+}
+
+// drop forgets a clip. The caller holds mu.
+func (c *clips) drop(k *clip) {
+	c.clips = slices.DeleteFunc(c.clips, func(old *clip) bool { return old == k })
+}
+
+// evict forgets the oldest of those that nobody listens to, until there are few enough,
+// and says that there may be room. The caller holds mu.
+func (c *clips) evict() {
+	over := c.size() - soundKept
+	c.clips = slices.DeleteFunc(c.clips, func(k *clip) bool {
+		if over <= 0 || k.listeners > 0 || !k.spoken {
+			return false
+		}
+		over -= k.size()
+		return true
+	})
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// size is that of all clips, in bytes. The caller holds mu.
+func (c *clips) size() (n int) {
 	for _, k := range c.clips {
-		if k.story == story && k.sentence == sentence {
-			return k
-		}
+		n += k.size()
 	}
-	size := 0
-	for i := len(c.clips) - 1; i >= 0; i-- {
-		if size += c.clips[i].size(); size > soundKept {
-			c.clips = slices.Delete(c.clips, 0, i+1)
-			break
-		}
-	}
-	k := &clip{story: story, sentence: sentence, byteLog: newByteLog(maxClip)}
-	c.clips = append(c.clips, k)
-	go speak(k)
-	return k
+	return n
 }
 
-// forget drops a clip, so that a failed one is tried again.
-func (c *clips) forget(failed *clip) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.clips = slices.DeleteFunc(c.clips, func(k *clip) bool { return k == failed })
+// room waits until one more sentence can be spoken.
+func (c *clips) room(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		size, changed := c.size(), c.changed
+		c.mu.Unlock()
+		if size+maxClip <= soundHeld {
+			return ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // speak has the voice speak a sentence into its clip.
-func (s *Server) speak(text string, k *clip) {
+func (s *Server) speak(ctx context.Context, text string, k *clip) {
 	s.speaking.Lock() // one at a time: the board has one core, and one voice
 	defer s.speaking.Unlock()
+	if err := s.clips.room(ctx); err != nil { // nobody waits for it any more
+		s.clips.finish(k, err)
+		return
+	}
 	s.rest.Stop()
 	defer s.rest.Reset(voiceRests)
 	var part []byte
-	_, err := s.voice.Say(s.ctx, text, voice.Normal(), func(hz int, samples []int16) error {
+	_, err := s.voice.Say(ctx, text, voice.Normal(), func(hz int, samples []int16) error {
 		part = part[:0]
 		for _, sample := range samples {
 			part = binary.LittleEndian.AppendUint16(part, uint16(sample))
@@ -92,10 +181,7 @@ func (s *Server) speak(text string, k *clip) {
 		_, err := k.Write(part)
 		return err
 	})
-	if err != nil {
-		s.clips.forget(k)
-	}
-	k.close(err)
+	s.clips.finish(k, err)
 }
 
 // restVoice ends the voice's process, unless it speaks; it starts again by itself.
@@ -124,13 +210,26 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the story has no sentence %d", n), http.StatusNotFound)
 		return
 	}
+	if text = sentence.Plain(text); text == "" { // as on the board's own loudspeaker
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if r.Method == http.MethodHead { // what it would be, without the voice's work
+		w.Header().Set("Content-Type", "audio/wav")
+		return
+	}
 	select {
 	case s.listeners <- struct{}{}:
 		defer func() { <-s.listeners }()
 	case <-ctx.Done():
 		return
 	}
-	k := s.clips.get(b.id, n, func(k *clip) { s.speak(text, k) })
+	k, leave, err := s.clips.join(s.ctx, b.id, n, func(ctx context.Context, k *clip) { s.speak(ctx, text, k) })
+	if err != nil {
+		unavailable(w, 1, err.Error())
+		return
+	}
+	defer leave()
 	part, whole, err := k.next(ctx, 0)
 	switch {
 	case ctx.Err() != nil:

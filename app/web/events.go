@@ -47,14 +47,6 @@ type (
 
 // events streams the newest story and those after it, or one past story.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	select {
-	case s.followers <- struct{}{}:
-		defer func() { <-s.followers }()
-	default:
-		w.Header().Set("Retry-After", "10")
-		http.Error(w, "too many are listening already; close a page or try again in a while", http.StatusServiceUnavailable)
-		return
-	}
 	name, past := r.URL.Query().Get("story"), r.URL.Query().Has("story")
 	chosen, ok := s.shelf.find(name)
 	if past && !ok {
@@ -62,6 +54,16 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead { // it asks what there is, and takes no place
+		return
+	}
+	select {
+	case s.followers <- struct{}{}:
+		defer func() { <-s.followers }()
+	default:
+		unavailable(w, 10, "too many are listening already; close a page or try again in a while")
+		return
+	}
 	out := &eventWriter{w, http.NewResponseController(w)}
 	if out.comment() != nil {
 		return

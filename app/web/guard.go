@@ -20,11 +20,14 @@ const (
 	readTimeout   = 10 * time.Second
 	idleTimeout   = 30 * time.Second
 	// maxConnections bounds what they all hold together, some 30 KB each: a megabyte,
-	// of the few that the board has left. Whoever comes then waits until one is closed.
+	// of the few that the board has left. Streams are fewer: Followers and listenersAtOnce.
 	maxConnections = 32
 	// writeTimeout bounds one write, not one response: a stream lives as long
 	// as its reader takes what it is sent.
 	writeTimeout = 10 * time.Second
+	// vanished is how long a browser may not confirm what it was sent, before it is held
+	// for gone: its cable was pulled, or it sleeps.
+	vanished = 20 * time.Second
 )
 
 // guard lets through only requests that a person at the page can have meant.
@@ -72,44 +75,107 @@ func (s *Server) knownHost(host string) bool {
 	return name == "localhost" || slices.Contains(s.hosts, name)
 }
 
-// limited is a listener that has at most so many connections open.
+// limited is a listener that has at most so many connections open. When there is no
+// room for another, the one that has been without a request for longest is closed.
 type limited struct {
 	net.Listener
-	tokens chan struct{}
-	closed chan struct{}
-	once   sync.Once
+	most int
+
+	mu     sync.Mutex
+	open   []*counted // by when they last turned idle, or came: longest ago first
+	closed bool
+	freed  chan struct{} // closed and replaced when there may be room
 }
 
-func limit(l net.Listener, connections int) net.Listener {
-	return &limited{Listener: l, tokens: make(chan struct{}, connections), closed: make(chan struct{})}
+func limit(l net.Listener, connections int) *limited {
+	return &limited{Listener: l, most: connections, freed: make(chan struct{})}
 }
 
 func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.tokens <- struct{}{}:
-	case <-l.closed:
+	if !l.await() {
 		return nil, net.ErrClosed
 	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.tokens
 		return nil, err
 	}
-	return &counted{Conn: c, release: sync.OnceFunc(func() { <-l.tokens })}, nil
+	giveUpVanished(c)
+	n := &counted{Conn: c, in: l}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = append(l.open, n)
+	return n, nil
+}
+
+// await waits until there is room for a connection; false: there will be no more.
+func (l *limited) await() bool {
+	for {
+		l.mu.Lock()
+		closed, freed := l.closed, l.freed
+		room := len(l.open) < l.most
+		var idle *counted
+		if !room {
+			if i := slices.IndexFunc(l.open, func(c *counted) bool { return !c.busy }); i >= 0 {
+				idle = l.open[i]
+			}
+		}
+		l.mu.Unlock()
+		switch {
+		case closed:
+			return false
+		case room:
+			return true
+		case idle != nil:
+			idle.Close()
+			continue
+		}
+		<-freed
+	}
+}
+
+// state is http.Server's ConnState hook.
+func (l *limited) state(c net.Conn, s http.ConnState) {
+	n, ok := c.(*counted)
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n.busy = s == http.StateActive
+	if i := slices.Index(l.open, n); s == http.StateIdle && i >= 0 {
+		l.open = append(slices.Delete(l.open, i, i+1), n)
+		l.wake()
+	}
+}
+
+// wake has await look again. The caller holds mu.
+func (l *limited) wake() {
+	close(l.freed)
+	l.freed = make(chan struct{})
 }
 
 func (l *limited) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	l.mu.Lock()
+	l.closed = true
+	l.wake()
+	l.mu.Unlock()
 	return l.Listener.Close()
 }
 
-// counted gives its token back when it is closed.
+// counted is a connection that gives its place back when it is closed.
 type counted struct {
 	net.Conn
-	release func()
+	in   *limited
+	busy bool // it has a request; guarded by the listener's mutex
 }
 
 func (c *counted) Close() error {
-	c.release()
+	l := c.in
+	l.mu.Lock()
+	if i := slices.Index(l.open, c); i >= 0 {
+		l.open = slices.Delete(l.open, i, i+1)
+		l.wake()
+	}
+	l.mu.Unlock()
 	return c.Conn.Close()
 }

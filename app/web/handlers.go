@@ -74,7 +74,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err == errSuites || errors.Is(err, story.ErrBusy) {
-		unavailable(w, err.Error())
+		unavailable(w, 30, err.Error())
 		return
 	}
 	if err != nil {
@@ -87,9 +87,11 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 // errSuites is why no story begins while the suites run.
 var errSuites = errors.New("the test suites are running; ask again when they are done")
 
-// unavailable tells who asks for a story that there is none to listen to either.
-func unavailable(w http.ResponseWriter, why string) {
-	w.Header().Set("Retry-After", "30")
+// unavailable refuses what can be had some seconds later.
+func unavailable(w http.ResponseWriter, seconds int, why string) {
+	h := w.Header()
+	h.Set("Retry-After", strconv.Itoa(seconds))
+	h.Set("Connection", "close") // connections are few
 	http.Error(w, why, http.StatusServiceUnavailable)
 }
 

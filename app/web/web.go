@@ -80,7 +80,7 @@ type Server struct {
 
 	ctx       context.Context // of what outlives a request: stories, spoken sentences
 	shelf     *shelf
-	clips     clips
+	clips     *clips
 	speaking  sync.Mutex    // held by the voice
 	rest      *time.Timer   // lets it rest
 	listeners chan struct{} // one token a browser that is sent sound
@@ -97,6 +97,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		followers: make(chan struct{}, o.Followers),
 		ctx:       ctx,
 		shelf:     newShelf(),
+		clips:     newClips(),
 		listeners: make(chan struct{}, listenersAtOnce),
 	}
 	s.rest = time.AfterFunc(voiceRests, s.restVoice)
@@ -144,7 +145,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Serve answers on l until ctx ends, within the package's limits.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	few := limit(l, maxConnections)
 	server := &http.Server{
+		ConnState:         few.state,
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       readTimeout,
@@ -154,7 +157,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
 	defer stop()
-	if err := server.Serve(limit(l, maxConnections)); ctx.Err() == nil {
+	if err := server.Serve(few); ctx.Err() == nil {
 		return fmt.Errorf("serving on %v: %w", l.Addr(), err)
 	}
 	return nil

@@ -262,7 +262,11 @@ const voice = {
   },
 
   async speak(of, n, clock, signal) {
-    const answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
+    let answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
+    for (let tries = 0; answer.status === 503 && answer.headers.get("Retry-After") && tries < 10; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // others have asked it for sentences
+      answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
+    }
     if (answer.status === 204) return clock; // nothing to say
     if (!answer.ok) { // the next sentence may go well
       say("statusSilent");
