@@ -327,6 +327,9 @@ func TestCommands(t *testing.T) {
 		{"cat /does/not/exist", "init: open /does/not/exist: no such file", stayOn},
 		{"cat " + fifo, "no answer", stayOn},
 		{"kill 999999999", "no process", stayOn},
+		{"kill -STOP 999999999", "no process", stayOn},
+		{"kill -DANCE 999999999", "story starts", stayOn}, // a prompt
+		{"kill 1", "story starts", stayOn},
 		{"stop", "storyteller> ", stayOn},
 		{"poweroff", "", powerOff},
 		{"reboot", "", reboot},

@@ -105,6 +105,7 @@ func tryUpdate(out io.Writer, root string, size int64, dog *watchdog) bool {
 		}
 	}
 	fmt.Fprintf(out, "init: %s: %v: the card's own system again\n", update.File, err)
+	now.List = 0 // only one that works is known by it
 	report(out, update.File, update.Mark{State: update.Failed, Identity: now}.Write(fatDir))
 	unix.Unmount(updateDir, unix.MNT_DETACH)
 	return false
