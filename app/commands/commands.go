@@ -78,7 +78,6 @@ func table() map[string]command {
 		"tail":     tail,
 		"uname":    uname,
 		"uptime":   uptime,
-		"update":   updateCommand,
 		"wc":       wc,
 	}
 }

@@ -2,6 +2,7 @@ package sums
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -48,27 +49,17 @@ func TestDamaged(t *testing.T) {
 	} {
 		m := tree(t)
 		tt.damage(m)
-		faults := Damaged(m, nil)
-		if len(faults) == 0 && tt.want == "" {
+		err := errors.Join(Damaged(m, nil)...)
+		if err == nil && tt.want == "" {
 			continue
 		}
-		if len(faults) != 1 || tt.want == "" || !strings.Contains(faults[0].Error(), tt.want) || strings.Contains(faults[0].Error(), "\n") {
-			t.Errorf("%s: %v; want one fault, %q", tt.name, faults, tt.want)
-			continue
-		}
-		if !strings.HasPrefix(tt.want, faults[0].Path+": ") {
-			t.Errorf("%s: the fault is of %s; want that of %q", tt.name, faults[0].Path, tt.want)
+		if err == nil || tt.want == "" || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v; want %q", tt.name, err, tt.want)
 		}
 	}
 	m := tree(t)
 	m["bin/storyteller"].Data[0]++
-	m["etc/a b"].Data[0]++
-	if all := Damaged(m, nil); len(all) != 2 || all[0].Path != "/bin/storyteller" || all[1].Path != "/etc/a b" {
-		t.Errorf("two damaged files: %v", all)
-	}
-	delete(m, "etc/empty")
-	m["etc/a b"].Data[0]--
-	if all := Damaged(m, func(path string) bool { return path == "/etc/a b" }); all != nil {
+	if all := Damaged(m, func(path string) bool { return path != "/bin/storyteller" }); all != nil {
 		t.Errorf("a file that nobody asked for is damaged: %v", all)
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"duostoryteller/imagebuilder/build"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/testmodel"
@@ -129,11 +130,16 @@ func buildCardIn(t *testing.T, out, model, tokenizer string, change ...func(*bui
 		}
 		cache = filepath.Join(dir, "duo-storyteller")
 	}
+	lock, err := inputs.Read(filepath.Join(repository, inputs.File))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var log bytes.Buffer
 	begin := time.Now()
 	options := build.Options{
 		Source: repository, Board: "milkv-duo", Out: out, Cache: cache,
-		Model: model, Tokenizer: tokenizer,
+		Locked: &inputs.Store{Lock: lock, Cache: cache},
+		Model:  model, Tokenizer: tokenizer,
 		Time: moment(), Log: &log,
 	}
 	for _, f := range change {

@@ -69,9 +69,6 @@ func main() {
 	})
 }
 
-// ownCrash is where init leaves the report of its own crash for the init after it.
-const ownCrash = "/run/init-crash.txt"
-
 // crashes is the environment variable that counts init's panics.
 const crashes = "INIT_CRASHES"
 
@@ -82,9 +79,7 @@ func guard(f func()) {
 		if fault == nil {
 			return
 		}
-		text := fmt.Sprintf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
-		fmt.Print(text)
-		os.WriteFile(ownCrash, []byte(version.Text()+"\n"+text), 0o600) // for the next one to keep on the card
+		fmt.Printf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
 		time.Sleep(time.Second)
 		os.Setenv(crashes, strconv.Itoa(crashCount()+1))
 		program, err := os.Executable()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"duostoryteller/app/bootfile"
@@ -28,7 +27,7 @@ func treeOf(c config.Config) string {
 // chooseTree has the board start with the device tree that the settings ask for, and
 // reports whether it must start again for that. A system that is being tried leaves
 // it alone: a start more would end the trial.
-func chooseTree(out io.Writer, c config.Config) bool {
+func chooseTree(c config.Config) bool {
 	running, want := bootfile.Running("/proc/device-tree"), treeOf(c)
 	if running == "" || running == want || onTrial() {
 		return false
@@ -40,11 +39,11 @@ func chooseTree(out io.Writer, c config.Config) bool {
 	})
 	switch {
 	case err != nil:
-		fmt.Fprintf(out, "init: usb and speaker stay as they were: %v\n", err)
+		fmt.Printf("init: usb and speaker stay as they were: %v\n", err)
 	case changed:
-		fmt.Fprintf(out, "init: usb = %q, speaker = %q: starting once more for it\n", c.USB, c.Speaker)
+		fmt.Printf("init: usb = %q, speaker = %q: starting once more for it\n", c.USB, c.Speaker)
 	default:
-		fmt.Fprintf(out, "init: usb and speaker stay as they are: U-Boot started the device tree %s, not %s as boot.sd says\n", running, want)
+		fmt.Printf("init: usb and speaker stay as they are: U-Boot started the device tree %s, not %s as boot.sd says\n", running, want)
 	}
 	return err == nil && changed
 }

@@ -5,8 +5,7 @@
 //	storyteller VERB [flags] [arguments]
 //
 // Each verb has a file of its own in this folder. Exit status: 0 done,
-// 1 failed, 2 wrong usage, 130 interrupted; of serve with --events also 78, stories
-// cannot be told, see package dialog.
+// 1 failed, 2 wrong usage, 130 interrupted.
 package main
 
 import (
