@@ -78,6 +78,7 @@ func table() map[string]command {
 		"tail":     tail,
 		"uname":    uname,
 		"uptime":   uptime,
+		"update":   updateCommand,
 		"wc":       wc,
 	}
 }

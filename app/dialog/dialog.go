@@ -27,6 +27,12 @@ type Request struct {
 	Steps       int     `json:"steps"`
 }
 
+// CannotTell is the exit status of a storyteller that cannot tell stories and has said
+// why: a file is damaged or does not fit, say. Started again it would say the same
+// again. Every other end that was not asked for is a death. The number is EX_CONFIG of
+// sysexits.h; Go's own, for a panic, is 2.
+const CannotTell = 78
+
 // Kinds of events. All but Alive carry the ID of the story, or of the request.
 const (
 	Begun   = "begun"   // a story, whoever asked for it: Seed

@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -249,19 +252,31 @@ func (n notice) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// processorTime is what the processes of a session that live have used of the processor.
+func processorTime(session int) time.Duration {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	var ticks int64
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		_, rest, found := strings.Cut(string(text), ") ") // behind the name, see proc(5)
+		fields := strings.Fields(rest)
+		const ofSession, user, system = 6 - 3, 14 - 3, 15 - 3
+		if err != nil || !found || len(fields) <= system || fields[ofSession] != strconv.Itoa(session) {
+			continue
+		}
+		for _, f := range []string{fields[user], fields[system]} {
+			n, _ := strconv.ParseInt(f, 10, 64)
+			ticks += n
+		}
+	}
+	const perSecond = 100 // USER_HZ of every Linux
+	return time.Duration(ticks) * time.Second / perSecond
+}
+
 func (s *session) execute(ctx context.Context, p *program) (status uint32, err error) {
 	defer p.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	busy := io.Writer(io.Discard)
-	if s.screen != nil {
-		forgotten := time.AfterFunc(s.server.Idle, func() {
-			fmt.Fprintf(s.channel.Stderr(), "\r\nstoryteller: nothing has been typed or shown for %v: the shell ends, for it keeps the stories away\r\n", s.server.Idle)
-			cancel()
-		})
-		defer forgotten.Stop()
-		busy = notice(func() { forgotten.Reset(s.server.Idle) })
-	}
 	if err := p.cmd.Start(); err != nil {
 		return 1, fmt.Errorf("no shell: %w", err)
 	}
@@ -269,6 +284,34 @@ func (s *session) execute(ctx context.Context, p *program) (status uint32, err e
 		f.Close()
 	}
 	pid := p.cmd.Process.Pid
+	// A command as well as a shell: one that waits for a client's input, or for a client
+	// that reads no more, keeps the stories away just so. One that computes does not
+	// wait.
+	moved := make(chan struct{}, 1)
+	busy := notice(func() {
+		select {
+		case moved <- struct{}{}:
+		default:
+		}
+	})
+	go func() {
+		for used := processorTime(pid); ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-moved:
+				continue
+			case <-time.After(s.server.Idle):
+			}
+			before := used
+			if used = processorTime(pid); s.screen == nil && used-before > s.server.Idle/100 {
+				continue
+			}
+			cancel() // first: a client that reads nothing takes no last words either
+			fmt.Fprintf(s.channel.Stderr(), "\r\nstoryteller: nothing has been typed or shown for %v: this ends, for it keeps the stories away\r\n", s.server.Idle)
+			return
+		}
+	}()
 	// It gives way when the memory runs out.
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("500"), 0)
 	ended := make(chan struct{})

@@ -38,8 +38,8 @@ type Options struct {
 	// ended. The text of its error is shown to the person. Nil: nothing to do.
 	Enter func() (leave func(), err error)
 	Note  func(string) // is told who comes, a line each; nil: nobody
-	// Idle ends a shell at whose terminal nothing has been typed or shown for so long:
-	// on the board a forgotten one keeps the stories away. 0: a quarter of an hour.
+	// Idle ends a shell, or a command, to or from which nothing has gone for so long: on
+	// the board a forgotten one keeps the stories away. 0: a quarter of an hour.
 	Idle time.Duration
 }
 
@@ -87,20 +87,32 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Serve answers on l until ctx ends. It returns when all sessions have ended.
+// Serve answers on l until ctx ends, or l is closed. It returns when all sessions have
+// ended. Any other failure of l is for the moment: too many open files, say.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	var guests sync.WaitGroup
 	defer guests.Wait()
-	for {
+	for failures := 0; ; {
 		conn, err := l.Accept()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("ssh on %v: %w", l.Addr(), err)
 		}
+		if err != nil {
+			if failures++; failures == 1 {
+				s.Note(fmt.Sprintf("ssh on %v: %v; trying again", l.Addr(), err))
+			}
+			select {
+			case <-time.After(min(10*time.Millisecond<<min(failures, 10), time.Second)):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		failures = 0
 		// Full: the client is told by the end of the connection, for it has no key yet.
 		if !take(s.connections) {
 			conn.Close()

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -239,7 +240,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// A shell that was forgotten ends; a command, which has no terminal, does not.
+// A shell that was forgotten ends, and so does a command, unless it computes.
 func TestIdle(t *testing.T) {
 	k := key(t)
 	left := make(chan struct{}, 2)
@@ -258,8 +259,76 @@ func TestIdle(t *testing.T) {
 		t.Errorf("the shell ended with %v, saying %q; want it told why", err, said.String())
 	}
 	<-left
-	if out, err := newSession(t, c).Output("sleep 0.5; echo done"); string(out) != "done\n" || err != nil {
-		t.Errorf("a command that is quiet for long: %q, %v", out, err)
+	for what, line := range map[string]string{"waits for input": "cat", "waits": "sleep 1000", "writes, and nobody reads": "while :; do echo something; done"} {
+		forgotten := newSession(t, c)
+		if _, err := forgotten.StdinPipe(); err != nil { // stays open
+			t.Fatal(err)
+		}
+		if _, err := forgotten.StdoutPipe(); err != nil { // is not read
+			t.Fatal(err)
+		}
+		if err := forgotten.Start(line); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-left:
+		case <-time.After(time.Minute):
+			t.Fatalf("a command that %s keeps the stories away", what)
+		}
+		forgotten.Close()
+	}
+	if out, err := newSession(t, c).Output("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done"); string(out) != "done\n" || err != nil {
+		t.Errorf("a command that computes for long: %q, %v", out, err)
+	}
+}
+
+// failing is a listener whose Accept fails for a while.
+type failing struct {
+	net.Listener
+	left int
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	if f.left > 0 {
+		f.left--
+		return nil, syscall.EMFILE
+	}
+	return f.Listener.Accept()
+}
+
+// What goes wrong once with a connection is not the end of all.
+func TestAccept(t *testing.T) {
+	k := key(t)
+	l, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []string
+	s, err := New(Options{Keys: []ssh.PublicKey{k.PublicKey()}, Host: key(t), Shell: "/bin/sh", Note: func(n string) { notes = append(notes, n) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, &failing{l, 5}) }()
+	c, err := ssh.Dial("tcp", l.Addr().String(), config(ssh.PublicKeys(k)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := newSession(t, c).Output("echo done"); string(out) != "done\n" || err != nil {
+		t.Errorf("after failures: %q, %v", out, err)
+	}
+	c.Close()
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if len(notes) != 2 || !strings.Contains(notes[0], "too many open files; trying again") {
+		t.Errorf("notes %q; want one of the failures, and who came", notes)
+	}
+	l.Close()
+	if err := s.Serve(t.Context(), l); err == nil {
+		t.Error("a listener that is closed is served")
 	}
 }
 

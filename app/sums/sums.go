@@ -103,25 +103,35 @@ func cause(err error) error {
 	return err
 }
 
+// A Fault is a file that is not what the list says.
+type Fault struct {
+	Path string // of the file, or of the list itself
+	Err  error  // what is wrong with it, without its name
+}
+
+func (f Fault) Error() string { return f.Path + ": " + f.Err.Error() }
+
+func (f Fault) Unwrap() error { return f.Err }
+
 // Damaged checks those files of the list in the root file system for which
-// wanted is true, all if wanted is nil, and returns an error for each damaged
-// one, or one for the list.
-func Damaged(root fs.FS, wanted func(path string) bool) []error {
+// wanted is true, all if wanted is nil, and returns a fault for each damaged
+// one, or one for the list. A wanted file that is not in the list is not missed.
+func Damaged(root fs.FS, wanted func(path string) bool) []Fault {
 	text, err := fs.ReadFile(root, strings.TrimPrefix(Path, "/"))
 	var files []File
 	if err == nil {
 		files, err = Parse(text)
 	}
 	if err != nil {
-		return []error{fmt.Errorf("%s: %w", Path, cause(err))}
+		return []Fault{{Path, cause(err)}}
 	}
-	var all []error
+	var all []Fault
 	for _, f := range files {
 		if wanted != nil && !wanted(f.Path) {
 			continue
 		}
 		if err := f.Check(root); err != nil {
-			all = append(all, fmt.Errorf("%s: %w", f.Path, err))
+			all = append(all, Fault{f.Path, err})
 		}
 	}
 	return all

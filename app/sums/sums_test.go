@@ -2,7 +2,6 @@ package sums
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -49,17 +48,27 @@ func TestDamaged(t *testing.T) {
 	} {
 		m := tree(t)
 		tt.damage(m)
-		err := errors.Join(Damaged(m, nil)...)
-		if err == nil && tt.want == "" {
+		faults := Damaged(m, nil)
+		if len(faults) == 0 && tt.want == "" {
 			continue
 		}
-		if err == nil || tt.want == "" || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: %v; want %q", tt.name, err, tt.want)
+		if len(faults) != 1 || tt.want == "" || !strings.Contains(faults[0].Error(), tt.want) || strings.Contains(faults[0].Error(), "\n") {
+			t.Errorf("%s: %v; want one fault, %q", tt.name, faults, tt.want)
+			continue
+		}
+		if !strings.HasPrefix(tt.want, faults[0].Path+": ") {
+			t.Errorf("%s: the fault is of %s; want that of %q", tt.name, faults[0].Path, tt.want)
 		}
 	}
 	m := tree(t)
 	m["bin/storyteller"].Data[0]++
-	if all := Damaged(m, func(path string) bool { return path != "/bin/storyteller" }); all != nil {
+	m["etc/a b"].Data[0]++
+	if all := Damaged(m, nil); len(all) != 2 || all[0].Path != "/bin/storyteller" || all[1].Path != "/etc/a b" {
+		t.Errorf("two damaged files: %v", all)
+	}
+	delete(m, "etc/empty")
+	m["etc/a b"].Data[0]--
+	if all := Damaged(m, func(path string) bool { return path == "/etc/a b" }); all != nil {
 		t.Errorf("a file that nobody asked for is damaged: %v", all)
 	}
 }

@@ -76,6 +76,7 @@ func TestNeverDies(t *testing.T) {
 	t.Run("pulled plug", k.pulledPlug)
 	t.Run("updates", func(t *testing.T) { k.updates(t, soak) })
 	t.Run("hangs", k.hangs)
+	t.Run("crashes", func(t *testing.T) { k.crashes(t, soak) })
 	t.Run("damage", func(t *testing.T) { k.damage(t, soak) })
 	t.Run("too large a model", k.tooLarge)
 	t.Run("a leaking voice", k.leak)

@@ -12,10 +12,11 @@ import (
 	"testing"
 
 	"duostoryteller/app/sums"
+	"duostoryteller/app/update"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
-const updateFile = "update.erofs"
+const updateFile = update.File
 
 // What an update's programs do instead of their work.
 const (
@@ -50,7 +51,7 @@ func (k tough) updates(t *testing.T, all bool) {
 		}
 		m.powerOff()
 		k.marked(t, card, "works")
-		start.compare(t, card, updated(start, "works"))
+		start.compare(t, card, updated(t, start, update.Works))
 		table("whole", "it tells the story, and is kept")
 	})
 	t.Run("damaged", func(t *testing.T) {
@@ -124,10 +125,10 @@ const triedBefore = `init: update\.erofs, tried at the last start, did not come 
 // fallsBack has an update tried of which nothing comes: the card's own system
 // tells the story, at once or when the machine has started again by itself, and
 // at the start after that. It returns what came of it.
-func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string) (outcome string) {
+func (k tough) fallsBack(t *testing.T, data []byte, restarts bool, want string) (outcome string) {
 	t.Helper()
 	outcome = "the card's own system at once"
-	card := k.withUpdate(t, update)
+	card := k.withUpdate(t, data)
 	start := readMedium(t, card)
 	m := bootUpdate(t, card, true)
 	m.waitFor(`init: trying update\.erofs\n`)
@@ -149,7 +150,7 @@ func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string
 		t.Errorf("QEMU's end: %v; want a clean one", err)
 	}
 	k.marked(t, card, "failed")
-	start.compare(t, card, updated(start, "failed"))
+	start.compare(t, card, updated(t, start, update.Failed))
 	if said != "" {
 		outcome += "; " + said
 	}
@@ -157,9 +158,9 @@ func (k tough) fallsBack(t *testing.T, update []byte, restarts bool, want string
 }
 
 // withUpdate makes a card with an update on its FAT partition.
-func (k tough) withUpdate(t *testing.T, update []byte) string {
+func (k tough) withUpdate(t *testing.T, data []byte) string {
 	t.Helper()
-	return changed(t, k.image, func(c contents) { c.boot[updateFile] = update })
+	return changed(t, k.image, func(c contents) { c.boot[updateFile] = data })
 }
 
 // bootUpdate boots a card that the machine writes to, and that may start again.
@@ -208,17 +209,35 @@ func (k tough) marked(t *testing.T, card, state string) {
 }
 
 // updated is what the files of a card are after an update.
-func updated(start *medium, state string) versions {
-	id := fmt.Sprintf("%d bytes of %s", len(start.files[updateFile]), moment().Format("2006-01-02 15:04:05"))
+func updated(t *testing.T, start *medium, state update.State) versions {
+	t.Helper()
+	file := start.files[updateFile]
+	mark := update.Mark{State: state, Identity: update.Identity{Size: int64(len(file)), Content: sum(file)}}
+	if state == update.Works { // known by its list of checksums
+		root, err := rootfs.Open(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := fs.ReadFile(root, sums.Path[1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark.List = sum(list)
+	}
 	files := maps.Clone(start.files)
-	files["update.txt"] = []byte(state + ": " + id + "\r\n")
+	files[update.MarkFile] = []byte(mark.String() + "\r\n")
 	return versions{files}
 }
 
+func sum(data []byte) uint32 {
+	s, _ := update.Sum(bytes.NewReader(data)) // which bytes.Reader lets not fail
+	return s
+}
+
 // remade changes an update's files.
-func remade(t *testing.T, update []byte, change func(root map[string]rootfs.File)) []byte {
+func remade(t *testing.T, data []byte, change func(root map[string]rootfs.File)) []byte {
 	t.Helper()
-	root, err := rootfs.Open(bytes.NewReader(update))
+	root, err := rootfs.Open(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +258,7 @@ func remade(t *testing.T, update []byte, change func(root map[string]rootfs.File
 	if err := all.Write(out, moment(), t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(out.Name())
+	data, err = os.ReadFile(out.Name())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,6 @@ func commands() []command {
 	none := func(a string) bool { return a == "" }
 	path := func(a string) bool { return strings.HasPrefix(a, "/") }
 	pathOrNone := func(a string) bool { return none(a) || path(a) }
-	number := func(a string) bool { n, err := strconv.Atoi(a); return err == nil && n > 1 }
 	flags := func(a string) bool { return none(a) || strings.HasPrefix(a, "-") }
 	verb := func(name string) func(*robot, string) power {
 		return func(r *robot, a string) power {
@@ -73,7 +72,7 @@ func commands() []command {
 		{"dmesg", "", "the kernel's last messages", none, show(dmesg)},
 		{"ls", "[/PATH]", "list a directory", pathOrNone, show(ls)},
 		{"cat", "/PATH", "show the beginning of a file; " + speechTimes + " has the times of the last story's speech", path, show(cat)},
-		{"kill", "[-STOP] PID", "kill a process, or have it hang", func(a string) bool { return number(strings.TrimPrefix(a, "-STOP ")) }, show(kill)},
+		{"kill", "[-SIGNAL] PID", "kill a process, or send it a signal: -STOP has it hang", func(a string) bool { _, _, ok := parseKill(a); return ok }, show(kill)},
 		{"reboot", "", "start the machine again", none, func(*robot, string) power { return reboot }},
 		{"poweroff", "", "switch the machine off", none, func(*robot, string) power { return powerOff }},
 	}
@@ -276,17 +275,24 @@ func cat(out io.Writer, path string) error {
 }
 
 func kill(_ io.Writer, argument string) error {
-	signal := unix.SIGKILL
-	pid, stop := strings.CutPrefix(argument, "-STOP ")
-	if stop {
-		signal = unix.SIGSTOP
-	}
-	n, err := strconv.Atoi(pid)
-	if err == nil {
-		err = unix.Kill(n, signal)
-	}
+	pid, signal, _ := parseKill(argument)
+	err := unix.Kill(pid, signal)
 	if errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("no process %s; `memory` lists them", pid)
+		return fmt.Errorf("no process %d; `memory` lists them", pid)
 	}
 	return err
+}
+
+// parseKill reads the argument of the command kill: PID or -SIGNAL PID.
+func parseKill(argument string) (pid int, signal unix.Signal, ok bool) {
+	signal = unix.SIGKILL
+	if name, rest, found := strings.Cut(argument, " "); found {
+		name, dash := strings.CutPrefix(name, "-")
+		if signal = unix.SignalNum("SIG" + name); !dash || signal == 0 {
+			return 0, 0, false
+		}
+		argument = rest
+	}
+	pid, err := strconv.Atoi(argument)
+	return pid, signal, err == nil && pid > 1
 }

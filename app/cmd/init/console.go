@@ -19,7 +19,8 @@ type terminal struct {
 
 	reading sync.Mutex // held by who may read what is typed: init, or a shell
 	mu      sync.Mutex
-	fd      int // -1: not open
+	fd      int    // -1: not open
+	missed  []byte // what was shown last while it was not open
 }
 
 // A typed line is one that somebody has typed.
@@ -31,26 +32,28 @@ type typed struct {
 
 // openConsole opens the terminal behind /dev/console, which unlike /dev/console
 // can be a controlling terminal (Ctrl-C), makes it init's, and makes it the
-// standard input, output and error.
-func openConsole() (*terminal, error) {
+// standard input, output and error. It always returns one; problems are what will not
+// work there.
+func openConsole() (*terminal, []error) {
 	path := consolePath("/sys/class/tty/console/active")
 	// Not os.OpenFile: it would make the terminal non-blocking, for the
 	// storyteller too.
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return &terminal{path: path, fd: 0}, &os.PathError{Op: "open", Path: path, Err: err}
+		return &terminal{path: path, fd: 0}, []error{&os.PathError{Op: "open", Path: path, Err: err}}
 	}
+	var problems []error
 	unix.Setsid() // fails harmlessly when init leads a session already
 	if err := unix.IoctlSetInt(fd, unix.TIOCSCTTY, 1); err != nil {
-		fmt.Printf("init: %s: Ctrl-C will not work here: %v\n", path, err)
+		problems = append(problems, fmt.Errorf("%s: Ctrl-C will not work here: %w", path, err))
 	}
 	if err := sane(fd, unix.ISIG); err != nil {
-		fmt.Printf("init: %s: cannot set the line discipline: %v\n", path, err)
+		problems = append(problems, fmt.Errorf("%s: cannot set the line discipline: %w", path, err))
 	}
 	for i := range 3 {
 		unix.Dup3(fd, i, 0)
 	}
-	return &terminal{path: path, own: true, fd: fd}, nil
+	return &terminal{path: path, own: true, fd: fd}, problems
 }
 
 // consolePath returns the device of the console that the kernel made
@@ -170,8 +173,17 @@ func (t *terminal) open() bool {
 		return false
 	}
 	t.fd = fd
-	return sane(fd, t.signals()) == nil
+	if sane(fd, t.signals()) != nil {
+		return false
+	}
+	t.show([]byte(lastPart(t.missed, maxMissed)))
+	t.missed = nil
+	return true
 }
+
+// maxMissed is how much of what was said a terminal shows that is opened later, in
+// bytes: the buffer of a serial port over USB.
+const maxMissed = 8 << 10
 
 // back gives the terminal back to init after a shell.
 func (t *terminal) back() {
@@ -194,19 +206,31 @@ func (t *terminal) signals() uint32 {
 	return 0
 }
 
-// Write shows p on a terminal that comes and goes, or drops what it does not take.
+// Write shows p on a terminal that comes and goes. What it does not take is dropped;
+// while it is not open, the last part is kept.
 func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for rest := p; t.fd > 0 && len(rest) > 0; {
-		n, err := unix.Write(t.fd, rest)
+	if t.fd < 0 {
+		if t.missed = append(t.missed, p...); len(t.missed) > 2*maxMissed {
+			t.missed = []byte(lastPart(t.missed, maxMissed))
+		}
+		return len(p), nil
+	}
+	t.show(p)
+	return len(p), nil
+}
+
+// show writes what the terminal takes. The caller holds mu.
+func (t *terminal) show(p []byte) {
+	for t.fd > 0 && len(p) > 0 {
+		n, err := unix.Write(t.fd, p)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			break
+			return
 		}
-		rest = rest[n:]
+		p = p[n:]
 	}
-	return len(p), nil
 }

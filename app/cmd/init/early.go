@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -23,6 +25,9 @@ const (
 	// damage is the environment variable by which the early init tells the real
 	// one why no story can be told.
 	damage = "CARD_DAMAGE"
+	// saidEarly is the environment variable by which it tells what it has said, for
+	// terminals that come later.
+	saidEarly = "EARLY_SAID"
 	// newRoot is where the card's root file system is mounted first. The kernel
 	// makes the folder.
 	newRoot = "/root"
@@ -35,50 +40,98 @@ const mend = "write the card anew, on a PC: make flash DEVICE=…"
 
 // early is init's work as the first program of all, which boot.sd brings: it
 // looks at the card's root file system and makes it the root. It returns when
-// there is none that can be used. The kernel alone would panic then, and start
-// the machine again, for ever.
+// there is none that can be used, or when this program has to go on in place of
+// the root's own. The kernel alone would panic then, and start the machine again,
+// for ever.
 func early() {
 	os.Setenv(damage, "")
-	report("mount", mountEarly())
+	var said bytes.Buffer
+	out := screen{os.Stdout, &said}
+	report(out, "mount", mountEarly())
+	// A card that hangs must not hang the machine.
+	dog, err := openWatchdog(watchdogDevice)
+	report(out, "watchdog", err)
+	stopFeeding := dog.feedFor(earlyTime)
+	program := findSystem(out, dog)
+	stopFeeding()
+	os.Setenv(saidEarly, lastPart(said.Bytes(), maxMissed))
+	report(out, "watchdog", dog.pass())
+	if program != "" {
+		err := unix.Exec(program, []string{program}, os.Environ())
+		report(out, program, err)
+	}
+}
+
+// earlyTime bounds what early does: the search for a card, a repair, and reading an
+// update twice.
+const earlyTime = appears + checkTime + 2*time.Minute
+
+// findSystem enters the root file system that is to be used, and returns its init,
+// or "" if this program is to go on in its place.
+func findSystem(out io.Writer, dog *watchdog) (program string) {
 	// What the kernel says of a bad card is said here in other words.
 	const consoleLevel, errors = 8, 4
 	klogctl(consoleLevel, errors)
-	name, err := mountRoot("/sys", option("root"), appears)
+	name, err := mountRoot(out, "/sys", option("root"), appears)
 	if err != nil {
-		fmt.Printf("init: %v; %s\n", err, mend)
+		fmt.Fprintf(out, "init: %v; %s\n", err, mend)
 		os.Setenv(damage, err.Error())
-		return
+		return ""
 	}
 	begin := machine.SinceBoot()
-	program, root := "/sbin/init", enterUpdate(newRoot, anyFirst(partitions("/sys")))
+	found := judgement{ownInit: true}
+	root := enterUpdate(out, newRoot, anyFirst(partitions("/sys")), dog)
 	if root == "" {
 		root = newRoot
-		for _, err := range sums.Damaged(os.DirFS(root), needed) {
-			fmt.Printf("init: the root file system, /dev/%s: %v; %s\n", name, err, mend)
-			if strings.HasPrefix(err.Error(), program) {
-				program = "" // this one goes on in its place
-				continue
-			}
-			os.Setenv(damage, cmp.Or(os.Getenv(damage), err.Error()))
+		faults := sums.Damaged(os.DirFS(root), needed)
+		for _, f := range faults {
+			fmt.Fprintf(out, "init: the root file system, /dev/%s: %v; %s\n", name, f, mend)
+		}
+		found = judge(faults)
+		os.Setenv(damage, found.damage)
+	}
+	stage(out, fmt.Sprintf("/dev/%s checked in %d ms", name, (machine.SinceBoot()-begin).Milliseconds()))
+	if err := enterRoot(root); err != nil {
+		fmt.Fprintf(out, "init: the root file system, /dev/%s, cannot be entered: %v\n", name, err)
+		os.Setenv(damage, err.Error())
+		return ""
+	}
+	if !found.ownInit {
+		return ""
+	}
+	return systemInit
+}
+
+const systemInit = "/sbin/init"
+
+// A judgement is what follows from the faults of a root file system.
+type judgement struct {
+	ownInit bool   // its own init can be used
+	damage  string // why no story is told; "" if nothing forbids one
+}
+
+// judge decides what is done with a root file system that has these faults among
+// the needed files. A damaged init has a stand-in, the one that is asking. Any other
+// fault forbids stories: they could be others than they should be, without a word.
+// Where the list itself is damaged nothing is known of init either.
+func judge(faults []sums.Fault) judgement {
+	j := judgement{ownInit: true}
+	for _, f := range faults {
+		if f.Path == systemInit || f.Path == sums.Path {
+			j.ownInit = false
+		}
+		if f.Path != systemInit && j.damage == "" {
+			j.damage = f.Error()
 		}
 	}
-	stage(os.Stdout, fmt.Sprintf("/dev/%s checked in %d ms", name, (machine.SinceBoot()-begin).Milliseconds()))
-	if err := enterRoot(root); err != nil {
-		fmt.Printf("init: the root file system, /dev/%s, cannot be entered: %v\n", name, err)
-		os.Setenv(damage, err.Error())
-		return
-	}
-	if program != "" {
-		err := unix.Exec(program, []string{program}, os.Environ())
-		fmt.Printf("init: %s: %v\n", program, err)
-	}
+	return j
 }
 
 // needed tells which files must be whole for a story to be right. The model has
 // checksums of its own; voices and the like are not waited for.
 func needed(path string) bool {
 	switch path {
-	case "/sbin/init", program, share + "tokenizer.bin", share + "board.toml":
+	case systemInit, program, share + "tokenizer.bin", share + "board.toml":
 		return true
 	}
 	return false
@@ -161,7 +214,7 @@ func findRoot(all []partition, root string) (found partition, asked bool) {
 
 // mountRoot waits for the card and mounts its root file system. It returns the
 // partition's name.
-func mountRoot(sys, root string, patience time.Duration) (string, error) {
+func mountRoot(out io.Writer, sys, root string, patience time.Duration) (string, error) {
 	var p partition
 	var asked bool
 	for begin := time.Now(); !asked; time.Sleep(20 * time.Millisecond) {
@@ -172,7 +225,7 @@ func mountRoot(sys, root string, patience time.Duration) (string, error) {
 		}
 		// The others are there when one is.
 		if p.name != "" && !asked && waited > time.Second {
-			fmt.Printf("init: there is no %s: taking /dev/%s for the root file system\n", cmp.Or(root, "root= for the kernel"), p.name)
+			fmt.Fprintf(out, "init: there is no %s: taking /dev/%s for the root file system\n", cmp.Or(root, "root= for the kernel"), p.name)
 			break
 		}
 	}

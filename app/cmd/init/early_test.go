@@ -2,12 +2,18 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
+	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"duostoryteller/app/sums"
 )
 
 func TestFindRoot(t *testing.T) {
@@ -47,7 +53,7 @@ func TestFindRoot(t *testing.T) {
 }
 
 func TestMountRootFails(t *testing.T) {
-	if _, err := mountRoot(t.TempDir(), "/dev/vda2", 0); err == nil || !strings.Contains(err.Error(), "partition table") {
+	if _, err := mountRoot(io.Discard, t.TempDir(), "/dev/vda2", 0); err == nil || !strings.Contains(err.Error(), "partition table") {
 		t.Errorf("mountRoot() without a card = %v; want an error about the partition table", err)
 	}
 	dir := t.TempDir()
@@ -93,34 +99,148 @@ func TestLeftOpen(t *testing.T) {
 	}
 }
 
+// TestRepair has fsck.fat find faults in so many passes.
 func TestRepair(t *testing.T) {
 	dir := t.TempDir()
-	device, said := filepath.Join(dir, "device"), "Using internal CP850 conversion table\nfsck.fat 4.2\nDirty bit is set.\n"
-	b := make([]byte, 33*512)
-	b[510], b[511], b[65], b[14], b[12] = 0x55, 0xaa, 1, 32, 2
-	if err := os.WriteFile(device, b, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	checker := filepath.Join(dir, "fsck.fat")
-	for status, want := range map[string]string{"0": "repaired (fsck.fat 4.2; Dirty bit is set.)", "1": "repaired (fsck.fat 4.2; Dirty bit is set.)", "2": ""} {
-		script := "#!/bin/sh\ntest \"$*\" = \"-a " + device + "\" || exit 9\nprintf '" + strings.ReplaceAll(said, "\n", `\n`) + "'\nexit " + status + "\n"
+	checker, passes := filepath.Join(dir, "fsck.fat"), filepath.Join(dir, "passes")
+	for _, tt := range []struct {
+		statuses, want string // want: what was done; "" for an error
+		passes         int
+	}{
+		{"0", "repaired (pass 1; Dirty bit is set.)", 1},
+		{"1 0", "repaired (pass 1; Dirty bit is set.)", 2},
+		{"1 1 0", "repaired (pass 1; Dirty bit is set.; again: pass 2; Dirty bit is set.)", 3},
+		{"1 1 1 1", "repaired as far as 3 passes go (pass 1; ", 3},
+		{"2", "", 1}, {"1 2", "", 2},
+	} {
+		os.Remove(passes)
+		script := `#!/bin/sh
+test "$*" = "-a /dev/null" || exit 9
+echo x >> ` + passes + `
+n=$(wc -l < ` + passes + `)
+printf 'Using internal CP850 conversion table\npass %s\nDirty bit is set.\n' $n
+set -- ` + tt.statuses + `
+shift $((n - 1))
+exit $1
+`
 		if err := os.WriteFile(checker, []byte(script), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		got, err := repair("/", checker, device)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("repair(), fsck.fat ends with %s: %q, %v; want %q", status, got, err, want)
+		got, err := repair("/", checker, "/dev/null")
+		if (err == nil) != (tt.want != "") || !strings.HasPrefix(got, tt.want) {
+			t.Errorf("repair(), fsck.fat ends with %s: %q, %v; want %q", tt.statuses, got, err, tt.want)
+		}
+		if n, err := os.ReadFile(passes); strings.Count(string(n), "x") != tt.passes {
+			t.Errorf("fsck.fat ends with %s: %d passes, %v; want %d", tt.statuses, strings.Count(string(n), "x"), err, tt.passes)
 		}
 	}
 	os.Remove(checker)
-	if _, err := repair("/", checker, device); err == nil {
+	if _, err := repair("/", checker, "/dev/null"); err == nil {
 		t.Error("repair() without fsck.fat succeeded")
 	}
-	b[65], b[32*512+7] = 0, 0x0f
-	if err := os.WriteFile(device, b, 0o644); err != nil {
+}
+
+// A directory without its first cluster takes dosfstools two passes.
+func TestRepairDirectory(t *testing.T) {
+	program, err := exec.LookPath("fsck.fat")
+	if err != nil {
+		t.Skip("no fsck.fat: apt-get install dosfstools")
+	}
+	packed, err := os.Open("testdata/fat-directory-without-cluster.img.gz")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := repair("/", checker, device); got != "" || err != nil {
-		t.Errorf("repair() of a clean file system = %q, %v; want nothing done", got, err)
+	defer packed.Close()
+	in, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := filepath.Join(t.TempDir(), "card")
+	out, err := os.Create(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if dirty, err := leftOpenDevice(device); !dirty || err != nil {
+		t.Fatalf("leftOpenDevice() = %v, %v; want true", dirty, err)
+	}
+	if _, err := repair("/", program, device); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(program, "-n", device).CombinedOutput(); err != nil {
+		t.Errorf("after the repair: %v: %s", err, out)
+	}
+}
+
+// What a person recovered on a PC stays; what this repair has made goes.
+func TestOpenFAT(t *testing.T) {
+	for _, listed := range []bool{true, false} {
+		dir, tools := t.TempDir(), t.TempDir()
+		put := func(path, text string, mode os.FileMode) {
+			if err := os.WriteFile(path, []byte(text), mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(filepath.Join(dir, "FSCK0000.REC"), "a diary", 0o644)
+		put(filepath.Join(tools, "fsck.fat"), "#!/bin/sh\necho piece > "+dir+"/FSCK0001.REC\necho piece > "+dir+"/FSCK0002.REC\n", 0o755)
+		device := filepath.Join(tools, "device")
+		b := make([]byte, 33*512)
+		b[510], b[511], b[65], b[14], b[12] = 0x55, 0xaa, 1, 32, 2
+		put(device, string(b), 0o644)
+		mounts := 0
+		f := fat{device: device, root: "/", checker: filepath.Join(tools, "fsck.fat"), dir: dir, unmount: func(string) error { return nil },
+			mount: func(string, string) error {
+				if mounts++; mounts == 1 && !listed {
+					return errors.New("too damaged")
+				}
+				return nil
+			}}
+		var out bytes.Buffer
+		if err := f.open(&out); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(dir)
+		want := 1
+		if !listed {
+			want = 3 // nobody knows which ones are new
+		}
+		if err != nil || len(entries) != want || entries[0].Name() != "FSCK0000.REC" {
+			t.Errorf("listed before %v: left are %v, %v; want %d", listed, entries, err, want)
+		}
+		if said := out.String(); !strings.Contains(said, "was being written to when the power went: repaired (") {
+			t.Errorf("it says %q", said)
+		}
+	}
+}
+
+// TestJudge goes through all pairs of damages.
+func TestJudge(t *testing.T) {
+	paths := []string{sums.Path, systemInit, program, share + "tokenizer.bin", share + "board.toml"}
+	for _, one := range paths {
+		for _, two := range paths {
+			faults := []sums.Fault{{Path: one, Err: errors.New("damaged")}}
+			if two != one {
+				faults = append(faults, sums.Fault{Path: two, Err: errors.New("its checksum is wrong")})
+			}
+			var others []string // but init, for which there is a stand-in
+			for _, f := range faults {
+				if f.Path != systemInit {
+					others = append(others, f.Error())
+				}
+			}
+			got := judge(faults)
+			if wantInit := one != systemInit && two != systemInit && one != sums.Path && two != sums.Path; got.ownInit != wantInit {
+				t.Errorf("%v: its own init is used: %v; want %v", faults, got.ownInit, wantInit)
+			}
+			if (got.damage == "") != (len(others) == 0) || len(others) > 0 && got.damage != others[0] {
+				t.Errorf("%v: no story for %q; want %q", faults, got.damage, others)
+			}
+		}
+	}
+	if got := judge(nil); got != (judgement{ownInit: true}) {
+		t.Errorf("judge() of no faults = %+v", got)
 	}
 }

@@ -21,12 +21,14 @@ import (
 // console is a writer to wait at.
 type console struct {
 	mu  sync.Mutex
-	buf bytes.Buffer
+	buf bytes.Buffer // what was not waited for yet
+	all bytes.Buffer
 }
 
 func (c *console) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.all.Write(p)
 	return c.buf.Write(p)
 }
 
@@ -49,6 +51,13 @@ func (c *console) waitFor(t *testing.T, want string) string {
 	return ""
 }
 
+// said tells whether the console has ever shown text.
+func (c *console) said(text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Contains(c.all.String(), text)
+}
+
 // A bench is a robot with a shell script for a storyteller.
 type bench struct {
 	console
@@ -68,31 +77,41 @@ if [ "$1" != serve ]; then
 	exit
 fi
 echo "$*"
-text() { printf '{"event":"text","text":"%s"}\n' "$(printf %s "$1" | base64 -w 0)"; }
-told() { text "$1"; echo '{"event":"told","speed":2.5}'; echo '{"event":"ended"}'; }
+text() { printf '{"event":"text","id":"%s","text":"%s"}\n' "$id" "$(printf %s "$1" | base64 -w 0)"; }
+event() { echo '{"event":"'$1'","id":"'$id'"'$2'}'; }
+told() { text "$1"; event told ',"speed":2.5'; event ended; }
 while read -r line; do
 	[ "$line" ] || continue
 	prompt=$(echo "$line" | sed 's/.*"prompt":"\([^"]*\)".*/\1/')
+	id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/')
+	line=$(echo "$line" | sed 's/"id":"[^"]*",//')
 	seed=$(echo "$line" | sed 's/.*"seed":\([0-9]*\).*/\1/')
-	echo '{"event":"begun","seed":'$seed'}'
+	event begun ',"seed":'$seed
 	case "$prompt" in
 	wait)
 		text waiting
 		read -r line
-		echo '{"event":"told","stopped":true}'
-		echo '{"event":"ended"}'
+		event told ',"stopped":true'
+		event ended
 		told "page" > /dev/null;;
 	deaf) text waiting; exec sleep 100;;
 	hanging)
 		if [ -e hung ]; then told "whole story"; else touch hung; text "half a sto"; exec sleep 100; fi;;
-	broken) echo "storyteller: model.bin: truncated"; exit 1;;
-	unable) echo '{"event":"told","error":"row 7 is damaged"}'; echo '{"event":"ended"}';;
+	broken) echo "storyteller: model.bin: truncated"; exit 78;;
+	unable) event told ',"error":"row 7 is damaged"'; event ended;;
+	crashing) echo x >> deaths
+		if [ $(wc -l < deaths) -lt 4 ]; then text 'half a sto'; echo 'storyteller: a note'; echo 'panic: bad luck'; echo 'goroutine 1 [running]:'; exit 2; fi
+		told "kernels: $STORYTELLER_CPU.";;
+	last) text "all of it"; event told; exit 2;;
+	end) text "all of it"; event told; event ended; exit 2;;
+	notes) text 'half a'; echo 'storyteller: a note'; text ' story'; event told; event ended;;
+	dead) echo x >> deaths; text 'half a sto'; exit 2;;
 	dying) echo x >> deaths
 		if [ $(wc -l < deaths) -lt 3 ]; then text 'half a sto'; kill -9 $$; fi
 		told "whole story";;
 	orphan) (sleep 0.2 & ) ; told gone;;
-	page) told one; echo '{"event":"begun","seed":99}'; told two;;
-	rival) echo '{"event":"begun","seed":99}'; echo '{"event":"refused","error":"busy"}'; echo rival > rivalled; told other;;
+	page) told one; id=page-1; event begun ',"seed":'$seed; told two;;
+	rival) mine=$id; id=page-1; event begun ',"seed":'$seed; id=$mine; event refused ',"error":"busy"'; id=page-1; told other;;
 	*) told "$line";;
 	esac
 done
@@ -224,19 +243,31 @@ func TestStoryEnds(t *testing.T) {
 		{"broken model", "broken", config.AfterPowerOff, []string{"model.bin: truncated", "cannot tell stories", "storyteller> "}, stayOn},
 		{"damaged model", "unable", config.AfterPowerOff, []string{"row 7 is damaged\n", "cannot tell this story", "storyteller> "}, stayOn},
 		{"hangs and is killed", "hanging", config.AfterWait, []string{"half a sto", "hangs (not a word for ", "died (SIGKILL)", "whole story", "storyteller> "}, stayOn},
-		{"page's stories too", "page", config.AfterWait, []string{"one\n", "storyteller> \ninit:", "story starts, seed 99", "two\n", "storyteller> "}, stayOn},
-		{"the page was faster", "rival", config.AfterWait, []string{"story starts, seed 99", "comes next", "other"}, stayOn},
+		{"page's stories too", "page", config.AfterWait, []string{"one\n", "storyteller> \ninit:", "story starts, seed 7", "two\n", "storyteller> "}, stayOn},
+		{"the page was faster", "rival", config.AfterWait, []string{"comes next", "story starts, seed 7", "other", "story starts"}, stayOn},
 		{"dies and recovers", "dying", config.AfterWait, []string{"half a sto\ninit:", "died (SIGKILL); starting it again in 1ms",
 			"died (SIGKILL); starting it again in 2ms", "whole story", "storyteller> "}, stayOn},
+		{"panics, and tells without the vector unit", "crashing", config.AfterWait, []string{"half a sto\nstoryteller: a note\npanic: bad luck\n", "died (exit status 2); starting it again in 1ms",
+			"half a sto", "half a sto", "without the vector unit", "kernels: generic.", "storyteller> "}, stayOn},
+		{"dies behind the text, then powers off", "last", config.AfterPowerOff, []string{"all of it\n"}, powerOff},
+		{"dies behind the text, then again", "last", config.AfterAgain, []string{"all of it\n", "died (exit status 2)", "story starts, seed ", "all of it\n", "died (exit status 2)", "all of it"}, stayOn},
+		{"dies behind the text, then waits", "last", config.AfterWait, []string{"all of it\n", "died (exit status 2)", "storyteller> "}, stayOn},
+		{"dies at the end, then powers off", "end", config.AfterPowerOff, []string{"all of it\n"}, powerOff},
+		{"dies at the end, then again", "end", config.AfterAgain, []string{"all of it\n", "died (exit status 2)", "all of it\n", "died (exit status 2)", "all of it"}, stayOn},
+		{"notes do not break a story", "notes", config.AfterWait, []string{"half a story\nstoryteller: a note\n", "storyteller> "}, stayOn},
+		{"a story that always kills is left", "dead", config.AfterWait, []string{"that story is left: the storyteller has died 8 times in a row", "storyteller> "}, stayOn},
 		{"leaves an orphan", "orphan", config.AfterWait, []string{"gone", "storyteller> "}, stayOn},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			settings := config.Default()
-			settings.Prompt, settings.After = tt.prompt, tt.after
+			settings.Prompt, settings.After, settings.Seed = tt.prompt, tt.after, 7
 			b := newBench(t, settings)
 			for _, want := range tt.want {
 				b.waitFor(t, want)
+			}
+			if b.said("does not listen") {
+				t.Error("a storyteller that has ended was asked for a story")
 			}
 			if tt.asked != stayOn {
 				if got := <-b.power; got != tt.asked {
@@ -296,6 +327,9 @@ func TestCommands(t *testing.T) {
 		{"cat /does/not/exist", "init: open /does/not/exist: no such file", stayOn},
 		{"cat " + fifo, "no answer", stayOn},
 		{"kill 999999999", "no process", stayOn},
+		{"kill -STOP 999999999", "no process", stayOn},
+		{"kill -DANCE 999999999", "story starts", stayOn}, // a prompt
+		{"kill 1", "story starts", stayOn},
 		{"stop", "storyteller> ", stayOn},
 		{"poweroff", "", powerOff},
 		{"reboot", "", reboot},

@@ -69,6 +69,9 @@ func main() {
 	})
 }
 
+// ownCrash is where init leaves the report of its own crash for the init after it.
+const ownCrash = "/run/init-crash.txt"
+
 // crashes is the environment variable that counts init's panics.
 const crashes = "INIT_CRASHES"
 
@@ -79,7 +82,9 @@ func guard(f func()) {
 		if fault == nil {
 			return
 		}
-		fmt.Printf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
+		text := fmt.Sprintf("init: this is a fault of init itself, starting it anew: %v\n%s\n", fault, debug.Stack())
+		fmt.Print(text)
+		os.WriteFile(ownCrash, []byte(version.Text()+"\n"+text), 0o600) // for the next one to keep on the card
 		time.Sleep(time.Second)
 		os.Setenv(crashes, strconv.Itoa(crashCount()+1))
 		program, err := os.Executable()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,7 @@ func mounted(dir string) bool {
 // to the machine can then hurt it. A program that has results to write remounts
 // it for that moment; what it writes is on the card when the call returns. When
 // that was cut short, the file system is repaired first.
-func mountCard() error {
+func mountCard(out io.Writer) error {
 	if mounted(cardDir) {
 		return nil
 	}
@@ -69,23 +70,25 @@ func mountCard() error {
 			return err
 		}
 	}
-	repaired := repairFAT("/", name)
 	if err := os.MkdirAll(cardDir, 0o755); err != nil && !errors.Is(err, unix.EROFS) { // the root in memory has none
 		return err
 	}
-	err = mountFAT(name, cardDir)
+	err = cardFAT(name, "/", cardDir).open(out)
 	if errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("partition 1 (/dev/%s) holds no readable FAT file system; repair it on a PC, or write the card anew", name)
-	}
-	if err == nil && repaired {
-		report("card", removePieces(cardDir))
 	}
 	return err
 }
 
-// mountFAT mounts the FAT partition called name at dir.
-func mountFAT(name, dir string) error {
-	_, err := mount.Mount("/dev/"+name, dir, "vfat", "",
+// cardFAT is the FAT partition called name, to be mounted at dir, with the checker in
+// the root file system at root.
+func cardFAT(name, root, dir string) fat {
+	return fat{device: "/dev/" + name, root: root, checker: checker, dir: dir, mount: mountFAT, unmount: func(dir string) error { return unix.Unmount(dir, 0) }}
+}
+
+// mountFAT mounts the FAT partition on device at dir.
+func mountFAT(device, dir string) error {
+	_, err := mount.Mount(device, dir, "vfat", "",
 		unix.MS_RDONLY|unix.MS_SYNCHRONOUS|unix.MS_NOATIME|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC)
 	return err
 }

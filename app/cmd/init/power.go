@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"os"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,12 +19,12 @@ const (
 
 // shutDown ends all processes, takes the card out of use and switches the
 // machine off or starts it again. If the machine cannot, it waits for ever.
-func shutDown(p power) {
+func shutDown(out io.Writer, p power) {
 	command, what := unix.LINUX_REBOOT_CMD_POWER_OFF, "switching off"
 	if p == reboot {
 		command, what = unix.LINUX_REBOOT_CMD_RESTART, "starting again"
 	}
-	stage(os.Stdout, what)
+	stage(out, what)
 	unix.Kill(-1, unix.SIGTERM) // all but init
 	for range 20 {
 		// Every process is init's child once its parent has died.
@@ -37,11 +37,11 @@ func shutDown(p power) {
 	unix.Sync()
 	unix.Unmount(cardDir, 0)
 	if p == powerOff { // not every firmware returns from what it cannot do
-		fmt.Println("init: it is safe to pull the plug")
+		fmt.Fprintln(out, "init: it is safe to pull the plug")
 	}
 	err := unix.Reboot(command)
 	for {
-		fmt.Printf("init: the machine cannot switch itself off (%v); it is safe to pull the plug\n", err)
+		fmt.Fprintf(out, "init: the machine cannot switch itself off (%v); it is safe to pull the plug\n", err)
 		time.Sleep(time.Hour)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -17,65 +18,128 @@ import (
 // checker is fsck.fat of dosfstools.
 const checker = "/sbin/fsck.fat"
 
-// checkTime bounds a repair: a card that answers no more must not keep the
-// stories waiting.
-const checkTime = 2 * time.Minute
+const (
+	// checkTime bounds a repair: a card that answers no more must not keep the
+	// stories waiting.
+	checkTime = 2 * time.Minute
+	// checkPasses is how often the checker is run at most: what one pass makes of a
+	// damaged directory may be for the next one to mend.
+	checkPasses = 3
+)
 
-// repairFAT repairs the FAT partition called name, if it needs that, by the
-// program in the root file system at root, and says so. It reports whether there
-// may be pieces to remove.
-func repairFAT(root, name string) bool {
-	const what = "init: card: partition 1 (/dev/%s) was being written to when the power went"
-	done, err := repair(root, checker, "/dev/"+name)
-	if err != nil {
-		fmt.Printf(what+", and cannot be repaired: %v\n", name, err)
-	} else if done != "" {
-		fmt.Printf(what+": %s\n", name, done)
-	}
-	return done != ""
+// A fat is the card's FAT partition, and how it is repaired.
+type fat struct {
+	device  string
+	root    string // of the file system with the checker
+	checker string // fsck.fat of dosfstools
+	dir     string // where it is to be mounted
+	mount   func(device, dir string) error
+	unmount func(dir string) error
 }
 
-// repair repairs the FAT file system on a device that was not left as it should
-// be, by the program checker of the root file system at root, and says what was
-// done; "" if nothing had to be.
-func repair(root, checker, device string) (done string, err error) {
-	f, err := os.Open(device)
-	if err != nil {
-		return "", err
-	}
-	dirty, err := leftOpen(f)
-	f.Close()
+// open mounts the partition. If it was left while it was being written to, it is
+// repaired before, and afterwards a file is written to prove it.
+func (f fat) open(out io.Writer) error {
+	const what = "init: card: partition 1 (%s) was being written to when the power went"
+	dirty, err := leftOpenDevice(f.device)
 	if err != nil || !dirty {
-		return "", err
+		return f.mount(f.device, f.dir) // which will say what is wrong with it
 	}
-	out, status, err := runProgram(checkTime, root, checker, "-a", device)
-	const corrected = 1
-	if err == nil && status != 0 && status != corrected {
-		err = fmt.Errorf("fsck.fat fails with status %d", status)
+	var before []string
+	listed := false
+	if f.mount(f.device, f.dir) == nil {
+		before, err = pieces(f.dir)
+		listed = err == nil && f.unmount(f.dir) == nil
 	}
-	said := oneLine(out)
+	done, err := repair(f.root, f.checker, f.device)
 	if err != nil {
-		return "", fmt.Errorf("%w: %s; repair it on a PC", err, said)
+		fmt.Fprintf(out, what+", and cannot be repaired: %v\n", f.device, err)
+	} else {
+		fmt.Fprintf(out, what+": %s\n", f.device, done)
 	}
-	return "repaired (" + said + ")", nil
+	if mountErr := f.mount(f.device, f.dir); mountErr != nil || err != nil {
+		return mountErr
+	}
+	if listed { // else nobody knows which ones are new
+		report(out, "card", removePieces(f.dir, before))
+	}
+	if err := prove(f.dir); err != nil {
+		fmt.Fprintf(out, "init: card: partition 1 (%s) was repaired, but cannot be written to: %v; results are not kept; repair it on a PC\n", f.device, err)
+	}
+	return nil
 }
 
-// removePieces removes the files that fsck.fat makes of what belongs to none: the
-// pieces of a file that was not written to its end, and one more at each power cut.
-func removePieces(dir string) error {
-	pieces, err := filepath.Glob(filepath.Join(dir, "FSCK[0-9][0-9][0-9][0-9].REC"))
-	if err != nil || pieces == nil {
+// prove shows that files can be kept in a file system that was repaired.
+func prove(dir string) error {
+	const proof = "repair.tmp"
+	if err := results.Write(dir, results.File{Name: proof, Data: []byte("repaired\r\n")}); err != nil {
 		return err
 	}
-	for i, p := range pieces {
-		pieces[i] = filepath.Base(p)
+	return results.Remove(dir, proof)
+}
+
+// leftOpenDevice is leftOpen of a device.
+func leftOpenDevice(device string) (bool, error) {
+	f, err := os.Open(device)
+	if err != nil {
+		return false, err
 	}
-	return results.Remove(dir, pieces...)
+	defer f.Close()
+	return leftOpen(f)
+}
+
+// repair repairs the FAT file system on a device by the program checker of the root
+// file system at root, until that finds nothing more, and says what was done. Whether
+// that was enough prove shows.
+func repair(root, checker, device string) (done string, err error) {
+	deadline := time.Now().Add(checkTime)
+	var all []string
+	for pass := 1; ; pass++ {
+		out, status, err := runProgram(time.Until(deadline), root, checker, "-a", device)
+		const clean, corrected = 0, 1
+		if err == nil && status != clean && status != corrected {
+			err = fmt.Errorf("fsck.fat fails with status %d", status)
+		}
+		said := oneLine(out)
+		if err != nil {
+			return "", fmt.Errorf("%w: %s; repair it on a PC", err, said)
+		}
+		if status == clean && pass > 1 { // it says nothing new
+			return fmt.Sprintf("repaired (%s)", strings.Join(all, "; again: ")), nil
+		}
+		all = append(all, said)
+		if status == clean {
+			return fmt.Sprintf("repaired (%s)", said), nil
+		}
+		if pass == checkPasses {
+			return fmt.Sprintf("repaired as far as %d passes go (%s)", pass, strings.Join(all, "; again: ")), nil
+		}
+	}
+}
+
+// pieces returns the names of the files that fsck.fat makes of what belongs to none:
+// pieces of files that were not written to their ends.
+func pieces(dir string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(dir, "FSCK[0-9][0-9][0-9][0-9].REC"))
+	for i, p := range found {
+		found[i] = filepath.Base(p)
+	}
+	return found, err
+}
+
+// removePieces removes the pieces that were not there before: one more at each power
+// cut. Those of a repair on a PC are their owner's.
+func removePieces(dir string, before []string) error {
+	now, err := pieces(dir)
+	if err != nil {
+		return err
+	}
+	return results.Remove(dir, slices.DeleteFunc(now, func(name string) bool { return slices.Contains(before, name) })...)
 }
 
 // runProgram runs a program of the root file system at root to its end, at most
-// for so long, and returns what it said. Nothing else may bury dead processes meanwhile. (Package os/exec would
-// make init a tenth larger.)
+// for so long, and returns what it said. Nothing else may bury dead processes
+// meanwhile. (Package os/exec would make init a tenth larger.)
 func runProgram(most time.Duration, root, name string, args ...string) (out []byte, status int, err error) {
 	r, w, err := os.Pipe()
 	if err != nil {

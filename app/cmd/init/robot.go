@@ -2,14 +2,17 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"duostoryteller/app/config"
 	"duostoryteller/app/dialog"
+	"duostoryteller/app/results"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,22 +23,26 @@ import (
 type robot struct {
 	out      io.Writer // the console
 	settings config.Config
-	children *reaper
 	program  string
-	shell    string                         // the shell's program
-	delay    func(deaths int) time.Duration // before the storyteller is started again
-	silence  time.Duration                  // of a storyteller that waits for nothing
-	feed     func()                         // the watchdog, while all is well
-	reads    func(ahead int)                // called with how far ahead files are to be read from now on, in KB
-	worked   func()                         // called when a story was told
-	trial    func() bool                    // whether this system is an update that has told no story yet
-	damage   string                         // of the card, with which no story is told; "" for none
+	shell    string // the shell's program
+	launch   func(argv, environment []string) (*teller, error)
+	sit      func(program string, at *terminal) (*teller, error) // starts a shell at a terminal
+	keep     func(results.File)                                  // on the card, meanwhile
+	delay    func(deaths int) time.Duration                      // before the storyteller is started again
+	silence  time.Duration                                       // of a storyteller that waits for nothing
+	feed     func()                                              // the watchdog, while all is well
+	reads    func(ahead int)                                     // called with how far ahead files are to be read from now on, in KB
+	worked   func()                                              // called when a story was told
+	trial    func() bool                                         // whether this system is an update that has told no story yet
+	damage   string                                              // of the card, with which no story is told; "" for none
 
 	teller   *teller          // nil when no storyteller runs
 	now      *telling         // nil when nothing is being told
 	next     *request         // to be told after this one
 	pending  *request         // to be told when the storyteller is started again
-	deaths   int              // of the storyteller since a story went well
+	deaths   deaths           // of the storyteller
+	asks     int              // how many stories init has asked for
+	crashes  []string         // reports of this start's
 	again    <-chan time.Time // when a storyteller that died is started again
 	prompted bool             // the console's last line is a prompt
 	typedAt  *terminal        // where the last line was typed
@@ -44,16 +51,26 @@ type robot struct {
 // A telling is a story that is being told, or was asked for, or what else the
 // storyteller does.
 type telling struct {
-	request *request // nil when init did not ask for it
-	begun   bool
-	told    bool // there is no more text
-	failed  bool
-	stopped bool      // by request
-	stopBy  time.Time // when it was
-	midLine bool
-	first   moment // of the first word
-	lowest  int    // MemAvailable, kB
+	request  *request // nil when init did not ask for it
+	id       string   // of the story
+	begun    bool
+	told     bool // there is no more text
+	failed   bool
+	stopped  bool      // by request
+	stopBy   time.Time // when it was
+	midLine  bool
+	first    moment   // of the first word
+	lowest   int      // MemAvailable, kB
+	held     [][]byte // what was said to people meanwhile
+	heldSize int
 }
+
+// maxHeld bounds what is held back while a story is told, in bytes.
+const maxHeld = 32 << 10
+
+// maxTries is how often a storyteller may die in a row before the story that it was
+// telling is left.
+const maxTries = 8
 
 const (
 	// hangs is how long a storyteller may say nothing. One that computes, as at
@@ -68,13 +85,11 @@ const (
 )
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
-	return &robot{out: out, settings: settings, children: children, program: program, shell: shellProgram,
-		delay: backOff, silence: hangs, feed: func() {}, reads: func(int) {}, worked: func() {}, trial: func() bool { return false }}
-}
-
-// backOff doubles the delay at each death: 1 s to 1 minute.
-func backOff(deaths int) time.Duration {
-	return min(time.Second<<min(deaths-1, 6), time.Minute)
+	return &robot{out: out, settings: settings, program: program, shell: shellProgram,
+		launch: func(argv, env []string) (*teller, error) { return startTeller(children, argv, env) },
+		sit:    func(program string, at *terminal) (*teller, error) { return startShell(children, program, at) },
+		keep:   func(results.File) {},
+		delay:  backOff, silence: hangs, feed: func() {}, reads: func(int) {}, worked: func() {}, trial: func() bool { return false }}
 }
 
 // first returns what the configuration asks for.
@@ -104,7 +119,7 @@ func (r *robot) another() request {
 
 // tell begins what q asks for, or, if a story is being told, keeps it for later.
 func (r *robot) tell(q request) {
-	if r.now != nil {
+	if r.now != nil || r.teller != nil && r.teller.ended {
 		r.next = &q
 		fmt.Fprintln(r.out, "init: that story comes next")
 		return
@@ -127,14 +142,23 @@ func (r *robot) begin() {
 	}
 	if !r.start(q.verb, q.options...) {
 		r.now = nil
+		if r.again != nil {
+			r.pending = &q
+		}
 		r.prompt()
 		return
 	}
 	if q.verb != "" {
 		return
 	}
-	if err := r.teller.say(dialog.Line(q.Request)); err != nil {
-		fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err)
+	r.asks++
+	r.now.id = fmt.Sprintf("init-%d", r.asks)
+	asked := q.Request
+	asked.ID = r.now.id
+	if err := r.teller.say(dialog.Line(asked)); err != nil {
+		if !errors.Is(err, unix.EPIPE) { // it is just dying
+			fmt.Fprintf(r.out, "init: the storyteller does not listen: %v\n", err)
+		}
 		r.teller.kill() // started again, it is asked again
 	}
 }
@@ -143,7 +167,7 @@ func (r *robot) begin() {
 func (r *robot) beginShell(at *terminal) {
 	r.again, r.pending = nil, nil
 	fmt.Fprintln(r.out, "init: the storyteller rests, and its page; `exit` brings them back")
-	t, err := startShell(r.children, r.shell, at)
+	t, err := r.sit(r.shell, at)
 	if err == nil {
 		r.teller = t
 		return
@@ -154,7 +178,8 @@ func (r *robot) beginShell(at *terminal) {
 	r.follow()
 }
 
-// start starts the storyteller unless it runs, to do what verb says.
+// start starts the storyteller unless it runs, to do what verb says. If it cannot be
+// started now, it is tried again later.
 func (r *robot) start(verb string, options ...string) bool {
 	if r.teller != nil {
 		return true
@@ -164,8 +189,20 @@ func (r *robot) start(verb string, options ...string) bool {
 		fmt.Fprintf(r.out, "init: no story: %s; %s\n", r.damage, mend)
 		return false
 	}
-	t, err := startTeller(r.children, append(arguments(r.program, r.settings, verb), options...))
-	if err != nil {
+	env := environment
+	if r.deaths.portable {
+		env = append(slices.Clone(env), portableKernels)
+	}
+	t, err := r.launch(append(arguments(r.program, r.settings, verb), options...), env)
+	switch {
+	case err == nil:
+	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.EIO):
+		r.deaths.inRow++
+		wait := r.delay(r.deaths.inRow)
+		fmt.Fprintf(r.out, "init: no story yet: %v; trying again in %v\n", err, wait)
+		r.again = time.After(wait)
+		return false
+	default:
 		fmt.Fprintf(r.out, "init: no story: %v; write the card anew\n", err)
 		return false
 	}
@@ -173,6 +210,9 @@ func (r *robot) start(verb string, options ...string) bool {
 	r.reads(startReadAhead)
 	return true
 }
+
+// portableKernels has package arith compute without the vector unit.
+const portableKernels = "STORYTELLER_CPU=generic"
 
 // prompt shows that the console waits for a line.
 func (r *robot) prompt() {
@@ -220,17 +260,24 @@ func (r *robot) run(lines <-chan typed, signals <-chan os.Signal) power {
 		case status := <-exited:
 			asked = r.exited(status)
 		case <-r.again:
-			if q := r.pending; q != nil {
-				r.tell(*q)
-			} else {
-				r.start("")
-			}
+			r.startAgain()
 		case <-tick.C:
 			asked = r.watch()
 		}
 		if asked != stayOn {
 			return asked
 		}
+	}
+}
+
+// startAgain starts a storyteller that has died, and has it tell what is pending.
+func (r *robot) startAgain() {
+	r.again = nil
+	if q := r.pending; q != nil {
+		r.interrupt()
+		r.tell(*q)
+	} else {
+		r.start("")
 	}
 }
 
@@ -310,9 +357,9 @@ func (r *robot) heard(line []byte) power {
 	}
 	switch e.Kind {
 	case dialog.Begun:
-		r.begun(e.Seed)
+		r.begun(e)
 	case dialog.Refused:
-		if r.now == nil || r.now.begun {
+		if r.now == nil || r.now.begun || r.now.id != e.ID {
 			break // it is queued
 		}
 		r.now = nil
@@ -320,7 +367,7 @@ func (r *robot) heard(line []byte) power {
 		r.prompt()
 	}
 	t := r.now
-	if t == nil {
+	if t == nil || t.id != e.ID {
 		return stayOn
 	}
 	switch e.Kind {
@@ -336,6 +383,7 @@ func (r *robot) heard(line []byte) power {
 	case dialog.Told:
 		t.told, t.midLine, t.failed = true, false, e.Error != ""
 		fmt.Fprintln(r.out)
+		defer r.release() // behind what belongs to the story
 		if e.Speed > 0 {
 			fmt.Fprintf(r.out, "achieved tok/s: %f\n", e.Speed)
 		}
@@ -351,8 +399,16 @@ func (r *robot) heard(line []byte) power {
 	return stayOn
 }
 
-// note prints what the storyteller says to people.
+// note prints what the storyteller says to people, or holds it back while it is in
+// the middle of a story.
 func (r *robot) note(line []byte) {
+	r.teller.trace.add(line)
+	if t := r.now; t != nil && t.begun && !t.told && t.verb() == "" && t.heldSize+len(line) <= maxHeld {
+		t.held = append(t.held, line)
+		t.heldSize += len(line) + 1
+		return
+	}
+	r.release()
 	idle := r.prompted
 	r.interrupt()
 	if r.now != nil && r.now.midLine {
@@ -365,6 +421,22 @@ func (r *robot) note(line []byte) {
 	}
 }
 
+// release prints what was held back.
+func (r *robot) release() {
+	t := r.now
+	if t == nil || len(t.held) == 0 {
+		return
+	}
+	if t.midLine {
+		fmt.Fprintln(r.out)
+		t.midLine = false
+	}
+	for _, line := range t.held {
+		fmt.Fprintf(r.out, "%s\n", line)
+	}
+	t.held, t.heldSize = nil, 0
+}
+
 // verb is what else than telling a story the storyteller does.
 func (t *telling) verb() string {
 	if t.request == nil {
@@ -375,8 +447,8 @@ func (t *telling) verb() string {
 
 // begun notes that a story begins. If it is not the one that init asked for,
 // somebody else was faster, and init's is refused.
-func (r *robot) begun(seed uint64) {
-	if r.now != nil && r.now.request != nil && r.now.request.Seed == seed {
+func (r *robot) begun(e dialog.Event) {
+	if r.now != nil && r.now.request != nil && r.now.id == e.ID {
 		r.now.begun = true
 		return
 	}
@@ -385,26 +457,25 @@ func (r *robot) begun(seed uint64) {
 		r.next = r.now.request
 		fmt.Fprintln(r.out, "init: that story comes next")
 	}
-	stage(r.out, request{Request: dialog.Request{Seed: seed}}.String())
-	r.now = &telling{begun: true, lowest: now().available}
+	stage(r.out, request{Request: dialog.Request{Seed: e.Seed}}.String())
+	r.now = &telling{id: e.ID, begun: true, lowest: now().available}
 }
 
 // ended does what comes after a story.
 func (r *robot) ended() power {
 	t := r.sumUp()
-	r.deaths = 0
+	r.deaths = r.deaths.storyTold()
 	if !t.failed {
 		r.worked()
 	}
-	switch {
-	case r.next != nil, t.stopped:
-	case t.failed:
-		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
-	case r.settings.After == config.AfterPowerOff:
+	switch (storyEnd{failed: t.failed, stopped: t.stopped, queued: r.next != nil, after: r.settings.After}).next() {
+	case switchOff:
 		return powerOff
-	case r.settings.After == config.AfterAgain:
+	case another:
 		r.tell(r.another())
 		return stayOn
+	case explain:
+		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
 	}
 	r.follow()
 	return stayOn
@@ -412,6 +483,7 @@ func (r *robot) ended() power {
 
 // sumUp prints the stages of a story that is over.
 func (r *robot) sumUp() *telling {
+	r.release()
 	t := r.now
 	r.now = nil
 	if t.midLine {
@@ -426,51 +498,91 @@ func (r *robot) sumUp() *telling {
 	return t
 }
 
-// exited does what comes after the storyteller's end.
+// exited does what comes after the end of what runs.
 func (r *robot) exited(status unix.WaitStatus) power {
-	for line := range r.teller.rest() {
-		r.heard(line)
+	ended := r.teller
+	ended.ended = true // it can be asked for nothing any more
+	for line := range ended.rest() {
+		if asked := r.heard(line); asked != stayOn {
+			return asked
+		}
 	}
-	left := !r.teller.leaves.IsZero()
 	r.teller = nil
-	if left && r.now != nil && r.now.verb() != "" && !r.now.stopped {
-		r.begin() // what it had to leave for
-		return stayOn
-	}
+	e := processEnd{status: status, asked: !ended.leaves.IsZero(), queued: r.next != nil, run: r.settings.Run, after: r.settings.After}
 	var t telling
 	if r.now != nil {
-		t = *r.sumUp()
+		t = *r.now
+		e.verb, e.told, e.failed, e.stopped = t.verb(), t.told, t.failed, t.stopped
+	}
+	next := e.next()
+	if next == beginAsked {
+		r.begin()
+		return stayOn
+	}
+	if r.now != nil {
+		r.sumUp()
 	}
 	r.interrupt()
-	if v := t.verb(); v != "" && v != shell && status.Exited() && status.ExitStatus() == 0 {
+	if e.verb != "" && e.verb != shell && status.Exited() && status.ExitStatus() == 0 {
 		r.worked() // suites, for example, tell stories, too
 	}
-	switch {
-	case t.verb() != "" && !t.stopped && r.settings.Run == config.RunSuites && r.settings.After == config.AfterPowerOff:
+	switch next {
+	case switchOff:
 		return powerOff
-	case left || t.stopped || t.verb() != "":
+	case bringBack:
 		r.start("")
 		r.follow()
-	case status.Exited() && (status.ExitStatus() == 1 || status.ExitStatus() == 2):
-		// It has said why; it would say the same again.
+	case giveUp:
 		r.next = nil
 		fmt.Fprintln(r.out, "init: the storyteller cannot tell stories, see above; `help` works here")
 		r.prompt()
 	default:
-		r.deaths++
-		wait := r.delay(r.deaths)
-		fmt.Fprintf(r.out, "init: the storyteller died (%s); starting it again in %v\n", cause(status), wait)
-		r.again, r.pending = time.After(wait), cmp.Or(r.next, t.request)
-		r.next = nil
-		if r.pending == nil {
-			r.prompt()
-		}
+		r.died(status, ended, &t, next)
 	}
 	return stayOn
 }
 
+// died has a storyteller started again that has died, and asks it for what it was
+// asked for.
+func (r *robot) died(status unix.WaitStatus, dead *teller, t *telling, next deed) {
+	before := r.deaths
+	r.deaths = before.after(status)
+	what := fmt.Sprintf("the storyteller died (%s)", cause(status))
+	if len(r.crashes) < maxCrashReports {
+		r.crashes = append(r.crashes, crash{what, now(), dead.args, t.request, dead.trace.said}.String())
+		r.keep(crashReport(r.crashes, kernelMessages()))
+	}
+	r.pending = r.next
+	r.next = nil
+	switch {
+	case r.pending != nil:
+	case next == anotherLate:
+		r.pending = new(r.another())
+	case t.told || t.stopped || t.request == nil:
+	case r.deaths.inRow%maxTries != 0:
+		r.pending = t.request
+	default:
+		fmt.Fprintf(r.out, "init: that story is left: the storyteller has died %d times in a row\n", r.deaths.inRow)
+		if r.settings.After == config.AfterAgain {
+			r.pending = new(r.another())
+		}
+	}
+	wait := r.delay(r.deaths.inRow)
+	fmt.Fprintf(r.out, "init: %s; starting it again in %v\n", what, wait)
+	if r.deaths.portable && !before.portable {
+		fmt.Fprintf(r.out, "init: it has crashed %d times in a row: from now on without the vector unit, which tells the same stories, but slowly\n", r.deaths.crashes)
+	}
+	r.again = time.After(wait)
+	if r.pending == nil {
+		r.prompt()
+	}
+}
+
 // follow tells what was asked for meanwhile, or waits.
 func (r *robot) follow() {
+	if r.teller != nil && r.teller.ended {
+		return // what comes next comes when it has been started again
+	}
 	next := r.next
 	r.next = nil
 	if next == nil {
@@ -478,12 +590,4 @@ func (r *robot) follow() {
 		return
 	}
 	r.tell(*next)
-}
-
-// cause says in words how a process ended.
-func cause(status unix.WaitStatus) string {
-	if status.Signaled() {
-		return unix.SignalName(status.Signal())
-	}
-	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }

@@ -95,6 +95,7 @@ var environment = []string{"PATH=/bin:/sbin", "HOME=/tmp", "TERM=vt100",
 // describes.
 type teller struct {
 	pid    int
+	args   []string
 	exited <-chan unix.WaitStatus
 	input  *os.File
 	said   chan []byte   // its lines; closed at the end of its output
@@ -104,13 +105,15 @@ type teller struct {
 	used   time.Duration // of the processor until then
 	leaves time.Time     // when it was asked to; zero: not
 	killed time.Time     // zero: not
+	ended  bool          // it has exited
+	trace  trace
 
 	release func() // of a shell: takes its terminal back
 }
 
 // startTeller starts the storyteller. Its words go through init, which thus
 // knows when they come.
-func startTeller(children *reaper, argv []string) (*teller, error) {
+func startTeller(children *reaper, argv, environment []string) (*teller, error) {
 	// Our ends never block; the storyteller's do.
 	in, input, err := pipe(1)
 	if err != nil {
@@ -133,7 +136,7 @@ func startTeller(children *reaper, argv []string) (*teller, error) {
 	// A child inherits init's protection against out-of-memory kills: give it
 	// back. What the storyteller starts in turn (a voice) offers itself first.
 	write(fmt.Sprintf("/proc/%d/oom_score_adj", pid), "0")
-	t := &teller{pid: pid, exited: exited, input: input, said: make(chan []byte), gone: make(chan struct{}), heard: time.Now()}
+	t := &teller{pid: pid, args: argv, exited: exited, input: input, said: make(chan []byte), gone: make(chan struct{}), heard: time.Now()}
 	go guard(func() { t.listen(output) })
 	return t, nil
 }
@@ -230,7 +233,9 @@ func (t *teller) kill() {
 func (t *teller) rest() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		unix.Kill(-t.pid, unix.SIGKILL)
-		t.input.Close()
+		if t.input != nil { // a shell has none
+			t.input.Close()
+		}
 		if t.release != nil {
 			t.release()
 		}

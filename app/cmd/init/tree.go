@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"duostoryteller/app/bootfile"
@@ -27,7 +28,7 @@ func treeOf(c config.Config) string {
 // chooseTree has the board start with the device tree that the settings ask for, and
 // reports whether it must start again for that. A system that is being tried leaves
 // it alone: a start more would end the trial.
-func chooseTree(c config.Config) bool {
+func chooseTree(out io.Writer, c config.Config) bool {
 	running, want := bootfile.Running("/proc/device-tree"), treeOf(c)
 	if running == "" || running == want || onTrial() {
 		return false
@@ -39,11 +40,11 @@ func chooseTree(c config.Config) bool {
 	})
 	switch {
 	case err != nil:
-		fmt.Printf("init: usb and speaker stay as they were: %v\n", err)
+		fmt.Fprintf(out, "init: usb and speaker stay as they were: %v\n", err)
 	case changed:
-		fmt.Printf("init: usb = %q, speaker = %q: starting once more for it\n", c.USB, c.Speaker)
+		fmt.Fprintf(out, "init: usb = %q, speaker = %q: starting once more for it\n", c.USB, c.Speaker)
 	default:
-		fmt.Printf("init: usb and speaker stay as they are: U-Boot started the device tree %s, not %s as boot.sd says\n", running, want)
+		fmt.Fprintf(out, "init: usb and speaker stay as they are: U-Boot started the device tree %s, not %s as boot.sd says\n", running, want)
 	}
 	return err == nil && changed
 }

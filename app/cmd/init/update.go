@@ -3,31 +3,23 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"duostoryteller/app/results"
 	"duostoryteller/app/sums"
+	"duostoryteller/app/update"
 
 	"golang.org/x/sys/unix"
 )
 
-// An update is another root file system, in a file on the card's FAT partition.
-// It is tried once: if no story comes of it until the next start, that start and
-// all later ones take the card's own again. A storyteller that dies or cannot tell
-// stories brings that next start about, and so does the watchdog, where there is
-// one, when the update hangs. What became of it is in a file beside
-// it. It need not have a model: the card's own is at baseDir then.
-type update struct {
-	dir string // of the FAT partition
-	id  string // tells one update from another
-}
+// An update (package update) is tried once: if no story comes of it until the next
+// start, that start and all later ones take the card's own system again. A storyteller
+// that dies or cannot tell stories brings that next start about, and so does the
+// watchdog, where there is one, when the update hangs. It need not have a model: the
+// card's own is at baseDir then.
 
 const (
-	updateFile = "update.erofs"
-	updateMark = "update.txt"
-
 	fatDir    = "/fat"    // where early mounts the FAT partition
 	updateDir = "/update" // and the update
 	baseDir   = "/base"   // where the card's own root file system is below an update
@@ -37,104 +29,142 @@ const (
 	trying = "UPDATE_TRIED"
 )
 
-// The states of an update, as the mark has them before the update's id.
-const (
-	markTrying = "trying"
-	markWorks  = "works"
-	markFailed = "failed"
-)
-
-// findUpdate returns the update in dir, if there is one.
-func findUpdate(dir string) (update, bool) {
-	info, err := os.Stat(filepath.Join(dir, updateFile))
-	if err != nil || !info.Mode().IsRegular() {
-		return update{}, false
-	}
-	return update{dir, fmt.Sprintf("%d bytes of %s", info.Size(), info.ModTime().UTC().Format("2006-01-02 15:04:05"))}, true
-}
-
-// state returns what became of the update so far, "" if it is new.
-func (u update) state() string {
-	text, _ := os.ReadFile(filepath.Join(u.dir, updateMark))
-	state, id, _ := strings.Cut(strings.TrimSpace(string(text)), ": ")
-	if id != u.id {
-		return "" // of another one
-	}
-	return state
-}
-
-// mark keeps what became of the update.
-func (u update) mark(state string) error {
-	return results.Write(u.dir, results.File{Name: updateMark, Data: []byte(state + ": " + u.id + "\r\n")})
-}
-
-// use decides whether the update is to be tried, and marks it.
-func (u update) use() bool {
-	state := u.state()
-	var err error
-	switch state {
-	case markWorks:
-		return true
-	case markFailed:
-		fmt.Printf("init: %s did not come up when it was tried, so it is left; remove it, or copy another one onto the card\n", updateFile)
-		return false
-	case markTrying:
-		fmt.Printf("init: %s, tried at the last start, did not come to a story: the card's own system again\n", updateFile)
-		if err = u.mark(markFailed); err != nil {
-			fmt.Printf("init: %v\n", err)
-		}
-		return false
-	}
-	if err = u.mark(markTrying); err != nil {
-		// It could not be told the next time that it was tried.
-		fmt.Printf("init: %s cannot be tried: %v\n", updateFile, err)
-		return false
-	}
-	fmt.Printf("init: trying %s\n", updateFile)
-	return true
-}
-
 // enterUpdate looks for an update and mounts it, with the card's own root file
 // system, now at root, and the FAT partition inside. It returns where, or "" if
 // the card's own is to be used.
-func enterUpdate(root, fat string) string {
+func enterUpdate(out io.Writer, root, name string, dog *watchdog) string {
 	os.MkdirAll(fatDir, 0o755)
 	os.MkdirAll(updateDir, 0o755)
 	// An update will have it mounted already.
 	dev := root + "/dev"
-	report(dev, unix.Mount("devtmpfs", dev, "devtmpfs", unix.MS_NOSUID, ""))
-	repaired := repairFAT(root, fat)
-	report(dev, unix.Unmount(dev, 0))
-	if err := mountFAT(fat, fatDir); err != nil {
+	report(out, dev, unix.Mount("devtmpfs", dev, "devtmpfs", unix.MS_NOSUID, ""))
+	err := cardFAT(name, root, fatDir).open(out)
+	report(out, dev, unix.Unmount(dev, 0))
+	if err != nil {
 		return "" // boot tries again, and says why
 	}
-	if repaired {
-		report("card", removePieces(fatDir))
+	info, err := os.Stat(filepath.Join(fatDir, update.File))
+	if err == nil && info.Mode().IsRegular() && tryUpdate(out, root, info.Size(), dog) {
+		return updateDir
 	}
-	u, ok := findUpdate(fatDir)
-	if ok {
-		if ok = u.use(); ok {
-			err := u.mount(root)
-			if err == nil {
-				return updateDir
-			}
-			fmt.Printf("init: %s: %v: the card's own system again\n", updateFile, err)
-			if err := u.mark(markFailed); err != nil {
-				fmt.Printf("init: %v\n", err)
-			}
-			unix.Unmount(updateDir, unix.MNT_DETACH)
-		}
-	}
-	report("card", unix.Unmount(fatDir, 0))
+	report(out, "card", unix.Unmount(fatDir, 0))
 	return ""
 }
 
-// mount mounts the update and checks it.
-func (u update) mount(root string) error {
-	if err := unix.Mount(filepath.Join(u.dir, updateFile), updateDir, "erofs", unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID, ""); err != nil {
+// tryUpdate decides what is done with the update in fatDir, and does it. It reports
+// whether the update is to be the root.
+func tryUpdate(out io.Writer, root string, size int64, dog *watchdog) bool {
+	mark := update.ReadMark(fatDir)
+	// One that works is known by its list of checksums: reading all of it would keep
+	// every start waiting. What has not shown that it works is not even mounted before
+	// it is marked as one that is tried.
+	if mark.State == update.Works && mark.Size == size {
+		err := mountUpdate()
+		if err == nil {
+			if list, listErr := listOf(updateDir); listErr == nil && list == mark.List {
+				if err = enter(root, false); err == nil {
+					return true
+				}
+				fmt.Fprintf(out, "init: %s: %v: the card's own system this time\n", update.File, err)
+			}
+			unix.Unmount(updateDir, unix.MNT_DETACH)
+			if err != nil {
+				return false // it is not what it was: copied anew it is tried anew
+			}
+		}
+	}
+	now, err := identify(filepath.Join(fatDir, update.File), size)
+	if err != nil {
+		fmt.Fprintf(out, "init: %s cannot be read: %v: the card's own system again\n", update.File, err)
+		return false
+	}
+	course, then := begin(out, mark, now)
+	if then.State != update.New {
+		if err := then.Write(fatDir); err != nil {
+			// It could not be told the next time that it was tried.
+			fmt.Fprintf(out, "init: %s: %v: the card's own system again\n", update.File, err)
+			return false
+		}
+	}
+	if course != update.Try && course != update.Use {
+		return false
+	}
+	isNew := course == update.Try
+	if err = mountUpdate(); err == nil {
+		if isNew {
+			now.List, _ = listOf(updateDir) // Without one it is refused below.
+		}
+		if err = enter(root, isNew); err == nil {
+			if isNew {
+				os.Setenv(trying, now.String()) // not before: the card's own system is on no trial
+				// A hang is a failure, too. It goes on counting when this program is
+				// replaced, by one that may know nothing of an open watchdog.
+				dog.leave()
+			}
+			return true
+		}
+	}
+	fmt.Fprintf(out, "init: %s: %v: the card's own system again\n", update.File, err)
+	now.List = 0 // only one that works is known by it
+	report(out, update.File, update.Mark{State: update.Failed, Identity: now}.Write(fatDir))
+	unix.Unmount(updateDir, unix.MNT_DETACH)
+	return false
+}
+
+// begin says what is done with an update and returns its mark from now on, a zero
+// one if that stays.
+func begin(out io.Writer, mark update.Mark, now update.Identity) (update.Course, update.Mark) {
+	course := update.Next(mark, now)
+	switch course {
+	case update.Try:
+		fmt.Fprintf(out, "init: trying %s\n", update.File)
+		return course, update.Mark{State: update.Trying, Identity: now}
+	case update.Fail:
+		fmt.Fprintf(out, "init: %s, tried at the last start, did not come to a story: the card's own system again\n", update.File)
+		return course, update.Mark{State: update.Failed, Identity: now}
+	case update.Leave:
+		if mark.State == update.Off {
+			fmt.Fprintf(out, "init: %s is switched off; `update on` in a shell takes it again\n", update.File)
+			break
+		}
+		fmt.Fprintf(out, "init: %s did not come up when it was tried, so it is left; remove it, or copy another one onto the card\n", update.File)
+	}
+	return course, update.Mark{}
+}
+
+// identify reads the whole update.
+func identify(path string, size int64) (update.Identity, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return update.Identity{}, err
+	}
+	defer f.Close()
+	sum, err := update.Sum(f)
+	return update.Identity{Size: size, Content: sum}, err
+}
+
+// listOf returns the checksum of the list of checksums of the root file system at root.
+func listOf(root string) (uint32, error) {
+	f, err := os.Open(root + sums.Path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return update.Sum(f)
+}
+
+func mountUpdate() error {
+	err := unix.Mount(filepath.Join(fatDir, update.File), updateDir, "erofs", unix.MS_RDONLY|unix.MS_NODEV|unix.MS_NOSUID, "")
+	if err != nil {
 		return fmt.Errorf("it cannot be used: %w", err)
 	}
-	wanted, isNew := needed, u.state() == markTrying
+	return nil
+}
+
+// enter checks the update mounted at updateDir, all of it if it is new, and brings the
+// card's file systems into it.
+func enter(root string, isNew bool) error {
+	wanted := needed
 	if isNew {
 		wanted = nil // all of it, once
 	}
@@ -149,32 +179,25 @@ func (u update) mount(root string) error {
 	if err := unix.Mount(root, updateDir+baseDir, "", unix.MS_MOVE, ""); err != nil {
 		return fmt.Errorf("%s: %w", baseDir, err)
 	}
-	if err := unix.Mount(u.dir, updateDir+cardDir, "", unix.MS_MOVE, ""); err != nil {
+	if err := unix.Mount(fatDir, updateDir+cardDir, "", unix.MS_MOVE, ""); err != nil {
 		return errors.Join(fmt.Errorf("%s: %w", cardDir, err), unix.Mount(updateDir+baseDir, root, "", unix.MS_MOVE, ""))
-	}
-	if isNew {
-		os.Setenv(trying, u.id) // not before: the card's own system is on no trial
-		// A hang is a failure, too. It goes on counting when this program is replaced.
-		dog, err := openWatchdog(watchdogDevice)
-		report("watchdog", err)
-		dog.leave()
 	}
 	return nil
 }
 
 // worked marks the update that this system is, if it is one that was tried.
-func worked() {
+func worked(out io.Writer) {
 	id := os.Getenv(trying)
 	if id == "" {
 		return
 	}
 	os.Setenv(trying, "")
-	u := update{cardDir, id}
-	if err := u.mark(markWorks); err != nil {
-		fmt.Printf("init: the next start will not take %s again: %v\n", updateFile, err)
+	mark := update.ParseMark([]byte(string(update.Works) + ": " + id))
+	if err := mark.Write(cardDir); err != nil {
+		fmt.Fprintf(out, "init: the next start will not take %s again: %v\n", update.File, err)
 		return
 	}
-	fmt.Printf("init: %s works and is kept\n", updateFile)
+	fmt.Fprintf(out, "init: %s works and is kept\n", update.File)
 }
 
 // onTrial reports whether this system is an update that has told no story yet.

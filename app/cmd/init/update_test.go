@@ -1,63 +1,68 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"duostoryteller/app/update"
 )
 
-// TestUpdate goes through an update's life, start by start.
+// TestUpdate goes through an update's life, start by start. All copies have the same
+// time, as those made over the cable on a board without a clock.
 func TestUpdate(t *testing.T) {
 	dir := t.TempDir()
-	if _, ok := findUpdate(dir); ok {
-		t.Fatal("an update was found where there is none")
-	}
-	file := filepath.Join(dir, updateFile)
-	put := func(text string, minute int) update {
+	file := filepath.Join(dir, update.File)
+	put := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		when := time.Date(2026, 1, 1, 12, minute, 0, 0, time.UTC)
-		if err := os.Chtimes(file, when, when); err != nil {
+		if err := os.Chtimes(file, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
 			t.Fatal(err)
 		}
-		u, ok := findUpdate(dir)
-		if !ok {
-			t.Fatal("the update was not found")
-		}
-		return u
 	}
-	step := func(u update, use bool, state string) {
+	starts := func(what string, want update.Course, state update.State) {
 		t.Helper()
-		if got := u.use(); got != use || u.state() != state {
-			t.Errorf("use() = %v, then it is %q; want %v, %q", got, u.state(), use, state)
+		now, err := identify(file, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		course, then := begin(&out, update.ReadMark(dir), now)
+		if then.State != update.New {
+			if err := then.Write(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := update.ReadMark(dir).State; course != want || got != state || (out.Len() == 0) != (want == update.Use) {
+			t.Errorf("%s: %v, then it is %q and said %q; want %v, %q", what, course, got, out.String(), want, state)
 		}
 	}
-	u := put("bad", 1)
-	step(u, true, markTrying)  // copied onto the card
-	step(u, false, markFailed) // no story came of it
-	step(u, false, markFailed)
-	u = put("bad", 2) // copied once more
-	step(u, true, markTrying)
-	if err := u.mark(markWorks); err != nil {
+	put("bad")
+	starts("copied onto the card", update.Try, update.Trying)
+	starts("no story came of it", update.Fail, update.Failed)
+	starts("the same", update.Leave, update.Failed)
+	put("bad")
+	starts("the same copied once more", update.Leave, update.Failed)
+	put("new")
+	starts("another of the same size and time", update.Try, update.Trying)
+	now, err := identify(file, 3)
+	if err != nil {
 		t.Fatal(err)
 	}
-	step(u, true, markWorks)
-	step(u, true, markWorks)
-	step(put("another", 2), true, markTrying)
-
-	// A mark that says nothing is none, and without one no trial is safe.
-	if err := os.WriteFile(filepath.Join(dir, updateMark), []byte("\xff\x00"), 0o644); err != nil {
+	if err := (update.Mark{State: update.Works, Identity: now}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	u = put("another", 3)
-	if err := os.Remove(filepath.Join(dir, updateMark)); err != nil {
+	starts("it works", update.Use, update.Works)
+	if err := (update.Mark{State: update.Off, Identity: now}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(dir, updateMark), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	step(u, false, "")
+	starts("switched off", update.Leave, update.Off)
+	put("bad")
+	starts("the one that failed before another one", update.Try, update.Trying)
+	put("new")
+	starts("replaced before its story", update.Try, update.Trying)
 }

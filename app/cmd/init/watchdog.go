@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,9 +24,18 @@ const (
 	feedEvery       = 5 * time.Second
 )
 
-// openWatchdog opens a watchdog, which begins to count. It returns nil for a
-// machine that has none.
+// inheritedWatchdog is the environment variable with the descriptor of a watchdog
+// that the program before this one has left open.
+const inheritedWatchdog = "WATCHDOG_FD"
+
+// openWatchdog opens a watchdog, or takes over the one that pass has passed on. It
+// begins to count. It returns nil for a machine that has none.
 func openWatchdog(path string) (*watchdog, error) {
+	if fd, err := strconv.Atoi(os.Getenv(inheritedWatchdog)); err == nil {
+		os.Unsetenv(inheritedWatchdog)
+		unix.CloseOnExec(fd) // not for the programs that this one starts
+		return &watchdog{file: os.NewFile(uintptr(fd), path)}, nil
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -39,7 +50,7 @@ func openWatchdog(path string) (*watchdog, error) {
 
 // feed has the machine go on for another while.
 func (w *watchdog) feed() {
-	if w == nil || time.Since(w.fed) < feedEvery {
+	if w == nil || w.file == nil || time.Since(w.fed) < feedEvery {
 		return
 	}
 	w.fed = time.Now()
@@ -48,17 +59,63 @@ func (w *watchdog) feed() {
 
 // stop ends the counting, where the hardware can.
 func (w *watchdog) stop() {
-	if w != nil {
+	if w != nil && w.file != nil {
 		w.file.Write([]byte("V"))
 		w.file.Close()
 	}
 }
 
+// feedFor feeds it until stop is called, but no longer than most: what takes longer
+// than that hangs.
+func (w *watchdog) feedFor(most time.Duration) (stop func()) {
+	if w == nil {
+		return func() {}
+	}
+	w.feed()
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(feedEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				w.fed = time.Time{}
+				w.feed()
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// pass leaves it open for the program that takes this one's place by exec(2).
+// Nothing may be started before that.
+func (w *watchdog) pass() error {
+	if w == nil || w.file == nil {
+		return nil
+	}
+	fd := int(w.file.Fd())
+	kept, err := unix.Dup(fd) // without close-on-exec, and without a File that closes it
+	if err != nil {
+		return err
+	}
+	w.file.Close()
+	os.Setenv(inheritedWatchdog, strconv.Itoa(kept))
+	return nil
+}
+
 // leave lets it count on without being fed by this program: by the next one, or by
 // nobody.
 func (w *watchdog) leave() {
-	if w != nil {
+	if w != nil && w.file != nil {
 		w.feed()
 		w.file.Close()
+		w.file = nil
 	}
 }

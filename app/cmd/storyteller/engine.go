@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
 
 	"github.com/spf13/cobra"
 )
@@ -98,7 +100,17 @@ type mappedPlain struct {
 
 func (e mappedPlain) Close() error { return e.checkpoint.Close() }
 
+// errPacked is why the plain engine cannot use a packed model.
+var errPacked = errors.New("the plain engine reads llama2.c's checkpoints only, and this model is packed: choose exact, which tells the same stories, or fast")
+
 func openPlain(path string, a llama.Arithmetic) (llama.Engine, error) {
+	isPacked, err := packed.IsFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the model: %w", err)
+	}
+	if isPacked {
+		return nil, fmt.Errorf("%s: %w", path, errPacked)
+	}
 	c, err := llama.OpenCheckpoint(path)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the model: %w", err)

@@ -5,7 +5,8 @@
 //	storyteller VERB [flags] [arguments]
 //
 // Each verb has a file of its own in this folder. Exit status: 0 done,
-// 1 failed, 2 wrong usage, 130 interrupted.
+// 1 failed, 2 wrong usage, 130 interrupted; of serve with --events also 78, stories
+// cannot be told, see package dialog.
 package main
 
 import (

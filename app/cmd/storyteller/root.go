@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"duostoryteller/app/dialog"
 	"duostoryteller/app/version"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,11 @@ const (
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// cannotTell marks an error with which init need not start the storyteller again.
+type cannotTell struct{ error }
+
+func (e cannotTell) Unwrap() error { return e.error }
 
 // run executes the command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -36,6 +42,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 130
 	}
 	fmt.Fprintln(stderr, "storyteller:", err)
+	if errors.As(err, new(cannotTell)) {
+		return dialog.CannotTell
+	}
 	if errors.As(err, new(usageError)) {
 		return 2
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -72,6 +73,7 @@ and kept beside that file, as ssh_host_key.`,
 			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
+			voices.notes.direct = events
 			note := func(line string) { voices.notes.add(cmd.ErrOrStderr(), "storyteller: "+line) }
 			if usb != "" && usb != usbnet.Device && usb != usbnet.Host {
 				return usageErrorf(cmd, "--usb %q: it is %s or %s", usb, usbnet.Device, usbnet.Host)
@@ -89,6 +91,14 @@ and kept beside that file, as ssh_host_key.`,
 				return usageErrorf(cmd, "--authorized-keys is for the board's cable: give --usb as well")
 			}
 			engine, tokenizer, err := model.open(cmd)
+			if errors.Is(err, errPacked) { // the card's file may ask for it; a story all the same
+				note(fmt.Sprintf("%v; using %s", err, defaultEngine))
+				model.engine = defaultEngine
+				engine, tokenizer, err = model.open(cmd)
+			}
+			if err != nil && events {
+				return cannotTell{err}
+			}
 			if err != nil {
 				return err
 			}

@@ -98,6 +98,10 @@ type voiceFlags struct {
 // notes are lines that do not belong to the story. While one is told they are
 // held back, for on a console they would stand in the middle of it.
 type notes struct {
+	// direct has nothing held back: who reads the lines does that, and so has them even
+	// if this program dies.
+	direct bool
+
 	mu   sync.Mutex
 	hold bool
 	held []string
@@ -106,7 +110,7 @@ type notes struct {
 func (n *notes) holdBack() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.hold = true
+	n.hold = !n.direct
 }
 
 func (n *notes) add(w io.Writer, line string) {

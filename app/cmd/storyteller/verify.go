@@ -44,7 +44,8 @@ only that the engines agree.
 
 Exit status 1 says that a text was wrong.`,
 		Example: `  storyteller verify --model stories15M.bin --suite golden.jsonl
-  storyteller verify --model model.packed --cases 3`,
+  storyteller verify --model model.packed --suite golden.jsonl --of stories15M.bin --cases 3
+  storyteller verify --model stories15M.bin --cases 3`,
 		GroupID: groupCheck,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -160,6 +161,9 @@ func (f *modelFlags) byPlain(ctx context.Context, cmd *cobra.Command, most int) 
 	}
 	f.arithmetic = arithmetic.String()
 	engine, tokenizer, err := plain.open(cmd)
+	if errors.Is(err, errPacked) {
+		return nil, usageErrorf(cmd, "%s is packed, and there is no suite: name one with --suite, or give the checkpoint it was made of", f.model)
+	}
 	if err != nil {
 		return nil, err
 	}

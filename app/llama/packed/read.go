@@ -13,6 +13,21 @@ import (
 // Is says whether a file that begins with these bytes is a packed checkpoint.
 func Is(head []byte) bool { return len(head) >= len(Magic) && string(head[:len(Magic)]) == Magic }
 
+// IsFile tells whether the file at path begins a packed checkpoint.
+func IsFile(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head := make([]byte, len(Magic))
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // too short for any
+	}
+	return Is(head[:n]), err
+}
+
 // Open reads the header of the packed checkpoint at path and begins to read, in
 // the background and in the order of use, what the model is loaded for; progress,
 // if not nil, is told from there how many bytes of how many have arrived. Damage

@@ -28,7 +28,7 @@ STORYTELLER_BUILD_TARGETS += app/cmd/shell
 STORYTELLER_SHELL_COMMANDS = \
 	base64 cat chmod cp df dmesg find free grep gunzip gzip head hexdump \
 	kill ls mkdir mktemp mount mv poweroff ps reboot rm shasum sleep \
-	sort sync tail tar touch uname uptime wc xargs
+	sort sync tail tar touch uname update uptime wc xargs
 define STORYTELLER_INSTALL_SHELL
 	$(INSTALL) -D -m 0755 $(@D)/bin/shell $(TARGET_DIR)/bin/sh
 	$(foreach command,$(STORYTELLER_SHELL_COMMANDS),\
