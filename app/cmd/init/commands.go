@@ -93,6 +93,10 @@ func (r *robot) line(line string) power {
 		}
 		return stayOn
 	}
+	if strings.HasPrefix(line, "/") {
+		r.live(line)
+		return stayOn
+	}
 	name, argument, _ := strings.Cut(line, " ")
 	argument = strings.TrimSpace(argument)
 	for _, c := range commands() {
@@ -173,6 +177,11 @@ func help(out io.Writer, _ string) error {
 	for _, c := range commands() {
 		fmt.Fprintf(out, "  %-23s %s\n", strings.TrimSpace(c.name+" "+c.argument), c.help)
 	}
+	fmt.Fprintln(out, "For the stories asked for here until the machine is switched off (Tab completes; alone they show what is set):")
+	for _, d := range dials() {
+		fmt.Fprintf(out, "  %-23s %s\n", d.name+" VALUE", d.help)
+	}
+	fmt.Fprintf(out, "  %-23s %s\n", "/again", "tell the last story again")
 	return nil
 }
 

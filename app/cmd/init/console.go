@@ -80,6 +80,7 @@ func sane(fd int, signals uint32) error {
 	t.Lflag = signals | unix.ICANON | unix.IEXTEN | unix.ECHO | unix.ECHOE | unix.ECHOK | unix.ECHOCTL | unix.ECHOKE
 	t.Cc[unix.VINTR] = interruptKey
 	t.Cc[unix.VEOL] = 0
+	t.Cc[unix.VEOL2] = completionKey
 	if signals == 0 {
 		t.Cc[unix.VEOL] = interruptKey
 	}
@@ -127,6 +128,9 @@ func (t *terminal) read(lines chan<- typed) {
 		}
 		line = append(line, buf[:n]...)
 		switch end := line[len(line)-1]; {
+		case end == completionKey:
+			line = []byte(t.offer(string(line[:len(line)-1])))
+			continue
 		case end == interruptKey && !t.own:
 			lines <- typed{interrupt: true, at: t}
 		case end == '\n' || len(line) > 4*len(buf):

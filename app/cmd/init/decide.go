@@ -56,6 +56,7 @@ type processEnd struct {
 	status  unix.WaitStatus
 	asked   bool   // to leave, by init
 	verb    string // of what was begun; "" for a story, or nothing
+	waits   bool   // what was begun is still to be asked for
 	told    bool   // the story's text was all there
 	failed  bool   // but it broke off by a fault
 	stopped bool   // somebody wanted that
@@ -68,7 +69,7 @@ type processEnd struct {
 // because its storyteller died while it was being read aloud.
 func (e processEnd) next() deed {
 	switch {
-	case e.asked && e.verb != "" && !e.stopped:
+	case e.asked && (e.verb != "" || e.waits) && !e.stopped:
 		return beginAsked
 	case e.verb != "" && !e.stopped && e.run == config.RunSuites && e.after == config.AfterPowerOff:
 		return switchOff

@@ -51,6 +51,8 @@ func TestProcessEnd(t *testing.T) {
 		want deed
 	}{
 		// Only one status says that it would be the same again.
+		{processEnd{status: exitDone, asked: true, waits: true}, beginAsked}, // a story was asked for while it started anew
+		{processEnd{status: exitDone, asked: true, waits: true, stopped: true}, bringBack},
 		{processEnd{status: exitCannot}, giveUp},
 		{processEnd{status: exitPanic}, startLater},
 		{processEnd{status: 1 << 8}, startLater},

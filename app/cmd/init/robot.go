@@ -44,6 +44,8 @@ type robot struct {
 	asks     int              // how many stories init has asked for
 	crashes  []string         // reports of this start's
 	again    <-chan time.Time // when a storyteller that died is started again
+	last     *request         // the last story asked for here
+	anew     bool             // the storyteller is to start anew after this story
 	prompted bool             // the console's last line is a prompt
 	typedAt  *terminal        // where the last line was typed
 }
@@ -125,6 +127,12 @@ func (r *robot) tell(q request) {
 		return
 	}
 	r.now = &telling{request: &q, lowest: now().available}
+	if q.verb == "" {
+		r.last = &q
+	}
+	if r.teller != nil && !r.teller.leaves.IsZero() {
+		return // once it has left, this is begun
+	}
 	if q.verb != "" && r.teller != nil {
 		r.teller.end() // two models do not fit into the memory; once it has, this is begun
 		return
@@ -214,9 +222,12 @@ func (r *robot) start(verb string, options ...string) bool {
 // portableKernels has package arith compute without the vector unit.
 const portableKernels = "STORYTELLER_CPU=generic"
 
+// prompt is what the console waits with for a line.
+const prompt = "storyteller> "
+
 // prompt shows that the console waits for a line.
 func (r *robot) prompt() {
-	fmt.Fprint(r.out, "storyteller> ")
+	fmt.Fprint(r.out, prompt)
 	r.prompted = true
 }
 
@@ -472,10 +483,14 @@ func (r *robot) ended() power {
 	case switchOff:
 		return powerOff
 	case another:
-		r.tell(r.another())
-		return stayOn
+		r.next = new(r.another())
 	case explain:
 		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
+	}
+	if r.anew && r.teller != nil {
+		r.anew = false
+		r.teller.end() // the next one tells what follows
+		return stayOn
 	}
 	r.follow()
 	return stayOn
@@ -512,7 +527,7 @@ func (r *robot) exited(status unix.WaitStatus) power {
 	var t telling
 	if r.now != nil {
 		t = *r.now
-		e.verb, e.told, e.failed, e.stopped = t.verb(), t.told, t.failed, t.stopped
+		e.verb, e.told, e.failed, e.stopped, e.waits = t.verb(), t.told, t.failed, t.stopped, t.request != nil && !t.begun
 	}
 	next := e.next()
 	if next == beginAsked {
