@@ -12,7 +12,7 @@
 #include "qemu/osdep.h"
 #include "qemu/timer.h"
 #include "hw/irq.h"
-#include "system/rtc.h"
+#include "system/system.h"
 #include "system/runstate.h"
 #include "cv1800b.h"
 
