@@ -5,7 +5,9 @@
 #                          DEBIAN_MIRROR= where the machine is not Debian's; BASELINE= a
 #                          riscv64 build of run.c to be measured on the board beside ours
 #   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
-#   make run               boot that image in an emulated machine with 64 MB
+#   make run               boot that image in the Duo, emulated: with the vendor's firmware if
+#                          the card has it or FIP=FILE, else an open one (built once, some ten
+#                          minutes); BOARD=qemu-virt is QEMU's own machine, without a build
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
 #                          MODEL= and TOKENIZER= together name others
 #   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
@@ -47,10 +49,11 @@ IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
 # left out where the release has none, and the tests that need it skip themselves.
 IMAGE_TOOLS := gcc-riscv64-linux-gnu gcc libc6-dev patch bc bison flex xz-utils debian-archive-keyring ca-certificates
 RUN_TOOLS   := qemu-system-riscv|qemu-system-misc opensbi u-boot-qemu
+TWIN_TOOLS  := gcc libc6-dev gcc-riscv64-linux-gnu make ninja-build pkgconf|pkg-config python3 python3-venv bison flex patch xz-utils bzip2 libglib2.0-dev libfdt-dev debian-archive-keyring ca-certificates
 HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphinx-en-us espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 RACE_TOOLS  := gcc libc6-dev
-TEST_TOOLS  := $(sort $(IMAGE_TOOLS) $(RUN_TOOLS) $(RACE_TOOLS) \
+TEST_TOOLS  := $(sort $(IMAGE_TOOLS) $(RUN_TOOLS) $(TWIN_TOOLS) $(RACE_TOOLS) \
 	erofs-utils dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user \
 	$(patsubst %,%?,$(filter-out gcc libc6-dev,$(VOICE_TOOLS) $(HEARING_TOOLS)) libespeak-ng-dev libsonic-dev pocketsphinx chromium chromium-driver))
 
@@ -101,9 +104,9 @@ flash:
 	$(SUDO) out/imagebuilder flash '$(DEVICE)'
 
 run:
-	$(call tools,$(RUN_TOOLS))
+	$(call tools,$(if $(filter qemu-virt,$(BOARD)),$(RUN_TOOLS),$(TWIN_TOOLS)))
 	@test -e out/storyteller.img || $(MAKE) image
-	$(IMAGEBUILDER) run
+	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(FIP),--fip '$(FIP)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 serve:
 	$(call tools,$(VOICE_TOOLS))

@@ -48,12 +48,18 @@ func ThisMachine() Environment {
 			break
 		}
 	}
-	// QEMU's virt machine names itself. User-mode emulation shows the PC's
-	// /proc, which has no device tree.
-	if strings.Contains(e.Machine, "qemu") || e.Arch == "riscv64" && text("/proc/device-tree/model") == "" {
+	if emulated(e.Arch, text("/proc/device-tree/model"), text("/sys/block/mmcblk0/device/name")) {
 		e.Kind = Emulated
 	}
 	return e
+}
+
+// emulated tells whether this is QEMU, by the model that the device tree names and
+// the name that the card in the SD slot has. The virt machine names itself. The
+// emulated Duo has a Duo's device tree, but its card is QEMU's. User-mode emulation
+// shows the PC's /proc, which has no device tree.
+func emulated(arch, model, card string) bool {
+	return strings.Contains(model, "qemu") || card == "QEMU!" || arch == "riscv64" && model == ""
 }
 
 // text is a file of the kernel's as one piece of text; "" without it.

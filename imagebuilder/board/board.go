@@ -30,7 +30,7 @@ type Board struct {
 	Model     File      `toml:"model"`
 	Tokenizer File      `toml:"tokenizer"`
 	Cost      Cost      `toml:"cost"`
-	Emulator  *Emulator `toml:"emulator"` // nil for a board of silicon
+	Emulator  *Emulator `toml:"emulator"` // nil for a board that cannot be emulated
 
 	// Dir is the folder that the description was read from.
 	Dir string `toml:"-"`
@@ -157,7 +157,7 @@ type Parameter struct {
 
 // Emulator says how to start the machine and boot the card in it.
 type Emulator struct {
-	Program       string   `toml:"program"`
+	Program       string   `toml:"program"` // empty: the builder's own, see package twin
 	Machine       string   `toml:"machine"`
 	CPU           string   `toml:"cpu"`
 	UBoot         string   `toml:"uboot"`

@@ -34,6 +34,7 @@ type Options struct {
 	FIT      board.FIT        // of the board that the card is for
 	Memory   uint64           // bytes
 	Emulator board.Emulator   // the machine
+	Firmware *Firmware        // what a machine starts with that is the board itself; nil: Emulator.UBoot
 	Write    bool             // let the machine change the image
 	WriteLog string           // if not "", a file that gets all that the machine writes to the card; needs Write
 	Faults   string           // if not "", a configuration of QEMU's blkdebug: how reading the card fails
@@ -45,6 +46,14 @@ type Options struct {
 	Args     []string         // added to QEMU's command line
 	Console  io.Writer        // if not nil, gets what the console says as it comes
 	Started  func(cmd string) // if not nil, is told QEMU's command line
+}
+
+// Firmware are the files that a machine starts with which is the board itself.
+// Its U-Boot knows how to boot the card, so nothing is typed.
+type Firmware struct {
+	Monitor string // OpenSBI
+	Loader  string // U-Boot
+	Tree    string // the device tree that the monitor is given
 }
 
 // OptionsFor returns the options that boot image on the emulated board called
@@ -77,6 +86,7 @@ type Machine struct {
 	qmpRead *bufio.Reader
 	qmpLock sync.Mutex
 	uBoot   []string      // the commands that start the kernel
+	alone   bool          // U-Boot boots by itself
 	silence time.Duration // Options.Silence
 	ended   chan struct{} // closed when QEMU has ended
 	err     error         // how, then
@@ -105,7 +115,11 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is %w", e.Program, ErrNotInstalled)
 	}
-	if _, err := os.Stat(e.UBoot); err != nil {
+	if o.Firmware != nil {
+		if o.Bootargs != "" || o.BootSD != "" || o.Root != "" {
+			return nil, fmt.Errorf("the emulated %s boots as its own firmware says: its kernel's command line, root and boot.sd cannot be others", e.Machine)
+		}
+	} else if _, err := os.Stat(e.UBoot); err != nil {
 		return nil, fmt.Errorf("%s is %w", e.UBoot, ErrNotInstalled)
 	}
 	if o.WriteLog != "" {
@@ -115,6 +129,13 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 	}
 	e.Bootargs = strings.TrimSpace(e.Bootargs + " " + o.Bootargs)
 	commands := e.UBootCommands(o.FIT, partuuid)
+	if o.Firmware != nil {
+		remove, err := o.fitCard()
+		if err != nil {
+			return nil, err
+		}
+		defer remove() // QEMU has it open then
+	}
 	args := o.arguments()
 	if o.BootSD != "" {
 		args = append(args, "-device", fmt.Sprintf("loader,file=%s,addr=%#x,force-raw=on", escape(o.BootSD), o.FIT.LoadAddress))
@@ -128,6 +149,9 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 		return nil, fmt.Errorf("%s: %w", e.Program, err)
 	}
 	m.uBoot, m.silence = commands, o.Silence
+	if m.alone = o.Firmware != nil; m.alone {
+		m.uBoot = nil
+	}
 	if err := m.Boot(ctx); err != nil {
 		m.Close()
 		return nil, err
@@ -139,13 +163,19 @@ func Start(ctx context.Context, o Options) (*Machine, error) {
 func (o Options) arguments() []string {
 	e := o.Emulator
 	args := []string{"-M", e.Machine, "-cpu", e.CPU, "-smp", "1", "-m", fmt.Sprintf("%dM", o.Memory>>20),
-		"-nographic", "-serial", "mon:stdio", // Ctrl-A X ends it
-		"-kernel", e.UBoot}
+		"-nographic", "-serial", "mon:stdio"} // Ctrl-A X ends it
+	card := "virtio-blk-device,drive=card"
+	if f := o.Firmware; f != nil {
+		args = append(args, "-bios", f.Monitor, "-kernel", f.Loader, "-dtb", f.Tree)
+		card = "sd-card,drive=card"
+	} else {
+		args = append(args, "-kernel", e.UBoot)
+	}
 	if !o.Restarts {
 		args = append(args, "-no-reboot")
 	}
 	args = append(args, o.drive()...)
-	args = append(args, "-device", "virtio-blk-device,drive=card")
+	args = append(args, "-device", card)
 	return append(args, o.Args...)
 }
 
@@ -165,6 +195,49 @@ func (o Options) drive() []string {
 		file = "blkdebug:" + escape(o.Faults) + ":" + file
 	}
 	return []string{"-drive", "file=" + file + ",format=raw,if=none,id=card,snapshot=" + onOff(!o.Write)}
+}
+
+// fitCard makes the image a size that QEMU's SD cards can have, a power of two:
+// a longer copy, or, if the machine is to change it, the image itself. The copy is
+// removed by calling remove.
+func (o *Options) fitCard() (remove func(), err error) {
+	info, err := os.Stat(o.Image)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(1)
+	for size < info.Size() {
+		size *= 2
+	}
+	if size == info.Size() {
+		return func() {}, nil
+	}
+	if o.Write {
+		return func() {}, os.Truncate(o.Image, size)
+	}
+	from, err := os.Open(o.Image)
+	if err != nil {
+		return nil, err
+	}
+	defer from.Close()
+	to, err := os.CreateTemp("", "card-*.img")
+	if err != nil {
+		return nil, err
+	}
+	remove = func() { os.Remove(to.Name()) }
+	_, err = io.Copy(to, from)
+	if err == nil {
+		err = to.Truncate(size)
+	}
+	if e := to.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		remove()
+		return nil, fmt.Errorf("a copy of the card: %w", err)
+	}
+	o.Image = to.Name()
+	return remove, nil
 }
 
 // rootPartition returns the PARTUUID that Linux gives to partition 2 of a card:
@@ -265,6 +338,8 @@ var (
 	autoboot     = regexp.MustCompile(`Hit any key to stop autoboot`)
 	uBootPrompt  = regexp.MustCompile(`(?m)^=> $`)
 	kernelStarts = regexp.MustCompile(`(?m)^Starting kernel|^=> $`)
+	// The board's own U-Boots prompt with the machine's name.
+	boardStarts = regexp.MustCompile(`(?m)^Starting kernel|^[\w.-]+# $`)
 )
 
 // Boot waits for U-Boot, stops its automatic boot and types the commands that
@@ -274,8 +349,12 @@ func (m *Machine) Boot(ctx context.Context) error {
 	if _, err := m.waitFor(ctx, autoboot, bootSilence); err != nil {
 		return fmt.Errorf("U-Boot does not come up: %w", err)
 	}
-	m.Send("")
-	begin := 0
+	begin, starts := 0, kernelStarts
+	if m.alone {
+		begin, starts = len(m.Console()), boardStarts
+	} else {
+		m.Send("")
+	}
 	for _, c := range m.uBoot {
 		if _, err := m.waitFor(ctx, uBootPrompt, bootSilence); err != nil {
 			return fmt.Errorf("U-Boot does not prompt: %w", err)
@@ -285,11 +364,11 @@ func (m *Machine) Boot(ctx context.Context) error {
 		}
 		m.Send(c)
 	}
-	got, err := m.waitFor(ctx, kernelStarts, bootSilence)
+	got, err := m.waitFor(ctx, starts, bootSilence)
 	if err != nil {
 		return fmt.Errorf("U-Boot does not start the kernel: %w", err)
 	}
-	if strings.HasPrefix(got[0], "=>") {
+	if !strings.HasPrefix(got[0], "Starting") {
 		said := strings.Fields(m.Console()[begin:])
 		return fmt.Errorf("U-Boot cannot start the card: its console says: %s", strings.Join(said, " "))
 	}

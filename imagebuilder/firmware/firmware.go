@@ -77,6 +77,8 @@ type Image struct {
 	UBoot string
 	// Configurations are the names that U-Boot asks boot.sd's FIT for.
 	Configurations []string
+
+	loader []byte // U-Boot, unpacked, without its header
 }
 
 // Parse checks a fip.bin and lists what it holds. It reports a file that is cut
@@ -161,6 +163,7 @@ func (im *Image) parseUBoot(data []byte, offset uint32) error {
 	default:
 		return fmt.Errorf("fip.bin: U-Boot is packed in a way this program does not know (%q)", magic)
 	}
+	im.loader = program
 	version := regexp.MustCompile(`U-Boot [0-9]{4}\.[0-9]{2}[ -~]*`)
 	im.UBoot = strings.TrimSpace(string(version.Find(program)))
 	for _, m := range regexp.MustCompile(`#(config-[A-Za-z0-9_.-]+)`).FindAllSubmatch(program, -1) {

@@ -37,7 +37,7 @@ func synthetic(t testing.TB, program, magic string) []byte {
 	p2at, _, _ := appendPart(make([]byte, param2Size))
 	ddrAt, ddrSize, ddrSum := appendPart(bytes.Repeat([]byte("ddr "), 500))
 	rtosAt, rtosSize, rtosSum := appendPart(bytes.Repeat([]byte("rtos"), 700))
-	sbiAt, sbiSize, sbiSum := appendPart(bytes.Repeat([]byte("sbi "), 900))
+	sbiAt, sbiSize, sbiSum := appendPart(monitor())
 
 	body := []byte(program)
 	if magic == lzmaMagic {
@@ -73,6 +73,40 @@ func synthetic(t testing.TB, program, magic string) []byte {
 	}
 	le.PutUint32(p2[atParam2Sum:], checksum(p2[12:]))
 	return data
+}
+
+// tree is a device tree's header alone.
+func tree() []byte {
+	t := make([]byte, 64)
+	for i, v := range []uint32{0xd00dfeed, 64, 56, 60} {
+		binary.BigEndian.PutUint32(t[4*i:], v)
+	}
+	return t
+}
+
+// monitor is made up, with a device tree in it, and with what only begins like one.
+func monitor() []byte {
+	return slices.Concat(bytes.Repeat([]byte("sbi "), 800), treeMagic, bytes.Repeat([]byte("sbi "), 100), tree(), []byte("end "))
+}
+
+func TestUnpack(t *testing.T) {
+	for _, magic := range []string{lzmaMagic, plainMagic} {
+		data := synthetic(t, uboot, magic)
+		p, err := Unpack(data)
+		if err != nil {
+			t.Errorf("Unpack with a U-Boot of kind %q: %v", magic, err)
+			continue
+		}
+		if !bytes.Equal(p.Monitor, monitor()) || !bytes.Equal(p.Tree, tree()) {
+			t.Errorf("monitor of %d bytes, tree %x; want %d, %x", len(p.Monitor), p.Tree, len(monitor()), tree())
+		}
+		if got := string(p.Loader[loaderHeader:]); got != uboot || string(p.Loader[4:8]) != magic {
+			t.Errorf("the loader is %q behind the header %x; want %q", got, p.Loader[:loaderHeader], uboot)
+		}
+	}
+	if _, err := Unpack(nil); err == nil {
+		t.Error("Unpack of nothing succeeded")
+	}
 }
 
 func TestChecksum(t *testing.T) {
@@ -229,6 +263,9 @@ func FuzzParse(f *testing.F) {
 			if s.Offset < 0 || s.Offset+s.Size > int64(len(data)) {
 				t.Errorf("section %s lies outside the file", fmt.Sprint(s))
 			}
+		}
+		if p, err := Unpack(data); err == nil && len(p.Tree) > len(p.Monitor) {
+			t.Errorf("a tree of %d bytes in a monitor of %d", len(p.Tree), len(p.Monitor))
 		}
 		if _, err := WithoutSecondCore(data); err != nil {
 			t.Errorf("WithoutSecondCore of a good file: %v", err)

@@ -122,18 +122,11 @@ func buildCardIn(t *testing.T, out, model, tokenizer string, change ...func(*bui
 	if err := linux.CheckTools(); err != nil {
 		t.Skip("the kernel cannot be built: ", err)
 	}
-	cache := os.Getenv("STORYTELLER_CACHE")
-	if cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cache = filepath.Join(dir, "duo-storyteller")
-	}
 	lock, err := inputs.Read(filepath.Join(repository, inputs.File))
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache := cacheDir(t)
 	var log bytes.Buffer
 	begin := time.Now()
 	options := build.Options{
@@ -150,6 +143,19 @@ func buildCardIn(t *testing.T, out, model, tokenizer string, change ...func(*bui
 	}
 	t.Logf("card built in %.0f s", time.Since(begin).Seconds())
 	return filepath.Join(out, build.Image)
+}
+
+// cacheDir is the builder's cache.
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	if cache := os.Getenv("STORYTELLER_CACHE"); cache != "" {
+		return cache
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "duo-storyteller")
 }
 
 // A machine is one that was booted for a test.

@@ -5,14 +5,16 @@ import (
 	"io"
 	"os"
 
+	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/emulator"
+	"duostoryteller/imagebuilder/twin"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
 func runCommand() *cobra.Command {
-	var boardName, boards, cpu, bootargs string
+	var boardName, boards, cpu, bootargs, fip, mirror string
 	var memory uint64
 	var write bool
 	cmd := &cobra.Command{
@@ -22,7 +24,11 @@ func runCommand() *cobra.Command {
 		Long: `Run starts QEMU with the memory of the board and boots the image from its card:
 U-Boot, boot.sd, kernel, init, story. QEMU's command line is shown. The keyboard
 becomes the machine's console; Ctrl-A X ends the machine. The image does not
-change unless --write is given. What follows -- goes to QEMU.`,
+change unless --write is given. What follows -- goes to QEMU.
+
+The machine is the board itself, which is built once (see 'imagebuilder twin'). It
+starts with the vendor's firmware if the card has a fip.bin, or --fip names one;
+else with an open one. --board qemu-virt is QEMU's own machine "virt" instead.`,
 		Example: `  imagebuilder run
   imagebuilder run out/storyteller.img -- -device qemu-xhci -audiodev wav,id=a,path=story.wav -device usb-audio,audiodev=a`,
 		Args: usageArgs(func(cmd *cobra.Command, args []string) error {
@@ -43,6 +49,13 @@ change unless --write is given. What follows -- goes to QEMU.`,
 			o, err := emulator.OptionsFor(boards, boardName, image)
 			if err != nil {
 				return err
+			}
+			if o.Emulator.Program == "" {
+				if err := prepareTwin(cmd, &o, boards, boardName, fip, mirror); err != nil {
+					return err
+				}
+			} else if fip != "" {
+				return usageError{fmt.Errorf("--fip: the machine %s has no use for a fip.bin", o.Emulator.Machine)}
 			}
 			if cpu != "" {
 				o.Emulator.CPU = cpu
@@ -72,11 +85,64 @@ change unless --write is given. What follows -- goes to QEMU.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&boardName, "board", "qemu-virt", "emulated board")
+	f.StringVar(&boardName, "board", "milkv-duo", "emulated board")
 	f.StringVar(&boards, "boards", "board", "folder of the board descriptions")
 	f.Uint64Var(&memory, "memory", 0, "memory in MB (default the board's)")
 	f.StringVar(&cpu, "cpu", "", "QEMU's CPU, e.g. rv64,v=true (default the board's)")
+	f.StringVar(&fip, "fip", "", "vendor's firmware, a fip.bin or a card image with one (default the card's)")
+	f.StringVar(&mirror, "debian-mirror", "", "mirror of the Debian archive to build the board's emulator from (default the host's own)")
 	f.StringVar(&bootargs, "bootargs", "", "added to the kernel's command line")
 	f.BoolVar(&write, "write", false, "let the machine change the image")
 	return cmd
+}
+
+// prepareTwin builds the emulator of the board and firmware for it, or finds
+// them in the cache.
+func prepareTwin(cmd *cobra.Command, o *emulator.Options, boards, board, fip, mirror string) error {
+	cache, err := cacheDir()
+	if err != nil {
+		return err
+	}
+	b, err := twinOptions(cmd, boards, board, cache, mirror)
+	if err != nil {
+		return err
+	}
+	if fip == "" {
+		if has, err := hasFirmware(o.Image); err != nil {
+			return err
+		} else if has {
+			fip = o.Image
+		}
+	}
+	q, err := twin.BuildQEMU(cmd.Context(), b)
+	if err != nil {
+		return err
+	}
+	f, err := twinFirmware(cmd.Context(), b, fip)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), "imagebuilder: the emulated board starts with", f.Title)
+	o.Emulator.Program = q.Program
+	o.Firmware = &emulator.Firmware{Monitor: f.Monitor, Loader: f.Loader, Tree: f.Tree}
+	return nil
+}
+
+// hasFirmware tells whether a card image has a fip.bin.
+func hasFirmware(image string) (bool, error) {
+	f, err := os.Open(image)
+	if err != nil {
+		return false, fmt.Errorf("no card image (`imagebuilder build` makes one): %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	c, err := card.Open(f, info.Size())
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", image, err)
+	}
+	_, err = c.ReadFile("fip.bin")
+	return err == nil, nil
 }

@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"duostoryteller/imagebuilder/debian"
 	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
+	"duostoryteller/imagebuilder/twin"
 	"duostoryteller/imagebuilder/voices"
 
 	"github.com/spf13/cobra"
@@ -24,13 +24,10 @@ func cardNeeds() []inputs.Need {
 
 // toolNeeds is what tests and emulators are made from.
 func toolNeeds() []inputs.Need {
-	return []inputs.Need{
-		{Suite: "bullseye", Arch: "amd64", Name: "qemu-user-static"}, // the last with vector 0.7.1
-		{Suite: "bookworm", Arch: "amd64", Name: "qemu-user-static"},
-		{Suite: "trixie", Arch: debian.Source, Name: "qemu"},
-		{Suite: "trixie", Arch: debian.Source, Name: "u-boot", Upstream: true},
-		{Suite: "trixie", Arch: debian.Source, Name: "opensbi", Upstream: true},
-	}
+	return append(twin.Needs(),
+		inputs.Need{Suite: "bullseye", Arch: "amd64", Name: "qemu-user-static"}, // the last of Debian's with vector 0.7.1
+		inputs.Need{Suite: "bookworm", Arch: "amd64", Name: "qemu-user-static"},
+	)
 }
 
 // locked opens the repository's locked inputs.
