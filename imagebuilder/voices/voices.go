@@ -223,7 +223,7 @@ func cached(ctx context.Context, o Options, cc string, target, tools []debian.Pa
 }
 
 // recipe changes whenever what builder does with the same inputs changes.
-const recipe = "2"
+const recipe = "3"
 
 // builder compiles and links against an unpacked suite.
 type builder struct{ cc, target, tools, src, out string }

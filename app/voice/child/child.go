@@ -52,7 +52,7 @@ func (p Program) File() string {
 // Recogniser is the program that hears.
 func Recogniser() Program {
 	return Program{
-		Sources:   []string{"frames.c", "recogniser.c"},
+		Sources:   []string{"frames.c", "confine.c", "recogniser.c"},
 		Includes:  []string{"pocketsphinx", "sphinxbase"},
 		Libraries: []string{"pocketsphinx", "sphinxbase", "m"},
 		Packages:  []string{"libpocketsphinx-dev", "libsphinxbase-dev"},
@@ -65,7 +65,7 @@ func Programs() []Program {
 	flite := func(voice string, sources ...string) Program {
 		return Program{
 			Voice:     voice,
-			Sources:   append(sources, "frames.c", "child.c", "flite.c", "features.c"),
+			Sources:   append(sources, "frames.c", "confine.c", "child.c", "flite.c", "features.c"),
 			Defines:   []string{"VOICE=register_cmu_us_" + voice},
 			Libraries: []string{"flite_cmu_us_" + voice, "flite_usenglish", "flite_cmulex", "flite", "m"},
 			Packages:  []string{"flite1-dev"},
@@ -77,7 +77,7 @@ func Programs() []Program {
 		flite("rms", "vocoder.c"),
 		{
 			Voice:     "espeak",
-			Sources:   []string{"frames.c", "child.c", "espeak.c"},
+			Sources:   []string{"frames.c", "confine.c", "child.c", "espeak.c"},
 			Libraries: []string{"espeak-ng", "sonic", "m"},
 			Packages:  []string{"libespeak-ng-dev", "libsonic-dev"},
 			License:   "GPL-3.0-or-later",
@@ -85,8 +85,11 @@ func Programs() []Program {
 	}
 }
 
-// CompilerFlags are for every compiler and machine.
-func CompilerFlags() []string { return []string{"-std=gnu11", "-O2", "-Wall", "-Wextra"} }
+// CompilerFlags are for every compiler and machine. What the programs read comes from
+// elsewhere: a stack or a buffer that overflows ends them.
+func CompilerFlags() []string {
+	return []string{"-std=gnu11", "-O2", "-Wall", "-Wextra", "-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"}
+}
 
 // WriteSources writes the C sources into dir, which must exist.
 func WriteSources(dir string) error {

@@ -1,6 +1,7 @@
 /* The pipe protocol of a voice program: requests on stdin, frames on stdout.
  * It ends at the end of stdin. */
 #include "child.h"
+#include "confine.h"
 #include "frames.h"
 
 #include <stdio.h>
@@ -47,6 +48,11 @@ int main(void) {
 
     if (hz == 0) {
         fail("the voice does not load");
+        return 1;
+    }
+    const char *held = confine();
+    if (held != NULL) {
+        fail(held);
         return 1;
     }
     while (fread(head, 1, sizeof head, stdin) == sizeof head) {

@@ -8,6 +8,7 @@
  * words, and into any phones at all, so that the listener can tell how much
  * worse the words fit than the best that could be. API: pocketsphinx.h of
  * 0.8+5prealpha. */
+#include "confine.h"
 #include "frames.h"
 
 #include <pocketsphinx/pocketsphinx.h>
@@ -73,6 +74,11 @@ int main(int argc, char **argv) {
     }
     if (ps_set_jsgf_file(decoder, "words", argv[4]) < 0 || ps_set_allphone_file(decoder, "phones", NULL) < 0) {
         fail("the grammar does not load");
+        return 1;
+    }
+    const char *held = confine();
+    if (held != NULL) {
+        fail(held);
         return 1;
     }
     while (fread(head, 1, sizeof head, stdin) == sizeof head) {
