@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +18,7 @@ import (
 
 	"duostoryteller/app/config"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -547,5 +551,117 @@ func TestHangs(t *testing.T) {
 	}
 	if tests[0].t.used == 0 {
 		t.Error("the processor's time is not known")
+	}
+}
+
+// A watchdog goes on counting when another program takes this one's place, and what is
+// started from there does not inherit it.
+func TestWatchdogPassed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "watchdog0")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(inheritedWatchdog, "") // and restored at the end
+	w, _ := openWatchdog(path)
+	stop := w.feedFor(time.Minute)
+	stop()
+	if err := w.pass(); err != nil {
+		t.Fatal(err)
+	}
+	w.feed() // it is not this program's any more
+	fd, err := strconv.Atoi(os.Getenv(inheritedWatchdog))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+		t.Errorf("the descriptor passed on has flags %#x, %v; want it open behind exec", flags, err)
+	}
+	os.Remove(path) // it is not opened once more
+	next, err := openWatchdog(path)
+	if next == nil || err != nil || os.Getenv(inheritedWatchdog) != "" {
+		t.Fatalf("openWatchdog() = %v, %v; want the one passed on, once", next, err)
+	}
+	if flags, err := unix.FcntlInt(next.file.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		t.Errorf("taken over it has flags %#x, %v; want it closed behind exec", flags, err)
+	}
+	next.feed()
+	at, err := next.file.Seek(0, io.SeekCurrent)
+	if at != 2 || err != nil {
+		t.Errorf("fed %d times, %v; want once by each", at, err)
+	}
+	next.stop()
+	var none *watchdog
+	none.feedFor(time.Minute)()
+	if err := none.pass(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is slow is fed for a while; what hangs is not.
+func TestFeedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "watchdog0")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, _ := openWatchdog(path)
+	w.feedEvery = time.Millisecond
+	stop := w.feedFor(50 * time.Millisecond)
+	size := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for size() < 3 {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(200 * time.Millisecond) // it hangs
+	fed := size()
+	time.Sleep(50 * time.Millisecond)
+	if size() != fed {
+		t.Error("what hangs is fed on")
+	}
+	stop()
+}
+
+// brokenUART is a console that fails.
+type brokenUART struct{}
+
+func (brokenUART) Write([]byte) (int, error) { return 0, unix.EIO }
+
+// The console over the cable shows what is said, also what was said before it was
+// there, and although the UART fails.
+func TestScreen(t *testing.T) {
+	near, far, err := pty.Open()
+	if err != nil {
+		t.Skip("no terminals here: ", err)
+	}
+	defer near.Close()
+	defer far.Close()
+	cable := &terminal{path: far.Name(), fd: -1}
+	out := screen{brokenUART{}, cable}
+	for i := range 10_000 {
+		fmt.Fprintf(out, "line %d\n", i)
+	}
+	if len(cable.missed) > 3*maxMissed {
+		t.Errorf("%d bytes are kept", len(cable.missed))
+	}
+	stage(out, "card mounted")
+	if !cable.open() {
+		t.Fatal("the terminal does not open")
+	}
+	fmt.Fprintln(out, "and now")
+	var said []byte
+	for b := make([]byte, 4096); !bytes.Contains(said, []byte("and now")); {
+		n, err := near.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, b[:n]...)
+	}
+	text := string(said)
+	if !strings.HasPrefix(text, "line ") || !strings.Contains(text, "line 9999\r\n") || !strings.Contains(text, "card mounted") || strings.Count(text, "line 9999") != 1 {
+		t.Errorf("the cable shows %.100q … %.100q", text, text[max(0, len(text)-100):])
 	}
 }

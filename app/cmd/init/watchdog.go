@@ -14,8 +14,9 @@ import (
 // A watchdog is the hardware that starts the machine again unless it is fed. See
 // the kernel's Documentation/watchdog/watchdog-api.rst.
 type watchdog struct {
-	file *os.File
-	fed  time.Time
+	file      *os.File
+	fed       time.Time
+	feedEvery time.Duration
 }
 
 const (
@@ -34,7 +35,7 @@ func openWatchdog(path string) (*watchdog, error) {
 	if fd, err := strconv.Atoi(os.Getenv(inheritedWatchdog)); err == nil {
 		os.Unsetenv(inheritedWatchdog)
 		unix.CloseOnExec(fd) // not for the programs that this one starts
-		return &watchdog{file: os.NewFile(uintptr(fd), path)}, nil
+		return &watchdog{file: os.NewFile(uintptr(fd), path), feedEvery: feedEvery}, nil
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,12 +46,12 @@ func openWatchdog(path string) (*watchdog, error) {
 	}
 	// Hardware that counts in other steps takes the nearest one.
 	err = unix.IoctlSetPointerInt(int(f.Fd()), unix.WDIOC_SETTIMEOUT, watchdogTimeout)
-	return &watchdog{file: f}, err
+	return &watchdog{file: f, feedEvery: feedEvery}, err
 }
 
 // feed has the machine go on for another while.
 func (w *watchdog) feed() {
-	if w == nil || w.file == nil || time.Since(w.fed) < feedEvery {
+	if w == nil || w.file == nil || time.Since(w.fed) < w.feedEvery {
 		return
 	}
 	w.fed = time.Now()
@@ -76,7 +77,7 @@ func (w *watchdog) feedFor(most time.Duration) (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		tick := time.NewTicker(feedEvery)
+		tick := time.NewTicker(w.feedEvery)
 		defer tick.Stop()
 		for {
 			select {

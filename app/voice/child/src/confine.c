@@ -16,7 +16,7 @@
 
 enum {
     NOBODY = 65534,
-    MORE_MEMORY = 12 << 20, /* bytes beside what is loaded: the longest sentence takes a part of it */
+    MORE_MEMORY = 24 << 20, /* bytes beside what is loaded: rms takes 22 for a sentence of 1,000 letters */
 };
 
 #if defined __riscv && __riscv_xlen == 64
