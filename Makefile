@@ -1,15 +1,19 @@
 # Duo Storyteller. The verbs have their long form in: go run ./imagebuilder/cmd/imagebuilder help
 #
-#   make image             out/storyteller.img; FIP=FILE adds the vendor's firmware from
-#                          a fip.bin or an official image, MODEL= and TOKENIZER= others;
-#                          DEBIAN_MIRROR= where the machine is not Debian's; BASELINE= a
-#                          riscv64 build of run.c to be measured on the board beside ours
+#   make image             out/storyteller.img. The vendor's firmware comes from the official
+#                          image: FIRMWARE=v2.0.1 from another, FIP=FILE from a fip.bin or an
+#                          image that is there, FIP=none is without. MODEL= and TOKENIZER=
+#                          name others than stories15M, MODEL=builtin the small one that is
+#                          built in; DEBIAN_MIRROR= where the machine is not Debian's;
+#                          BASELINE= a riscv64 build of run.c to be measured on the board
+#                          beside ours
 #   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
 #   make run               boot that image in the Duo, emulated: with the vendor's firmware if
 #                          the card has it or FIP=FILE, else an open one (built once, some ten
 #                          minutes); BOARD=qemu-virt is QEMU's own machine, without a build
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
-#                          MODEL= and TOKENIZER= together name others
+#                          MODEL= and TOKENIZER= together name others, MODEL=builtin the
+#                          small one that is built in
 #   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
@@ -24,7 +28,8 @@
 #                          its serial console
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
-#                          test procedures and results, in out/submission/
+#                          test procedures and results, in out/submission/; with stories15M
+#                          unless MODEL= says otherwise
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
 #   make test-openings     how often a story keeps the hero that was picked for it: five minutes
@@ -85,13 +90,16 @@ others = go list ./... | grep -vxF "$$($(race))"
 # Pinned, so that what passes today passes tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
+# What a build is made from, as the user wants it.
+INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+
 .PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
 image:
 	$(call tools,$(IMAGE_TOOLS))
-	$(IMAGEBUILDER) build $(if $(FIP),--fip '$(FIP)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(BASELINE),--baseline '$(BASELINE)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+	$(IMAGEBUILDER) build $(INPUTS) $(if $(REQUIRE_MODEL),--require-model) $(if $(BASELINE),--baseline '$(BASELINE)')
 	@echo
 	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
 	@echo "    make flash DEVICE=/dev/sdX"
@@ -105,19 +113,19 @@ flash:
 
 run:
 	$(call tools,$(if $(filter qemu-virt,$(BOARD)),$(RUN_TOOLS),$(TWIN_TOOLS)))
-	@test -e out/storyteller.img || $(MAKE) image
-	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(FIP),--fip '$(FIP)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+	@$(if $(MODEL),,test -e out/storyteller.img ||) $(MAKE) image
+	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(filter-out none,$(FIP)),--fip '$(FIP)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 serve:
 	$(call tools,$(VOICE_TOOLS))
 	$(IMAGEBUILDER) voices out/voices
-	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch)) && test $$# = 2 && \
+	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch $(if $(MODEL),--model '$(MODEL)'))) && test $$# = 2 && \
 	STORYTELLER_VOICES=out/voices go run ./app/cmd/storyteller serve --model "$$1" --tokenizer "$$2"
 
 bench:
 	@test -x '$(RUN)' || { echo "make bench: RUN='$(RUN)' is no program: build llama2.c's run.c and name it with RUN="; exit 1; }
 	@mkdir -p out && go build -o out/storyteller ./app/cmd/storyteller
-	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch)) && test $$# = 2 && \
+	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch $(if $(MODEL),--model '$(MODEL)'))) && test $$# = 2 && \
 	for engine in $(or $(ENGINE),exact fast); do echo "$$engine:" && \
 	GOMAXPROCS=1 taskset -c 0 out/storyteller bench --model "$$1" --tokenizer "$$2" --engine $$engine \
 		--runs $(or $(RUNS),30) --against '$(RUN)' --json "out/bench-$$engine.json" || exit; done
@@ -126,6 +134,7 @@ deps:
 	$(call tools,$(TEST_TOOLS))
 	@$(MAKE) -s emulators || echo "make: without these emulators the tests of the vector kernels skip themselves"
 	go mod download
+	$(IMAGEBUILDER) download $(INPUTS)
 	@echo "make deps: all is there: $(TEST_TOOLS:%?=%)"
 
 check:
@@ -203,8 +212,8 @@ board-test:
 
 submission:
 	$(call tools,xz-utils)
-	@test -e out/storyteller.img || $(MAKE) image
-	$(IMAGEBUILDER) submission
+	@test -e out/storyteller.img || $(MAKE) image REQUIRE_MODEL=1
+	$(IMAGEBUILDER) submission $(if $(MODEL),--any-model)
 
 clean:
 	rm -rf out

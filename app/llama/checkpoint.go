@@ -47,6 +47,9 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	header := make([]byte, HeaderSize)
 	if n, err := io.ReadFull(f, header); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			if err := checkForeign(header[:n]); err != nil {
+				return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+			}
 			return nil, fmt.Errorf("checkpoint %s: truncated: a header has %d bytes, the file has %d", path, HeaderSize, n)
 		}
 		return nil, fmt.Errorf("checkpoint: %w", err)

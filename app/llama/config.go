@@ -41,8 +41,11 @@ func (c Config) KVDim() int { return c.HeadSize() * c.KVHeads }
 
 // ParseConfig reads a checkpoint's header. A negative vocabulary size in the
 // file means that a separate classifier follows the other weights. The error
-// says which field cannot be right.
+// says which field cannot be right, or which other kind of file this is.
 func ParseConfig(header []byte) (Config, error) {
+	if err := checkForeign(header); err != nil {
+		return Config{}, err
+	}
 	if len(header) < HeaderSize {
 		return Config{}, fmt.Errorf("header is %d bytes, want %d", len(header), HeaderSize)
 	}

@@ -28,7 +28,7 @@ func TestParseConfig(t *testing.T) {
 		{"separate classifier", header(64, 172, 5, 8, 4, -512, 512), ""},
 		{"short", header(288, 768, 6), "header is 12 bytes"},
 		{"zeros", make([]byte, HeaderSize), "dim 0"},
-		{"quantized format", append([]byte("24ka"), make([]byte, 24)...), "dim"},
+		{"quantized format", append([]byte("24ka"), make([]byte, 24)...), "ak42"},
 		{"absurd layers", header(288, 768, 1<<30, 6, 6, 32000, 256), "layers"},
 		{"lowest vocabulary", header(288, 768, 6, 6, 6, math.MinInt32, 256), "vocabulary"},
 		{"heads do not divide", header(288, 768, 6, 7, 7, 32000, 256), "7 heads"},

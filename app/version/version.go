@@ -5,6 +5,7 @@ package version
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"reflect"
 	"runtime/debug"
@@ -81,6 +82,32 @@ func Card() string {
 	}
 	sum := sha256.Sum256(list)
 	return hex.EncodeToString(sum[:])
+}
+
+// Checkpoint returns the SHA-256 of the checkpoint that the card's model was made
+// from, in hexadecimal digits; "" off the card.
+func Checkpoint() string {
+	list, err := os.ReadFile(Parts)
+	if err != nil {
+		return ""
+	}
+	return checkpoint(list)
+}
+
+// checkpoint reads a list of parts (package manifest).
+func checkpoint(list []byte) string {
+	var parts struct {
+		Components []struct{ Kind, Hash string }
+	}
+	if json.Unmarshal(list, &parts) != nil {
+		return ""
+	}
+	for _, c := range parts.Components {
+		if c.Kind == "checkpoint" {
+			return strings.TrimPrefix(c.Hash, "sha256:")
+		}
+	}
+	return ""
 }
 
 // Line is what a program prints when it is asked for its version: one line.

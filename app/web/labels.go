@@ -118,6 +118,7 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		Engines       []choice
 		Voice, Suites bool
 		Version       string
+		Small         bool
 	}
 	data.Labels, data.Setup, data.Opening, data.Rows = labels, template.JS(setup), opening.Plain, rows(labels)
 	for _, l := range s.pages.languages {
@@ -134,7 +135,7 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		label := labels["engine"+strings.ToUpper(e.Name[:1])+e.Name[1:]]
 		data.Engines = append(data.Engines, choice{e.Name, cmp.Or(label, e.Name)})
 	}
-	data.Voice, data.Suites, data.Version = s.voice != nil, s.suites != nil, s.version
+	data.Voice, data.Suites, data.Version, data.Small = s.voice != nil, s.suites != nil, s.version, s.small
 	t, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -151,7 +152,7 @@ const fits = `
 // TestLabelsOnPhone looks at the page in each language on small phones: nothing
 // may be wider than the window.
 func TestLabelsOnPhone(t *testing.T) {
-	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", newTeller(t, tale, 0)}}, Version: "0.9.0+0123456789ab"})
+	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", newTeller(t, tale, 0)}}, Version: "0.9.0+0123456789ab", Small: true})
 	b := browser.New(t, 1000, 800, false)
 	for _, width := range []int{320, 390} {
 		b.Resize(width, 800)
@@ -162,6 +163,28 @@ func TestLabelsOnPhone(t *testing.T) {
 			b.Eval(fits, &wide)
 			for _, w := range wide {
 				t.Errorf("%s on %d pixels: %s", language, width, w)
+			}
+		}
+	}
+}
+
+// TestSmallModel: the page says whose the stories are if they are the small model's.
+func TestSmallModel(t *testing.T) {
+	for _, small := range []bool{false, true} {
+		server := newTestServer(t, Options{Engines: []Engine{{"exact", newTeller(t, tale, 0)}}, Small: small})
+		for _, language := range everyLanguage(t) {
+			labels, err := readLabels(language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.Get(server.URL + "/?lang=" + language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			page, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if got := strings.Contains(string(page), `<p id="small">`+labels["smallModel"]); got != small || err != nil {
+				t.Errorf("%s: the page names the small model: %v, %v; want %v", language, got, err, small)
 			}
 		}
 	}

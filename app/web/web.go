@@ -58,6 +58,7 @@ type Options struct {
 	Keep      string       // folder in which the last stories survive a restart; "": they do not
 	Note      func(string) // is told what cannot be kept, a line each; nil: nobody
 	Version   string       // what the page says of itself; "": nothing
+	Small     bool         // the stories are the small built-in model's: the page says so
 	System    fs.FS        // root of the file system with /proc and /sys
 	Followers int          // browsers that may follow stories at the same time; 0: 16
 }
@@ -70,6 +71,7 @@ type Server struct {
 	hosts     []string
 	system    fs.FS
 	version   string
+	small     bool
 	keeper    *keeper // nil: nothing is kept
 	pages     *pages
 	handler   http.Handler
@@ -93,7 +95,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		voice: o.Voice, suites: o.Suites,
-		engines: o.Engines, hosts: o.Hosts, version: o.Version, system: o.System,
+		engines: o.Engines, hosts: o.Hosts, version: o.Version, small: o.Small, system: o.System,
 		followers: make(chan struct{}, o.Followers),
 		ctx:       ctx,
 		shelf:     newShelf(),

@@ -31,14 +31,19 @@ type Options struct {
 	Cache  string // downloads, the kernel
 	Data   string // a folder that may have the checkpoint and the tokenizer
 
-	Model     string // checkpoint to use; "" for the board's
+	Model     string // checkpoint to use; builtin.Name for the built-in one; "" for the board's
 	Tokenizer string // tokenizer to use; "" for the board's
 	Golden    string // cases for the card's regression suite; "" for those in Data, or made here
+
+	// RequireModel makes it an error that the board's checkpoint cannot be had;
+	// else the built-in one takes its place, and the build says so.
+	RequireModel bool
 
 	Baseline      string // a riscv64 build of llama2.c's run.c to measure beside ours; "" for none
 	BaselineModel string // its checkpoint; "" for Model
 
-	FIP          string // fip.bin or an image that has one; "" for none
+	FIP          string // fip.bin or an image that has one; "" for Firmware's
+	Firmware     string // version of the vendor's official image to take it from, "default" for the board's; "" for none
 	NoSecondCore bool   // put a copy of fip.bin on the card that starts no RTOS
 	NoVoice      bool   // leave the voice programs out
 
@@ -72,6 +77,8 @@ type state struct {
 	baseline   baseline
 	suite      []byte // the regression suite's file
 	fip        []byte // nil for none
+	fipSource  string // where it is from
+	fipMissing error  // why it could not be downloaded
 	fipInfo    *firmware.Image
 	programs   []program
 	modules    []manifest.Module

@@ -24,6 +24,7 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/sums"
 	"duostoryteller/app/version"
@@ -482,6 +483,70 @@ func TestFind(t *testing.T) {
 		if sum, _, err := fetch.Sum(f.path); err != nil || sum != f.sha256 || (tt.want == "" && sum != tt.pinned.SHA256) {
 			t.Errorf("%s: SHA-256 of %s = %s, %v; want %s", tt.name, f.path, sum, err, f.sha256)
 		}
+	}
+}
+
+// TestBuiltin builds without a network: the small model takes the real one's place,
+// and the build, the manifest and the card say so.
+func TestBuiltin(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		set   func(*Options)
+		tells string // what the build must say; "" for an error instead
+	}{
+		{"nothing can be had", func(*Options) {}, "NOT of stories.bin, which cannot be had:\n    download of http://127.0.0.1:1/"},
+		{"asked for", func(o *Options) { o.Model = builtin.Name }, "as asked for"},
+		{"insisted on", func(o *Options) { o.RequireModel = true }, ""},
+		{"with a tokenizer of the user's", func(o *Options) { o.Tokenizer = "tokenizer.bin" }, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := small(t)
+			s.Model, s.Tokenizer = "", ""
+			tt.set(&s.Options)
+			var log bytes.Buffer
+			s.Log = &log
+			if _, err := s.readBoard(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.board.Model = board.File{File: "stories.bin", URL: "http://127.0.0.1:1/", Size: 1, SHA256: strings.Repeat("0", 64)}
+			_, err := s.findModel(t.Context())
+			if tt.tells == "" {
+				if err == nil || s.model.config.Dim != 0 {
+					t.Errorf("findModel = %v with %+v; want an error and no model", err, s.model.checkpoint)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.model.checkpoint.sha256 != builtin.SHA256 || s.licence(s.model.checkpoint, s.board.Model, "MIT") != "CC0-1.0" {
+				t.Errorf("the checkpoint is %+v", s.model.checkpoint)
+			}
+			if !strings.Contains(s.model.checkpoint.note, "NOT the real stories.bin") {
+				t.Errorf("the manifest's note is %q", s.model.checkpoint.note)
+			}
+			if advice := s.modelAdvice(); !strings.Contains(advice, tt.tells) {
+				t.Errorf("the advice is %q; want %q in it", advice, tt.tells)
+			}
+		})
+	}
+}
+
+// TestFirmware takes fip.bin from a download, or goes on without.
+func TestFirmware(t *testing.T) {
+	s := small(t)
+	if _, err := s.readBoard(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.board.Dir = t.TempDir()
+	put(t, filepath.Join(s.board.Dir, firmware.OfficialFile), fmt.Appendf(nil, "default = \"v1\"\n[[image]]\nversion = \"v1\"\nfile = \"a.zip\"\nurl = \"http://127.0.0.1:1/a.zip\"\nsize = 1\nsha256 = \"%064d\"\n", 0))
+	s.Firmware = "default"
+	if _, err := s.loadFirmware(t.Context()); err != nil || s.fip != nil || s.fipMissing == nil {
+		t.Errorf("loadFirmware without a network = %v, %d bytes, missing because of %v; want it to go on and keep the reason", err, len(s.fip), s.fipMissing)
+	}
+	s.Firmware = "v7"
+	if _, err := s.loadFirmware(t.Context()); err == nil || !strings.Contains(err.Error(), "v1") {
+		t.Errorf("loadFirmware of an unknown version = %v; want the known ones named", err)
 	}
 }
 

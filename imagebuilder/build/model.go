@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/builtin"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/fetch"
 )
@@ -15,6 +16,9 @@ import (
 // standIn is a checkpoint of the board's model's shape that may lie in the
 // folder Data of machines that cannot have the real one.
 const standIn = "standin15M.bin"
+
+// builtinSource is where the manifest says that the built-in model is from.
+const builtinSource = "built into imagebuilder, trained by this project on a synthetic story grammar"
 
 // file is an input that came from somewhere.
 type file struct {
@@ -27,17 +31,69 @@ type modelFiles struct {
 	checkpoint, tokenizer file
 	packed                file // what the board reads: only path, sha256 and size
 	config                llama.Config
+	unavailable           error // why the built-in one stands in for the board's; nil where it does not
+}
+
+// Model is a checkpoint with its tokenizer.
+type Model struct {
+	Checkpoint, Tokenizer string // paths
+	Note                  string // what a person should know of it; may be empty
+}
+
+// FindModel finds the checkpoint and the tokenizer that a build with these
+// options would take.
+func FindModel(ctx context.Context, o Options) (Model, error) {
+	s := &state{Options: o}
+	if _, err := s.readBoard(ctx); err != nil {
+		return Model{}, err
+	}
+	if _, err := s.findModel(ctx); err != nil {
+		return Model{}, err
+	}
+	return Model{s.model.checkpoint.path, s.model.tokenizer.path, s.modelAdvice()}, nil
+}
+
+// Download fetches what a build with these options would download of firmware,
+// checkpoint and tokenizer, and returns a line about each. That one of them
+// cannot be had is no error unless o.RequireModel makes it one.
+func Download(ctx context.Context, o Options) (lines []string, err error) {
+	s := &state{Options: o}
+	if _, err := s.readBoard(ctx); err != nil {
+		return nil, err
+	}
+	fip, err := s.findFirmware(ctx)
+	switch {
+	case errors.As(err, new(*fetch.Unavailable)):
+		lines = append(lines, fmt.Sprintf("firmware: cannot be had: %v", err))
+	case err != nil:
+		return nil, err
+	case fip == "":
+		lines = append(lines, "firmware: none wanted")
+	default:
+		lines = append(lines, "firmware: "+fip)
+	}
+	result, err := s.findModel(ctx)
+	if err != nil {
+		return lines, err
+	}
+	lines = append(lines, "checkpoint and tokenizer: "+result)
+	if s.model.unavailable != nil {
+		lines = append(lines, fmt.Sprintf("    because: %v", s.model.unavailable))
+	}
+	return lines, nil
 }
 
 // findModel finds the checkpoint and the tokenizer, and tries whether the
-// board's programs could read them and whether they belong together.
+// board's programs could read them and whether they belong together. Where the
+// board's own cannot be had, the built-in one takes their place.
 func (s *state) findModel(ctx context.Context) (string, error) {
-	var err error
 	m := &s.model
-	if m.checkpoint, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn); err != nil {
-		return "", err
+	err := s.findFiles(ctx)
+	if errors.As(err, new(*fetch.Unavailable)) && s.Model == "" && s.Tokenizer == "" && !s.RequireModel {
+		m.unavailable = err
+		err = s.takeBuiltin("; the small built-in one, NOT the real " + s.board.Model.File)
 	}
-	if m.tokenizer, err = s.find(ctx, s.Tokenizer, s.board.Tokenizer, "--tokenizer", ""); err != nil {
+	if err != nil {
 		return "", err
 	}
 	checkpoint, err := llama.OpenCheckpoint(m.checkpoint.path)
@@ -56,6 +112,54 @@ func (s *state) findModel(ctx context.Context) (string, error) {
 	}
 	return fmt.Sprintf("%s, SHA-256 %.12s…, and %s, %.12s…%s", m.checkpoint.name, m.checkpoint.sha256,
 		m.tokenizer.name, m.tokenizer.sha256, m.checkpoint.note), nil
+}
+
+// findFiles finds what the user asked for, or the board's own.
+func (s *state) findFiles(ctx context.Context) (err error) {
+	if s.Model == builtin.Name {
+		if err := s.takeBuiltin("; the small built-in one, as asked for, NOT the real " + s.board.Model.File); err != nil || s.Tokenizer == "" {
+			return err
+		}
+	} else if s.model.checkpoint, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn); err != nil {
+		return err
+	}
+	s.model.tokenizer, err = s.find(ctx, s.Tokenizer, s.board.Tokenizer, "--tokenizer", "")
+	return err
+}
+
+// takeBuiltin takes the model that this program carries.
+func (s *state) takeBuiltin(note string) error {
+	checkpoint, tokenizer, err := builtin.Write(filepath.Join(s.Cache, "builtin"))
+	if err != nil {
+		return err
+	}
+	if s.model.checkpoint, err = describe(checkpoint, builtinSource); err != nil {
+		return err
+	}
+	s.model.checkpoint.note = note
+	s.model.tokenizer, err = describe(tokenizer, builtinSource)
+	return err
+}
+
+// modelAdvice says what to do about a model that is not the board's own.
+func (s *state) modelAdvice() string {
+	m, real := s.model, s.board.Model.File
+	switch {
+	case m.unavailable != nil:
+		why := m.unavailable
+		if u := (*fetch.Unavailable)(nil); errors.As(why, &u) { // the block says what to do, more than one line could
+			why = u
+		}
+		return fmt.Sprintf(`The stories are those of the small built-in model, NOT of %s, which cannot be had:
+    %v
+It tells short, simple stories, with mistakes. For the real one connect this machine to the network and
+run the same command again; or put %s and %s into a folder and name that by DUO_DATA=FOLDER;
+or give others by MODEL= and TOKENIZER=. MODEL=builtin asks for the small one.
+`, real, why, real, s.board.Tokenizer.File)
+	case m.checkpoint.note != "":
+		return fmt.Sprintf("The checkpoint is %s%s.\n", m.checkpoint.name, m.checkpoint.note)
+	}
+	return ""
 }
 
 // find takes the file given by the flag, else the pinned one from the folder
@@ -85,7 +189,7 @@ func (s *state) find(ctx context.Context, given string, pinned board.File, flag,
 			return file{}, err
 		}
 	}
-	client := &fetch.Client{Dir: s.downloads()}
+	client := &fetch.Client{Dir: s.downloads(), Log: s.Log}
 	if s.Progress != nil {
 		client.Progress = func(f fetch.File, done int64) { s.Progress(f.Name, done, f.Size) }
 	}

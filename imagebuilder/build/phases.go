@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"duostoryteller/app/commands"
+	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/board"
@@ -54,11 +55,19 @@ func (s *state) readBoard(context.Context) (string, error) {
 	return title, nil
 }
 
-func (s *state) loadFirmware(context.Context) (string, error) {
-	if s.FIP == "" {
-		return "none given; the card will boot in the emulator only", nil
+func (s *state) loadFirmware(ctx context.Context) (string, error) {
+	from, err := s.findFirmware(ctx)
+	if errors.As(err, new(*fetch.Unavailable)) {
+		s.fipMissing = err
+		return "none, its download failed; the card will boot in the emulator only", nil
 	}
-	data, im, err := firmware.Load(s.FIP)
+	if err != nil {
+		return "", err
+	}
+	if from == "" {
+		return "none; the card will boot in the emulator only", nil
+	}
+	data, im, err := firmware.Load(from)
 	if err != nil {
 		return "", err
 	}
@@ -68,7 +77,32 @@ func (s *state) loadFirmware(context.Context) (string, error) {
 		}
 	}
 	s.fip, s.fipInfo = data, im
-	return fmt.Sprintf("%s, %s", size(int64(len(data))), im.UBoot), nil
+	return fmt.Sprintf("%s, %s, %s", size(int64(len(data))), im.UBoot, s.fipSource), nil
+}
+
+// findFirmware returns the file to take fip.bin from, "" for none.
+func (s *state) findFirmware(ctx context.Context) (string, error) {
+	if s.FIP != "" {
+		s.fipSource = "given by --fip"
+		return s.FIP, nil
+	}
+	if s.Firmware == "" {
+		return "", nil
+	}
+	official, err := firmware.ReadOfficial(s.board.Dir)
+	if err != nil {
+		return "", err
+	}
+	version := s.Firmware
+	if version == "default" {
+		version = official.Default
+	}
+	r, err := official.Release(version)
+	if err != nil {
+		return "", err
+	}
+	s.fipSource = "the vendor's official image " + r.Version + ", " + r.URL
+	return firmware.Downloader{Cache: s.Cache, Progress: s.Progress, Log: s.Log}.Get(ctx, r)
 }
 
 // missingConfigurations are those that the firmware asks for and boot.sd lacks.
@@ -546,7 +580,7 @@ func (s *state) listParts() (err error) {
 		switch f.Name {
 		case "fip.bin":
 			c.Kind, c.Version, c.Licence = "firmware", s.fipInfo.UBoot, "LicenseRef-vendor"
-			c.Source = "given by --fip"
+			c.Source = s.fipSource
 			if s.NoSecondCore {
 				c.Note = "patched: starts nothing on the second core"
 			}
@@ -580,6 +614,8 @@ func (s *state) licence(f file, pinned board.File, known string) string {
 		return known
 	case f.name == standIn:
 		return "CC0-1.0"
+	case f.source == builtinSource:
+		return builtin.Licence
 	}
 	return "NOASSERTION"
 }

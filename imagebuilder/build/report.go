@@ -86,17 +86,21 @@ func (s *state) overFull() (lines []string) {
 
 // printAdvice says what to do with the image, and what it lacks for a board.
 func (s *state) printAdvice() {
-	if s.model.checkpoint.note != "" {
-		fmt.Fprintf(s.Log, "\nThe checkpoint is %s%s.\n", s.model.checkpoint.name, s.model.checkpoint.note)
+	if advice := s.modelAdvice(); advice != "" {
+		fmt.Fprintf(s.Log, "\n%s", advice)
 	}
 	if s.fip == nil {
+		why := ""
+		if s.fipMissing != nil {
+			why = fmt.Sprintf("It could not be downloaded:\n    %v\n", s.fipMissing)
+		}
 		fmt.Fprintf(s.Log, `
 Missing for a real board: the vendor's fip.bin (DRAM set-up, OpenSBI, U-Boot).
-The emulator does not need it: make run
-To get it, download the board's official SD image from Milk-V's duo-buildroot-sdk
-releases (https://github.com/milkv-duo/duo-buildroot-sdk/releases), unpack it, and
-    make image FIP=path/to/milkv-duo-sd-….img     (a fip.bin will do as well)
-`)
+%sThis image runs in the emulator, which does not need it: make run
+For a card that boots a board, run make image where there is a network; or download the official
+SD image elsewhere (%s) and give it, packed or unpacked, or a fip.bin:
+    make image FIP=FILE
+`, why, "https://github.com/milkv-duo/duo-buildroot-sdk/releases")
 		return
 	}
 	for _, name := range s.missingConfigurations() {

@@ -2,6 +2,8 @@ package firmware
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +16,7 @@ const maxFIP = 16 << 20
 
 // Load returns the fip.bin in the file name, which is either a fip.bin itself
 // or the image of a card that has one in its FAT partition, as the board's
-// official images do. What it returns has passed Parse.
+// official images do, in a zip archive as they are downloaded or unpacked. What it returns has passed Parse.
 func Load(name string) (data []byte, im *Image, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -22,6 +24,9 @@ func Load(name string) (data []byte, im *Image, err error) {
 	}
 	defer f.Close()
 	data, err = load(f)
+	if errors.Is(err, errZip) {
+		data, err = fromZip(context.Background(), name, "")
+	}
 	if err == nil {
 		im, err = Parse(data)
 	}
@@ -30,6 +35,9 @@ func Load(name string) (data []byte, im *Image, err error) {
 	}
 	return data, im, nil
 }
+
+// errZip is how load says that a zip archive is to be looked into.
+var errZip = errors.New("a zip archive")
 
 func load(f *os.File) ([]byte, error) {
 	size, err := f.Seek(0, io.SeekEnd) // Stat gives a block device no size
@@ -42,8 +50,10 @@ func load(f *os.File) ([]byte, error) {
 		return nil, err
 	}
 	magic = magic[:n]
+	if bytes.HasPrefix(magic, []byte("PK\x03\x04")) {
+		return nil, errZip
+	}
 	for _, packed := range []struct{ magic, kind, tool string }{
-		{"PK\x03\x04", "a zip archive", "unzip"},
 		{"\x1f\x8b", "packed by gzip", "gunzip"},
 		{"\xfd7zXZ\x00", "packed by xz", "unxz"},
 		{"\x28\xb5\x2f\xfd", "packed by zstd", "unzstd"},

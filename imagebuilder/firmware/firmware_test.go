@@ -239,7 +239,7 @@ func TestLoad(t *testing.T) {
 	for _, tt := range []struct{ name, want string }{
 		{put("empty", nil), "empty"},
 		{put("noise", bytes.Repeat([]byte("noise"), 1000)), "neither a fip.bin nor a card image"},
-		{put("duo.img.zip", []byte("PK\x03\x04 and so on")), "unzip"},
+		{put("duo.img.zip", []byte("PK\x03\x04 and so on")), "zip"},
 		{put("cut", fip[:len(fip)/2]), "truncated"},
 		{image("other.bin"), "no file fip.bin"},
 		{filepath.Join(dir, "missing"), "no such file"},

@@ -40,6 +40,10 @@ type Options struct {
 	Out      string    // the folder in which folder and archive are made
 	Time     time.Time // of all files
 	Progress func(what string, done, total int64)
+
+	// Checkpoint is the SHA-256 of the checkpoint that the image must have been
+	// made from; "" for any.
+	Checkpoint string
 }
 
 // Result says what was made.
@@ -70,6 +74,9 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	var m manifest.Manifest
 	if err := json.Unmarshal(text, &m); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", o.Manifest, err)
+	}
+	if c := checkpointOf(m); o.Checkpoint != "" && c.Hash != "sha256:"+o.Checkpoint {
+		return Result{}, fmt.Errorf("%s was made from the checkpoint %s, not from the challenge's: build with that one, or say --any-model", o.Image, strings.TrimSuffix(c.Name+" ("+c.Note+")", " ()"))
 	}
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return Result{}, err
@@ -179,12 +186,6 @@ func (s *submission) gather(manifestText []byte) error {
 
 // page is what the readme speaks of.
 func (s *submission) page() any {
-	var checkpoint manifest.Component
-	for _, c := range s.manifest.Components {
-		if c.Kind == "checkpoint" {
-			checkpoint = c
-		}
-	}
 	return struct {
 		Version, Image string
 		Manifest       manifest.Manifest
@@ -192,7 +193,17 @@ func (s *submission) page() any {
 		MB             int64
 		Firmware       bool
 		Results        int
-	}{s.Version, path.Base(s.manifest.Image.File), s.manifest, checkpoint, s.manifest.Image.Size / 1e6, s.result.Firmware, s.result.Results}
+	}{s.Version, path.Base(s.manifest.Image.File), s.manifest, checkpointOf(s.manifest), s.manifest.Image.Size / 1e6, s.result.Firmware, s.result.Results}
+}
+
+// checkpointOf returns the checkpoint among the parts of an image.
+func checkpointOf(m manifest.Manifest) manifest.Component {
+	for _, c := range m.Components {
+		if c.Kind == "checkpoint" {
+			return c
+		}
+	}
+	return manifest.Component{}
 }
 
 // put writes a file of the folder.

@@ -106,6 +106,19 @@ func unpack(t *testing.T, data []byte) []byte {
 	return plain
 }
 
+// TestCheckpoint hands in no other model than the one that is asked for.
+func TestCheckpoint(t *testing.T) {
+	o := built(t)
+	o.Checkpoint = strings.Repeat("1", 64)
+	if _, err := Write(t.Context(), o); err == nil || !strings.Contains(err.Error(), "a.bin (a stand-in)") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("Write of another checkpoint = %v; want one line that names it", err)
+	}
+	o.Checkpoint = strings.Repeat("0", 64)
+	if _, err := Write(t.Context(), o); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWrite(t *testing.T) {
 	o := built(t)
 	check(t, os.MkdirAll(filepath.Join(o.Results, "plots"), 0o755))

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/version"
 
 	"github.com/spf13/cobra"
 )
@@ -86,6 +89,12 @@ func (f *modelFlags) open(cmd *cobra.Command) (llama.Engine, *llama.Tokenizer, e
 	}
 	debug.FreeOSMemory() // what opening left behind: on the board a part of what is free
 	return engine, tokenizer, nil
+}
+
+// small tells whether the model at path is the small one that the builder carries:
+// the file itself, or on a card what was made of it.
+func small(path string) bool {
+	return builtin.Is(path) || filepath.Dir(path) == filepath.Dir(version.Parts) && version.Checkpoint() == builtin.SHA256
 }
 
 func engineNames() string {

@@ -112,7 +112,7 @@ and kept beside that file, as ssh_host_key.`,
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}
-			options := web.Options{Hosts: hosts, Keep: results, Note: note, Version: version.Text(), System: os.DirFS("/"), Suites: button}
+			options := web.Options{Hosts: hosts, Keep: results, Note: note, Version: version.Text(), Small: small(model.model), System: os.DirFS("/"), Suites: button}
 			for _, name := range offered(model.engine) {
 				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
 				defer teller.Stop() // nothing may use the model once this returns

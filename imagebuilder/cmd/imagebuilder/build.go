@@ -26,7 +26,9 @@ The same inputs give the same bytes.
 
 The checkpoint comes from the folder that DUO_DATA names (../shared/data beside
 the repository if it is not set), from the cache, or from a download. Another one
-is given by --model, with its own --tokenizer where the vocabulary differs.
+is given by --model, with its own --tokenizer where the vocabulary differs. Where
+none can be had, a small one that is built in takes its place; build, the manifest
+and the page then say so. --model builtin asks for that one.
 
 The kernel is built once and then taken from the cache: $STORYTELLER_CACHE, or
 duo-storyteller in the user's cache folder. All files on the card have the time
@@ -41,10 +43,14 @@ same board. The challenge compiles run.c with -Ofast:
     riscv64-linux-gnu-gcc -static -Ofast -o run run.c -lm
 (Debian's packages gcc-riscv64-linux-gnu and libc6-dev-riscv64-cross).
 
-Without --fip the image boots in the emulator only; build then says how to get
-the vendor's firmware.`,
+The vendor's firmware, fip.bin, sets up the memory and loads our kernel; a board
+does not boot without it. It comes out of Milk-V's official SD image, which is
+downloaded once, or from --fip. Where it cannot be had, build says so, and the
+image boots in the emulator.`,
 		Example: `  imagebuilder build
+  imagebuilder build --firmware v2.0.1
   imagebuilder build --fip milkv-duo-sd.img
+  imagebuilder build --fip none --model builtin
   imagebuilder build --model stories260K.bin --tokenizer tok512.bin
   imagebuilder build --fip fip.bin --baseline llama2.c/run`,
 		Args: usageArgs(cobra.NoArgs),
@@ -52,8 +58,11 @@ the vendor's firmware.`,
 			if (o.KernelSource == "") != (o.KernelSHA256 == "") {
 				return usageError{errors.New("--kernel-source and --kernel-sha256 go together")}
 			}
-			if o.NoSecondCore && o.FIP == "" {
-				return usageError{errors.New("--no-second-core changes a copy of the firmware: give it by --fip")}
+			if err := firmwareFlags(&o); err != nil {
+				return err
+			}
+			if o.NoSecondCore && o.FIP == "" && o.Firmware == "" {
+				return usageError{errors.New("--no-second-core changes a copy of the firmware: give it by --fip or --firmware")}
 			}
 			if o.Buildroot != "" && (o.NoVoice || o.KernelSource != "" || mirror != "") {
 				return usageError{errors.New("--from-buildroot takes kernel and voices as they are: no --no-voice, --kernel-source or --debian-mirror with it")}
@@ -61,18 +70,12 @@ the vendor's firmware.`,
 			if o.BaselineModel != "" && o.Baseline == "" {
 				return usageError{errors.New("--baseline-model is the checkpoint of a program: give that by --baseline")}
 			}
-			var err error
-			if o.Source, err = repository(); err != nil {
+			err := places(&o)
+			if err != nil {
 				return err
 			}
 			if o.Out == "" {
 				o.Out = filepath.Join(o.Source, "out")
-			}
-			if o.Cache, err = cacheDir(); err != nil {
-				return err
-			}
-			if o.Data = os.Getenv("DUO_DATA"); o.Data == "" {
-				o.Data = filepath.Join(o.Source, "..", "shared", "data")
 			}
 			if o.Time, err = sourceDate(); err != nil {
 				return err
@@ -93,9 +96,11 @@ the vendor's firmware.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "milkv-duo", "board to build for, a folder of board/")
 	f.StringVarP(&o.Out, "output", "o", "", "folder for the image (default out/ of the repository)")
-	f.StringVar(&o.Model, "model", "", "checkpoint in llama2.c's legacy fp32 format")
+	f.StringVar(&o.Model, "model", "", "checkpoint in llama2.c's legacy fp32 format, or \"builtin\" for the small one that is built in")
+	f.BoolVar(&o.RequireModel, "require-model", false, "fail where the board's own checkpoint cannot be had, instead of taking the built-in one")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
-	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it")
+	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it; \"none\" for a card without")
+	f.StringVar(&o.Firmware, "firmware", "", "version of the official image to download for its fip.bin, of the board's firmware.toml (default its default; none with --from-buildroot)")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")
 	f.StringVar(&o.Golden, "golden", "", "run.c's outputs for the regression suite, JSON lines (default those of the checkpoint in DUO_DATA/golden, else made by the plain engine)")
 	f.StringVar(&o.Baseline, "baseline", "", "a static riscv64 build of llama2.c's run.c, to be measured on the board beside ours")
@@ -106,6 +111,33 @@ the vendor's firmware.`,
 	f.StringVar(&o.KernelSHA256, "kernel-sha256", "", "SHA-256 of --kernel-source")
 	f.StringVar(&mirror, "debian-mirror", "", "Debian mirror for kernel source and voices (default: this machine's)")
 	return cmd
+}
+
+// firmwareFlags understands --fip and --firmware, whichever was given.
+func firmwareFlags(o *build.Options) error {
+	switch {
+	case o.FIP != "" && o.Firmware != "":
+		return usageError{errors.New("--fip and --firmware exclude each other")}
+	case o.FIP == "none":
+		o.FIP = ""
+	case o.FIP == "" && o.Firmware == "" && o.Buildroot == "":
+		o.Firmware = "default"
+	}
+	return nil
+}
+
+// places sets the folders that the inputs of a build come from.
+func places(o *build.Options) (err error) {
+	if o.Source, err = repository(); err != nil {
+		return err
+	}
+	if o.Cache, err = cacheDir(); err != nil {
+		return err
+	}
+	if o.Data = os.Getenv("DUO_DATA"); o.Data == "" {
+		o.Data = filepath.Join(o.Source, "..", "shared", "data")
+	}
+	return nil
 }
 
 // repository finds the folder with the sources: the working directory or one

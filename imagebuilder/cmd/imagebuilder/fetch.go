@@ -2,58 +2,49 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
-	"duostoryteller/imagebuilder/board"
-	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/build"
 
 	"github.com/spf13/cobra"
 )
 
 func fetchCommand() *cobra.Command {
-	var name string
+	var o build.Options
 	cmd := &cobra.Command{
 		Use:     "fetch",
 		GroupID: groupMake,
-		Short:   "Download the checkpoint and the tokenizer into the cache",
-		Long: `Fetch downloads what the board's board.toml names, checks sizes and SHA-256, and
-keeps it in the cache, so that a later build needs no network for it. A download
-that was cut off goes on where it ended.`,
-		Example: "  imagebuilder fetch",
+		Short:   "Find or download the checkpoint and the tokenizer",
+		Long: `Fetch prints the paths of the checkpoint and the tokenizer that 'build' would
+take: from the folder that DUO_DATA names, from the cache, or from a download,
+checked by size and SHA-256 and kept in the cache. A download that was cut off
+goes on where it ended. Where they cannot be had, it prints those of the small
+model that is built in, and says so on standard error.`,
+		Example: "  imagebuilder fetch\n  imagebuilder fetch --model builtin",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			source, err := repository()
-			if err != nil {
+			if err := places(&o); err != nil {
 				return err
 			}
-			b, err := board.Load(filepath.Join(source, "board"), name)
-			if err != nil {
-				return err
-			}
-			if b.CardOf != "" {
-				if b, err = board.Load(filepath.Join(source, "board"), b.CardOf); err != nil {
-					return err
-				}
-			}
-			cache, err := cacheDir()
-			if err != nil {
-				return err
-			}
-			client := &fetch.Client{Dir: filepath.Join(cache, "download")}
+			o.Log = cmd.ErrOrStderr()
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
-				client.Progress = func(f fetch.File, done int64) { progress.report(f.Name, done, f.Size) }
+				o.Progress = progress.report
 				defer progress.finish()
 			}
-			for _, f := range []board.File{b.Model, b.Tokenizer} {
-				path, err := client.Get(cmd.Context(), fetch.File{Name: f.File, URL: f.URL, Size: f.Size, SHA256: f.SHA256})
-				if err != nil {
-					return err
-				}
-				fmt.Fprintln(cmd.OutOrStdout(), path)
+			m, err := build.FindModel(cmd.Context(), o)
+			if err != nil {
+				return err
 			}
+			if m.Note != "" {
+				fmt.Fprint(cmd.ErrOrStderr(), m.Note)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n%s\n", m.Checkpoint, m.Tokenizer)
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&name, "board", "milkv-duo", "board whose files to fetch, a folder of board/")
+	f := cmd.Flags()
+	f.StringVar(&o.Board, "board", "milkv-duo", "board whose files to fetch, a folder of board/")
+	f.StringVar(&o.Model, "model", "", "another checkpoint, or \"builtin\" for the small one that is built in")
+	f.StringVar(&o.Tokenizer, "tokenizer", "", "another tokenizer")
+	f.BoolVar(&o.RequireModel, "require-model", false, "fail where the board's own checkpoint cannot be had")
 	return cmd
 }

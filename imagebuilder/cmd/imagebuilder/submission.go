@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/submission"
 
@@ -16,6 +17,7 @@ import (
 
 func submissionCommand() *cobra.Command {
 	var o submission.Options
+	var anyModel bool
 	cmd := &cobra.Command{
 		Use:     "submission",
 		GroupID: groupMake,
@@ -24,6 +26,9 @@ func submissionCommand() *cobra.Command {
 the image compressed, its block map and checksums, the manifest, a software bill
 of materials (SPDX 2.3), the licences, how to write the card and how to run the
 tests, and the test results if there are any.
+
+What is handed in has the challenge's model, stories15M: an image made from another
+checkpoint is refused unless --any-model is given.
 
 The version is the image's own, as its manifest has it.
 The same image, results and version give the same bytes.`,
@@ -45,6 +50,13 @@ The same image, results and version give the same bytes.`,
 			if o.Time, err = sourceDate(); err != nil {
 				return err
 			}
+			if !anyModel {
+				b, err := board.Load(filepath.Join(source, "board"), "milkv-duo")
+				if err != nil {
+					return err
+				}
+				o.Checkpoint = b.Model.SHA256
+			}
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
 				o.Progress = progress.report
 				defer progress.finish()
@@ -63,6 +75,7 @@ The same image, results and version give the same bytes.`,
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&anyModel, "any-model", false, "take an image whatever checkpoint it was made from")
 	f.StringVar(&o.Image, "image", "", "card image (default out/storyteller.img)")
 	f.StringVar(&o.Manifest, "manifest", "", "its manifest (default manifest.json beside it)")
 	f.StringVar(&o.Results, "results", "", "folder of test results (default results/ of the repository)")
