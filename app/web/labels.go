@@ -110,6 +110,7 @@ func (s *Server) makePage(language string) ([]byte, error) {
 	}
 	type choice struct{ Name, Label string }
 	var data struct {
+		Language      string // of the labels, as their file is called
 		Labels        map[string]string
 		Setup         template.JS
 		Opening       string
@@ -120,6 +121,7 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		Version       string
 		Small         bool
 	}
+	data.Language = language
 	data.Labels, data.Setup, data.Opening, data.Rows = labels, template.JS(setup), opening.Plain, rows(labels)
 	for _, l := range s.pages.languages {
 		if l == language {

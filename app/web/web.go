@@ -4,6 +4,7 @@
 //
 //	GET  /[?lang=de]             the page, in the language of the browser or another
 //	GET  /opening?hero=…         how a story begins about who, name, place and event: package opening
+//	GET  /start-here             what to do when something does not work; on the card's FAT partition, too
 //	POST /story                  begin a story: Request as JSON; 409 while another is told,
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
@@ -115,6 +116,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.servePage)
 	mux.Handle("GET /assets/", http.FileServerFS(assets))
+	mux.HandleFunc("GET /start-here", serveStartHere)
 	mux.HandleFunc("GET /opening", makeOpening)
 	mux.HandleFunc("POST /story", s.begin)
 	mux.HandleFunc("POST /stop", s.stop)

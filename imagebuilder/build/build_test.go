@@ -158,6 +158,9 @@ func TestBuild(t *testing.T) {
 	if got, err := im.ReadFile("boot.sd"); err != nil || !bytes.Equal(got, read(t, s, "boot.sd")) {
 		t.Errorf("boot.sd on the card: %d bytes, %v; want those beside the image", len(got), err)
 	}
+	if help, err := im.ReadFile("START-HERE.html"); err != nil || !bytes.HasPrefix(help, []byte("<!doctype html>")) {
+		t.Errorf("START-HERE.html has %d bytes, %v; want a page", len(help), err)
+	}
 	if _, err := im.ReadFile("storyteller.toml"); err != nil {
 		t.Error(err)
 	}

@@ -486,6 +486,9 @@ func (s *state) writeCard(context.Context) (string, error) {
 	return fmt.Sprintf("%s, SHA-256 %.12s…", size(s.layout.image.size), s.layout.image.sha256), err
 }
 
+// startHere is the page for whom the storyteller's own does not open.
+const startHere = "app/web/assets/start-here.html"
+
 // bootFiles are the files of the FAT partition: boot.sd, those of overlay/boot
 // and, where it was given, fip.bin.
 func (s *state) bootFiles() ([]card.File, error) {
@@ -513,6 +516,11 @@ func (s *state) bootFiles() ([]card.File, error) {
 		}
 		files = append(files, card.File{Name: e.Name(), Data: data})
 	}
+	help, err := os.ReadFile(filepath.Join(s.Source, startHere))
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, card.File{Name: "START-HERE.html", Data: help})
 	return files, nil
 }
 

@@ -258,6 +258,50 @@ func (b *Browser) Media(medium string) {
 	b.devTools("Emulation.setEmulatedMedia", map[string]any{"media": medium})
 }
 
+// StillMotion has the page know that who looks at it wants no movement.
+func (b *Browser) StillMotion() {
+	b.t.Helper()
+	b.devTools("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-reduced-motion", "value": "reduce"}}})
+}
+
+// Node is one that a screen reader knows.
+type Node struct {
+	Role, Name string
+	Focusable  bool
+}
+
+// Accessible returns what a screen reader finds in the page.
+func (b *Browser) Accessible() (nodes []Node) {
+	b.t.Helper()
+	var tree struct {
+		Nodes []struct {
+			Ignored    bool
+			Role, Name struct{ Value any }
+			Properties []struct {
+				Name  string
+				Value struct{ Value any }
+			}
+		}
+	}
+	b.do("POST", "/goog/cdp/execute", map[string]any{"cmd": "Accessibility.getFullAXTree", "params": map[string]any{}}, &tree)
+	for _, n := range tree.Nodes {
+		if n.Ignored {
+			continue
+		}
+		node := Node{Role: fmt.Sprint(n.Role.Value)}
+		if n.Name.Value != nil {
+			node.Name = fmt.Sprint(n.Name.Value)
+		}
+		for _, p := range n.Properties {
+			if p.Name == "focusable" {
+				node.Focusable, _ = p.Value.Value.(bool)
+			}
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
+}
+
 // PDF returns the page as it is printed.
 func (b *Browser) PDF() []byte {
 	b.t.Helper()
