@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -57,6 +56,10 @@ type Options struct {
 
 	Time time.Time // of every file on the card
 	Log  io.Writer // numbered lines, maps and advice
+
+	// Uninterrupted, if not nil, is called before the finished files are moved to
+	// their places, and what it returns after: a program may put signals off there.
+	Uninterrupted func() (over func())
 
 	// Progress, if not nil, is called during long work: done of about total,
 	// both in the same unit of whatever is done.
@@ -167,8 +170,9 @@ func (s *state) publish(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	signal.Ignore(os.Interrupt)
-	defer signal.Reset(os.Interrupt)
+	if s.Uninterrupted != nil {
+		defer s.Uninterrupted()()
+	}
 	for _, name := range []string{s.board.FIT.File, updateFile, "manifest.json", Image} {
 		if err := os.Rename(filepath.Join(s.tmp, name), filepath.Join(s.Out, name)); err != nil {
 			return err

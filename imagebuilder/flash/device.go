@@ -21,6 +21,15 @@ type Device struct {
 	Kind  string // "USB", "SD card", "removable disk", "loop device" or "file"
 	Size  int64  // bytes
 	block bool
+
+	id identity // of what Find looked at
+}
+
+// identity tells one device or file from another that has taken its path.
+type identity struct {
+	dev, ino, rdev uint64 // of a block device rdev alone: /dev is made anew
+	seq            string // the kernel's count of disks, which a card put in anew raises; "" where it does not count
+	size           int64
 }
 
 // String says what the device is, for a person who must recognise it.
@@ -43,15 +52,18 @@ func Find(path string, standIn bool) (Device, error) {
 		if !standIn {
 			return Device{}, fmt.Errorf("%s is a file, not a device: --file takes it in place of a card", path)
 		}
-		return Device{Path: path, Kind: "file", Size: stat.Size}, nil
+		return Device{Path: path, Kind: "file", Size: stat.Size, id: identity{dev: uint64(stat.Dev), ino: stat.Ino, size: stat.Size}}, nil
 	case unix.S_IFBLK:
-		return host{"/sys", "/proc"}.find(path, stat.Rdev, standIn)
+		return system().find(path, stat.Rdev, standIn)
 	}
 	return Device{}, fmt.Errorf("%s is no disk; with a card in the reader, lsblk lists the disks", path)
 }
 
 // host is where the kernel tells of disks and of their use.
 type host struct{ sys, proc string }
+
+// system is where this machine's kernel does.
+func system() host { return host{"/sys", "/proc"} }
 
 // find examines the block device number dev.
 func (h host) find(path string, dev uint64, standIn bool) (Device, error) {
@@ -81,6 +93,7 @@ func (h host) find(path string, dev uint64, standIn bool) (Device, error) {
 	}
 	sectors, _ := strconv.ParseInt(read("size"), 10, 64)
 	d.Size = sectors * 512 // whatever the disk's own sector is
+	d.id = h.identify(dev)
 
 	if use, err := h.use(dir); err != nil {
 		return Device{}, fmt.Errorf("%s: cannot tell whether it is in use: %w", path, err)
@@ -100,6 +113,16 @@ func (h host) find(path string, dev uint64, standIn bool) (Device, error) {
 		return Device{}, fmt.Errorf("%s counts in sectors of %s bytes, cards in 512: use another reader", path, read("queue/logical_block_size"))
 	}
 	return d, nil
+}
+
+// identify reads what is at the block device number dev now.
+func (h host) identify(dev uint64) identity {
+	read := func(name string) string {
+		text, _ := os.ReadFile(filepath.Join(h.sys, "dev/block", number(dev), name))
+		return strings.TrimSpace(string(text))
+	}
+	sectors, _ := strconv.ParseInt(read("size"), 10, 64)
+	return identity{rdev: dev, seq: read("diskseq"), size: sectors * 512}
 }
 
 // number formats a device number as the kernel does.

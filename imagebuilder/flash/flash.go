@@ -218,7 +218,27 @@ func open(d Device) (*disk, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot be written to: %w", d.Path, errors.Unwrap(err))
 	}
+	if err := d.check(f, system()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return &disk{f, d.block}, nil
+}
+
+// check tells whether the opened f is still what Find looked at, and a person
+// was asked about: another card may have come into the reader since.
+func (d Device) check(f *os.File, h host) error {
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &stat); err != nil {
+		return fmt.Errorf("%s: %w", d.Path, err)
+	}
+	now := identity{dev: uint64(stat.Dev), ino: stat.Ino, size: stat.Size}
+	if stat.Mode&unix.S_IFMT == unix.S_IFBLK {
+		now = h.identify(uint64(stat.Rdev))
+	}
+	if now != d.id {
+		return fmt.Errorf("%s is not what it was when you were asked (another card, or device): nothing was written, try again", d.Path)
+	}
+	return nil
 }
 
 // Discard tells the card that it need not keep a stretch. Cards that cannot do

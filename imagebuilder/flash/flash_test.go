@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"duostoryteller/imagebuilder/card"
+
+	"golang.org/x/sys/unix"
 )
 
 const mib = 1 << 20
@@ -280,6 +282,46 @@ func disks(t *testing.T) host {
 	put(filepath.Join(h.proc, "self/mountinfo"), "21 1 8:129 / / rw - ext4 /dev/root rw\n22 21 8:97 / /media/My\\040card rw shared:1 - vfat none rw")
 	put(filepath.Join(h.proc, "swaps"), "Filename Type Size Used Priority")
 	return h
+}
+
+// TestChanged puts another file, and another card, in the place of the one that
+// was asked about.
+func TestChanged(t *testing.T) {
+	dir := t.TempDir()
+	name, other := filepath.Join(dir, "card"), filepath.Join(dir, "other")
+	for _, file := range []string{name, other} {
+		if err := os.WriteFile(file, make([]byte, 4096), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := Find(name, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if err := os.Rename(other, name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(d); err == nil || !strings.Contains(err.Error(), "nothing was written") {
+		t.Errorf("open of another file = %v; want it refused", err)
+	}
+
+	h := disks(t)
+	dev := unix.Mkdev(8, 16)
+	before := h.identify(dev)
+	if before != h.identify(dev) {
+		t.Error("one card is two")
+	}
+	if err := os.WriteFile(filepath.Join(h.sys, "dev/block/8:16/diskseq"), []byte("7\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if before == h.identify(dev) {
+		t.Error("a card put in anew is not told from the one before")
+	}
 }
 
 func TestFind(t *testing.T) {

@@ -80,7 +80,7 @@ image boots in the emulator.`,
 			if o.Time, err = sourceDate(); err != nil {
 				return err
 			}
-			o.Log = cmd.OutOrStdout()
+			o.Log, o.Uninterrupted = cmd.OutOrStdout(), uninterrupted
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
 				o.Progress = progress.report
 				defer progress.finish()

@@ -46,15 +46,15 @@ nor what lies behind the root file system's end.`,
 				report = progress.report
 				defer progress.finish()
 			}
-			image, size, err := openImage(cmd.Context(), name, report)
-			if err != nil {
-				return err
-			}
-			defer image.Close()
 			device, err := flash.Find(args[0], file)
 			if err != nil {
 				return err
 			}
+			image, size, err := openImage(cmd.Context(), name, device.Size, report)
+			if err != nil {
+				return err
+			}
+			defer image.Close()
 			if err := device.Fits(size); err != nil {
 				return err
 			}
@@ -79,15 +79,15 @@ nor what lies behind the root file system's end.`,
 }
 
 // openImage opens a card's image. A compressed one is unpacked into a file that
-// has no name any more.
-func openImage(ctx context.Context, name string, progress func(string, int64, int64)) (image *os.File, size int64, err error) {
+// has no name any more, but not beyond most bytes, the size of the card.
+func openImage(ctx context.Context, name string, most int64, progress func(string, int64, int64)) (image *os.File, size int64, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, 0, fmt.Errorf("no card image (`imagebuilder build` makes one): %w", err)
 	}
 	if strings.HasSuffix(name, ".xz") {
 		defer f.Close()
-		f, err = unpack(ctx, f, progress)
+		f, err = unpack(ctx, f, most, progress)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s cannot be unpacked: %w", name, err)
 		}
@@ -99,8 +99,8 @@ func openImage(ctx context.Context, name string, progress func(string, int64, in
 	return f, info.Size(), nil
 }
 
-// unpack unpacks an xz file.
-func unpack(ctx context.Context, packed *os.File, progress func(string, int64, int64)) (*os.File, error) {
+// unpack unpacks an xz file of at most most bytes.
+func unpack(ctx context.Context, packed *os.File, most int64, progress func(string, int64, int64)) (*os.File, error) {
 	info, err := packed.Stat()
 	if err != nil {
 		return nil, err
@@ -114,8 +114,13 @@ func unpack(ctx context.Context, packed *os.File, progress func(string, int64, i
 		return nil, err
 	}
 	err = os.Remove(out.Name()) // goes with the last who has it open
-	for err == nil && ctx.Err() == nil {
-		if _, err = io.CopyN(out, r, 1<<20); err == nil && progress != nil {
+	for size := int64(0); err == nil && ctx.Err() == nil; {
+		var n int64
+		n, err = io.CopyN(out, r, 1<<20)
+		if size += n; size > most {
+			return nil, errors.Join(fmt.Errorf("it has more than the card's %d bytes: a larger card is needed", most), out.Close())
+		}
+		if err == nil && progress != nil {
 			if at, err := packed.Seek(0, io.SeekCurrent); err == nil {
 				progress("unpacking", at, info.Size())
 			}

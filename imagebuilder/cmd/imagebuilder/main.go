@@ -16,6 +16,12 @@ import (
 	"syscall"
 )
 
+// uninterrupted puts Ctrl-C off until over is called.
+func uninterrupted() (over func()) {
+	signal.Ignore(os.Interrupt)
+	return func() { signal.Reset(os.Interrupt) }
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

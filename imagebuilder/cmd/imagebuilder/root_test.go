@@ -42,7 +42,7 @@ func TestErrors(t *testing.T) {
 		{"build extra", 2, "extra"},
 		{"build --frobnicate", 2, "unknown flag"},
 		{"build --kernel-source linux.tar", 2, "go together"},
-		{"build --no-second-core", 2, "--fip"},
+		{"build --fip none --no-second-core", 2, "--fip"},
 		{"build --baseline-model x", 2, "--baseline"},
 		{"build --board esp32 -o " + t.TempDir(), 1, "esp32"},
 		{"firmware", 2, "arg"},
