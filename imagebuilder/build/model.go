@@ -96,12 +96,7 @@ func (s *state) findModel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	checkpoint, err := llama.OpenCheckpoint(m.checkpoint.path)
-	if err != nil {
-		return "", err
-	}
-	m.config = checkpoint.Config
-	if err := checkpoint.Close(); err != nil {
+	if err := s.readConfig(); err != nil {
 		return "", err
 	}
 	if want := m.config.FileSize(); m.checkpoint.size != want {
@@ -122,9 +117,21 @@ func (s *state) findFiles(ctx context.Context) (err error) {
 		}
 	} else if s.model.checkpoint, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn); err != nil {
 		return err
+	} else if err := s.readConfig(); err != nil { // before its tokenizer is looked for
+		return err
 	}
 	s.model.tokenizer, err = s.find(ctx, s.Tokenizer, s.board.Tokenizer, "--tokenizer", "")
 	return err
+}
+
+// readConfig finds out whether the checkpoint is one, and its shape.
+func (s *state) readConfig() error {
+	checkpoint, err := llama.OpenCheckpoint(s.model.checkpoint.path)
+	if err != nil {
+		return err
+	}
+	s.model.config = checkpoint.Config
+	return checkpoint.Close()
 }
 
 // takeBuiltin takes the model that this program carries.
