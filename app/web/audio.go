@@ -53,6 +53,7 @@ func newClips() *clips { return &clips{changed: make(chan struct{})} }
 type clip struct {
 	story    string
 	sentence int
+	params   voice.Params
 	hz       int // known when there are samples
 	*byteLog
 
@@ -64,12 +65,12 @@ type clip struct {
 
 // join returns a sentence to listen to, until leave is called. One that is not there is
 // begun with speak, which ends when ctx does and calls finish.
-func (c *clips) join(ctx context.Context, story string, sentence int, speak func(context.Context, *clip)) (k *clip, leave func(), err error) {
+func (c *clips) join(ctx context.Context, story string, sentence int, params voice.Params, speak func(context.Context, *clip)) (k *clip, leave func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	waiting := 0
 	for _, old := range c.clips {
-		if old.story == story && old.sentence == sentence {
+		if old.story == story && old.sentence == sentence && old.params == params {
 			k = old
 		}
 		if !old.spoken {
@@ -80,7 +81,7 @@ func (c *clips) join(ctx context.Context, story string, sentence int, speak func
 		if waiting >= clipsQueued {
 			return nil, nil, errQueue
 		}
-		k = &clip{story: story, sentence: sentence, byteLog: newByteLog(maxClip)}
+		k = &clip{story: story, sentence: sentence, params: params, byteLog: newByteLog(maxClip)}
 		ctx, k.cancel = context.WithCancel(ctx)
 		c.clips = append(c.clips, k)
 		go speak(ctx, k)
@@ -170,7 +171,7 @@ func (s *Server) speak(ctx context.Context, text string, k *clip) {
 	s.rest.Stop()
 	defer s.rest.Reset(voiceRests)
 	var part []byte
-	_, err := s.voice.Say(ctx, text, voice.Normal(), func(hz int, samples []int16) error {
+	_, err := s.voice.Say(ctx, text, k.params, func(hz int, samples []int16) error {
 		part = part[:0]
 		for _, sample := range samples {
 			part = binary.LittleEndian.AppendUint16(part, uint16(sample))
@@ -201,6 +202,11 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no such story or sentence; /stories lists the stories kept", http.StatusNotFound)
 		return
 	}
+	params, err := paramsOf(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	ctx := r.Context()
 	text, ok := nthSentence(ctx, b.story, n)
 	if ctx.Err() != nil {
@@ -218,13 +224,19 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "audio/wav")
 		return
 	}
+	s.sendSpeech(w, r, b.id, n, text, params)
+}
+
+// sendSpeech streams the speech of a sentence, number n of a story, as WAV.
+func (s *Server) sendSpeech(w http.ResponseWriter, r *http.Request, story string, n int, text string, params voice.Params) {
+	ctx := r.Context()
 	select {
 	case s.listeners <- struct{}{}:
 		defer func() { <-s.listeners }()
 	case <-ctx.Done():
 		return
 	}
-	k, leave, err := s.clips.join(s.ctx, b.id, n, func(ctx context.Context, k *clip) { s.speak(ctx, text, k) })
+	k, leave, err := s.clips.join(s.ctx, story, n, params, func(ctx context.Context, k *clip) { s.speak(ctx, text, k) })
 	if err != nil {
 		unavailable(w, 1, err.Error())
 		return

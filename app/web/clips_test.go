@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"duostoryteller/app/voice"
 )
 
 // spoken speaks n bytes at once.
@@ -22,12 +24,12 @@ func TestClips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClips()
 		for i, n := range []int{soundKept / 2, soundKept / 2, soundKept / 2, 3 * soundKept, 10} {
-			_, leave, err := c.join(t.Context(), "story", i, spoken(c, n))
+			_, leave, err := c.join(t.Context(), "story", i, voice.Normal(), spoken(c, n))
 			if err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			_, leaveToo, err := c.join(t.Context(), "story", i, func(context.Context, *clip) { t.Errorf("sentence %d is spoken twice", i) })
+			_, leaveToo, err := c.join(t.Context(), "story", i, voice.Normal(), func(context.Context, *clip) { t.Errorf("sentence %d is spoken twice", i) })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,18 +61,18 @@ func TestClipsNobodyWaitsFor(t *testing.T) {
 		}
 		var leaves []func()
 		for i := range clipsQueued {
-			_, leave, err := c.join(t.Context(), "story", i, speak)
+			_, leave, err := c.join(t.Context(), "story", i, voice.Normal(), speak)
 			if err != nil {
 				t.Fatal(err)
 			}
 			leaves = append(leaves, leave)
 		}
 		for i := clipsQueued; i < 238; i++ {
-			if _, _, err := c.join(t.Context(), "story", i, speak); !errors.Is(err, errQueue) {
+			if _, _, err := c.join(t.Context(), "story", i, voice.Normal(), speak); !errors.Is(err, errQueue) {
 				t.Fatalf("sentence %d: %v; want %v", i, err, errQueue)
 			}
 		}
-		_, again, err := c.join(t.Context(), "story", 0, speak) // one that is waited for already
+		_, again, err := c.join(t.Context(), "story", 0, voice.Normal(), speak) // one that is waited for already
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +97,7 @@ func TestClipsRoom(t *testing.T) {
 		c := newClips()
 		var leaves []func()
 		for i := range 2 {
-			_, leave, err := c.join(t.Context(), "story", i, spoken(c, maxClip))
+			_, leave, err := c.join(t.Context(), "story", i, voice.Normal(), spoken(c, maxClip))
 			if err != nil {
 				t.Fatal(err)
 			}

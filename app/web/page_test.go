@@ -39,7 +39,7 @@ func TestPageWeight(t *testing.T) {
 		t.Fatal(err)
 	}
 	weight := len(pageIn(t, s, fallback))
-	for _, name := range []string{"page.css", "page.js", "mine.js", "keep.js", "icon.svg", "pictures.svg"} {
+	for _, name := range []string{"page.css", "page.js", "mine.js", "keep.js", "tone.js", "icon.svg", "pictures.svg"} {
 		weight += len(asset(t, name))
 	}
 	if weight > maxPage {
@@ -55,7 +55,7 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	html, script := asset(t, "page.html"), asset(t, "page.js")+asset(t, "mine.js")+asset(t, "keep.js")
+	html, script := asset(t, "page.html"), asset(t, "page.js")+asset(t, "mine.js")+asset(t, "tone.js")+asset(t, "keep.js")
 	used := map[string]bool{}
 	for _, use := range regexp.MustCompile(`\.Labels\.(\w+)|labels\.(\w+)|say\("(\w+)"\)|"(status\w+)"|(languageName)`).FindAllStringSubmatch(html+script+"languageName", -1) {
 		used[use[1]+use[2]+use[3]+use[4]+use[5]] = true

@@ -9,7 +9,8 @@
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
 //	GET  /events[?story=ID]      the newest (or a past) story from its start, and what follows, as server-sent events
-//	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks
+//	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks; ?rate=0.9&pitch=1.1
+//	GET  /sample.wav             a sentence that shows how the voice sounds at that rate and pitch
 //	GET  /stories                the stories kept, newest first, as JSON
 //	GET  /status                 speed, memory and temperature as JSON
 //	POST /suites[?short=1]       run the test suites, or little of each; the report as text while it grows
@@ -125,6 +126,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	mux.HandleFunc("GET /status", s.status)
 	if s.voice != nil {
 		mux.HandleFunc("GET /audio/{story}/{sentence}", s.audio)
+		mux.HandleFunc("GET /sample.wav", s.hearSample)
 	}
 	if s.suites != nil {
 		mux.HandleFunc("POST /suites", s.runSuites)

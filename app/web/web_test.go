@@ -760,7 +760,7 @@ func TestVoiceRests(t *testing.T) {
 		n := 0
 		speak := func() {
 			n++
-			k, leave, err := s.clips.join(ctx, "story", n, func(ctx context.Context, k *clip) { s.speak(ctx, "A duck.", k) })
+			k, leave, err := s.clips.join(ctx, "story", n, voice.Normal(), func(ctx context.Context, k *clip) { s.speak(ctx, "A duck.", k) })
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -72,7 +72,7 @@
     let rate = 0, size = 0;
     for (let n = 0; n < of.ends.length; n++) {
       el("status").textContent = `${labels.keepRecording} ${n + 1}/${of.ends.length}`;
-      const answer = await fetch(`/audio/${of.id}/${n}.wav`);
+      const answer = await fetch(`/audio/${of.id}/${n}.wav${tone(of, n, true).query}`);
       if (answer.status === 204) continue; // nothing to say
       if (!answer.ok) throw new Error(await answer.text());
       const sound = await answer.arrayBuffer();

@@ -154,6 +154,8 @@ async function tell(request) {
   document.querySelector(".actions").scrollIntoView({ behavior: "smooth" });
 }
 
+let tone = () => ({ query: "", volume: 1 }); // how sentence n of a story is spoken: tone.js
+let loudness = (context) => context.destination;
 let keepable = () => {}; // shows what can be kept of the story that has ended: keep.js
 let mine = async () => {}; // brings the beginning up to date with the pictures: mine.js
 el("ask").addEventListener("submit", async (e) => {
@@ -262,7 +264,7 @@ const voice = {
   },
 
   async speak(of, n, clock, signal) {
-    let answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
+    let answer = await fetch(`/audio/${of.id}/${n}.wav${tone(of, n).query}`, { signal });
     for (let tries = 0; answer.status === 503 && answer.headers.get("Retry-After") && tries < 10; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 1000)); // others have asked it for sentences
       answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
@@ -298,7 +300,7 @@ const voice = {
       for (let i = 0; i < count; i++) channel[i] = samples.getInt16(2 * i, true) / 32768;
       const source = context.createBufferSource();
       source.buffer = buffer;
-      source.connect(context.destination);
+      source.connect(loudness(context, tone(of, n).volume));
       clock = Math.max(clock, context.currentTime + 0.05);
       source.start(clock);
       if (first) {
