@@ -6,9 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"duostoryteller/imagebuilder/debian"
 )
+
+// machines is where the board's devices are in QEMU's source.
+const machines = "hw/riscv/cv1800b"
 
 // QEMU is the emulator of a board.
 type QEMU struct {
@@ -45,8 +49,13 @@ func BuildQEMU(ctx context.Context, o Options) (*QEMU, error) {
 		b.h.add("%s", f.SHA256)
 	}
 	b.h.add("%s", meson[0].SHA256)
-	if err := b.h.addTree(ours); err != nil {
+	if err := b.h.addTree(filepath.Join(ours, "tree")); err != nil {
 		return nil, err
+	}
+	for _, name := range []string{"qemu.patch", "configure.txt"} {
+		if err := b.h.addFile(name, filepath.Join(ours, name)); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.h.compiler(ctx, "gcc"); err != nil {
 		return nil, err
@@ -106,6 +115,18 @@ func BuildQEMU(ctx context.Context, o Options) (*QEMU, error) {
 	env := []string{"PYTHONPATH=" + filepath.Join(python, "usr/lib/python3/dist-packages")}
 	out := filepath.Join(work, "build")
 	args := append(strings.Fields(string(configure)), "--python=/usr/bin/python3")
+	// Which files there are is known to meson since it was configured.
+	files, err := filepath.Glob(filepath.Join(work, machines, "*.c"))
+	if err != nil {
+		return nil, fmt.Errorf("twin: %w", err)
+	}
+	list := filepath.Join(out, "machine-files")
+	if have, err := os.ReadFile(list); err != nil || string(have) != strings.Join(files, "\n") {
+		now := time.Now()
+		if err := os.Chtimes(filepath.Join(work, machines, "meson.build"), now, now); err != nil {
+			return nil, fmt.Errorf("twin: %w", err)
+		}
+	}
 	stamp := filepath.Join(out, "configured")
 	if have, err := os.ReadFile(stamp); err != nil || string(have) != strings.Join(args, "\n") {
 		if err := os.MkdirAll(out, 0o755); err != nil {
@@ -118,6 +139,9 @@ func BuildQEMU(ctx context.Context, o Options) (*QEMU, error) {
 			return nil, fmt.Errorf("twin: %w", err)
 		}
 	}
+	if err := os.WriteFile(list, []byte(strings.Join(files, "\n")), 0o644); err != nil {
+		return nil, fmt.Errorf("twin: %w", err)
+	}
 	if err := b.run(ctx, out, env, b.ninjaProgress, "ninja", "-j", jobs, "qemu-system-riscv64"); err != nil {
 		return nil, err
 	}
@@ -127,7 +151,6 @@ func BuildQEMU(ctx context.Context, o Options) (*QEMU, error) {
 // removeOurs removes from the work tree what an earlier build laid over it and
 // this one does not.
 func removeOurs(work, ours, tree string) error {
-	const machines = "hw/riscv/cv1800b"
 	files, err := filepath.Glob(filepath.Join(work, machines, "*"))
 	if err != nil {
 		return fmt.Errorf("twin: %w", err)
