@@ -176,8 +176,7 @@ func TestBreaksOff(t *testing.T) {
 		{"all the time", 1000, maxAttempts, false},
 		{"before the first byte", 0, 1, false},
 	} {
-		var s *server
-		s = serve(t, data)
+		s := serve(t, data)
 		s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.ranges = append(s.ranges, r.Header.Get("Range"))
 			http.ServeContent(&breaking{w, tt.each}, r, "", time.Time{}, bytes.NewReader(data))
