@@ -153,14 +153,16 @@ func (k tough) signals(t *testing.T) (came string) {
 func (m *machine) dies(k tough, signal string) {
 	m.t.Helper()
 	for range 20 {
-		// Both lines at once, to find the process while it tells.
-		m.send("tell -s %d -t %v -p %v -n %d %s\nmemory", k.c.Seed, k.c.Temperature, k.c.TopP, k.c.Steps, k.c.Prompt)
-		pid := m.waitFor(`(?:\n *(\d+) .* storyteller|storyteller> $)`)[1]
-		if pid == "" {
+		listed := m.show("memory", `(?s)OOM order  name\n(.*)storyteller> $`)[1]
+		found := regexp.MustCompile(`(?m)^ *(\d+) .* 0  storyteller$`).FindStringSubmatch(listed)
+		if found == nil { // it is about to be started again
+			time.Sleep(time.Second)
 			continue
 		}
-		m.send("kill -%s %s", signal, pid)
-		if got := m.waitFor(`the storyteller died \([^)]*\); starting it again|story ends|no process`); !strings.HasPrefix(got[0], "the storyteller died") {
+		pid := found[1]
+		// Both lines at once, or the story is over before.
+		m.send("tell -s %d -t %v -p %v -n %d %s\nkill -%s %s", k.c.Seed, k.c.Temperature, k.c.TopP, k.c.Steps, k.c.Prompt, signal, pid)
+		if got := m.waitFor(`(?s)^(.*)the storyteller died \([^)]*\); starting it again`); strings.Contains(got[1], "achieved tok/s") {
 			m.waitFor(anyPrompt)
 			continue
 		}

@@ -20,6 +20,7 @@ import (
 func (k tough) hangs(t *testing.T) {
 	t.Run("storyteller", func(t *testing.T) { t.Parallel(); k.storytellerHangs(t) })
 	t.Run("init", func(t *testing.T) { t.Parallel(); k.initHangs(t) })
+	t.Run("first root", func(t *testing.T) { t.Parallel(); k.firstRootHangs(t) })
 	t.Run("machine", func(t *testing.T) { t.Parallel(); k.machineHangs(t) })
 }
 
@@ -135,6 +136,18 @@ func (k tough) initHangs(t *testing.T) {
 	m.waitFor(`/ \$ $`)
 	fmt.Fprint(m, "/bin/hold\r")
 	t.Log(strings.TrimSpace(m.waitFor(`threads of init held: [1-9]\d*\n`)[0]))
+	k.startsAgain(m)
+	m.powerOff()
+}
+
+// The machine hangs in the first root already, before the card's own init runs.
+func (k tough) firstRootHangs(t *testing.T) {
+	m := bootWithWatchdog(t, k.image, true)
+	m.waitFor(`init: \d+ ms  first root  MemAvailable \d+ kB\n`)
+	m.hang()
+	if said := m.Console(); strings.Contains(said, "init starts") {
+		t.Skip("the first root was left before the machine could be made to hang")
+	}
 	k.startsAgain(m)
 	m.powerOff()
 }

@@ -52,6 +52,7 @@ func early() {
 	dog, err := openWatchdog(watchdogDevice)
 	report(out, "watchdog", err)
 	stopFeeding := dog.feedFor(earlyTime)
+	stage(out, "first root")
 	program := findSystem(out, dog)
 	stopFeeding()
 	os.Setenv(saidEarly, lastPart(said.Bytes(), maxMissed))

@@ -71,7 +71,7 @@ func (f fat) open(out io.Writer) error {
 
 // prove shows that files can be kept in a file system that was repaired.
 func prove(dir string) error {
-	const proof = "repair.tmp"
+	const proof = "repair.new" // as all files are called that are not whole
 	if err := results.Write(dir, results.File{Name: proof, Data: []byte("repaired\r\n")}); err != nil {
 		return err
 	}
