@@ -74,7 +74,7 @@ func serve(t testing.TB, o Options) string {
 			if err != nil {
 				t.Errorf("Serve() = %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("the server does not end")
 		}
 	})
@@ -82,13 +82,13 @@ func serve(t testing.TB, o Options) string {
 }
 
 func config(methods ...ssh.AuthMethod) *ssh.ClientConfig {
-	return &ssh.ClientConfig{User: "anybody", Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 20 * time.Second}
+	return &ssh.ClientConfig{User: "anybody", Auth: methods, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: time.Minute}
 }
 
 // dial logs in, and tries again while the places for strangers are taken.
 func dial(t testing.TB, address string, k ssh.Signer) *ssh.Client {
 	t.Helper()
-	for range 100 {
+	for range 1200 {
 		c, err := ssh.Dial("tcp", address, config(ssh.PublicKeys(k)))
 		if err == nil {
 			t.Cleanup(func() { c.Close() })
@@ -476,7 +476,7 @@ func TestVanished(t *testing.T) {
 		c.Close()
 		select {
 		case <-left:
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("terminal %v: its program goes on", terminal)
 		}
 	}
@@ -497,7 +497,7 @@ func TestMany(t *testing.T) {
 				return
 			}
 			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			conn.SetDeadline(time.Now().Add(time.Minute))
 			c, chans, reqs, err := ssh.NewClientConn(conn, address, config(ssh.PublicKeys(k)))
 			if err != nil {
 				out.Add(1)
@@ -522,7 +522,7 @@ func TestMany(t *testing.T) {
 		t.Errorf("%d got in, %d did not; want some of each", in.Load(), out.Load())
 	}
 	dial(t, address, k).Close()
-	for range 500 {
+	for range 6000 {
 		if runtime.NumGoroutine() <= before+2 {
 			return
 		}
