@@ -90,7 +90,7 @@ func TestAccessible(t *testing.T) {
 		}
 	}
 	var wide []string
-	if b.Eval(fits, &wide); wide != nil && len(wide) > 0 {
+	if b.Eval(fits, &wide); len(wide) > 0 {
 		t.Errorf("at 200 %%: %q", wide)
 	}
 }

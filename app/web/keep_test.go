@@ -154,7 +154,7 @@ func TestBrowserKeep(t *testing.T) {
 	}
 	var shown []string
 	b.Eval(`return ["ask", "keep", "past", "meters"].filter(id => document.getElementById(id).offsetParent)`, &shown)
-	if shown != nil && len(shown) > 0 {
+	if len(shown) > 0 {
 		t.Errorf("the page to print shows %v", shown)
 	}
 	colophon := b.Text("#colophon")

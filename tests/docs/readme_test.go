@@ -26,7 +26,7 @@ func read(t *testing.T, name string) string {
 func commands(text string) (all []string) {
 	fences := regexp.MustCompile("(?s)```.*?```").FindAllString(text, -1)
 	text = regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, "")
-	for _, m := range regexp.MustCompile("(?m)^    (\\S.*)$").FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^    (\S.*)$`).FindAllStringSubmatch(text, -1) {
 		line, _, _ := strings.Cut(m[1], " #")
 		all = append(all, strings.TrimSpace(line))
 	}
