@@ -1,7 +1,7 @@
 // Runner runs go test, prints what go test prints, and lists at the end which
 // tests were skipped, and why:
 //
-//	go run ./tests/runner [-allow FILE] [-strict] ARGUMENTS OF GO TEST
+//	go run ./tests/runner [-allow FILE] [-strict] -- ARGUMENTS OF GO TEST
 //
 // FILE lists the skips that are expected. With -strict, which the variable CI
 // stands for, too, any other skip is a failure.
