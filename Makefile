@@ -142,12 +142,12 @@ check:
 	@wrong=$$(gofmt -l app imagebuilder tests) && test -z "$$wrong" || { echo "make check: not as gofmt has it: $$wrong"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	go test -race -short $$($(race))
-	go test -short $$($(others))
+	go test -race -short -timeout 60m $$($(race))
+	go test -short -timeout 60m $$($(others))
 
 test: deps
 	go vet ./...
-	go test -race -short $$($(race))
+	go test -race -short -timeout 60m $$($(race))
 	go run ./tests/runner -- -timeout 120m ./...
 
 test-hearing:
