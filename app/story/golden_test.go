@@ -127,6 +127,9 @@ func TestGoldenData(t *testing.T) {
 		{"riscv64-ofast/standin15M.jsonl", "standin15M.bin", 16},
 	} {
 		t.Run(tt.file+"/"+tt.model, func(t *testing.T) {
+			if testing.Short() && tt.model == "standin15M.bin" {
+				t.Skip("the 15M shape takes minutes under the race detector")
+			}
 			t.Parallel()
 			all, err := golden.Read(golden.Data(t, "golden/"+tt.file))
 			if err != nil {
