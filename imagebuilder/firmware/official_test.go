@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -177,7 +178,10 @@ func TestGetBrokenOff(t *testing.T) {
 	archive := zipped(t, "duo.img", fat16("FIP     BIN", synthetic(t, uboot, lzmaMagic)))
 	half, broken := len(archive)/2, true
 	var ranges []string
+	var mu sync.Mutex // a broken request's handler may still run when Get has returned
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		ranges = append(ranges, r.Header.Get("Range"))
 		if broken {
 			if r.Header.Get("Range") != "" {
@@ -195,10 +199,14 @@ func TestGetBrokenOff(t *testing.T) {
 	if _, err := d.Get(t.Context(), release(archive, s.URL)); !errors.As(err, new(*fetch.Unavailable)) {
 		t.Fatalf("Get of half an archive = %v; want %T", err, new(fetch.Unavailable))
 	}
+	mu.Lock()
 	broken, ranges = false, nil
+	mu.Unlock()
 	if _, err := d.Get(t.Context(), release(archive, s.URL)); err != nil {
 		t.Fatal(err)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if want := fmt.Sprintf("bytes=%d-", half); len(ranges) != 1 || ranges[0] != want {
 		t.Errorf("the second Get asked for %q; want %q", ranges, want)
 	}
