@@ -7,6 +7,7 @@ package story
 import (
 	"context"
 	"io"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"strconv"
@@ -43,6 +44,7 @@ func (r Request) Settled(now time.Time) Request {
 	if !(r.TopP >= 0 && r.TopP <= 1) {
 		r.TopP = 0.9
 	}
+	r.Temperature = min(r.Temperature, math.MaxFloat32) // as good as infinite, and JSON has it
 	r.Steps = max(0, r.Steps)
 	return r
 }

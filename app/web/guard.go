@@ -14,7 +14,7 @@ import (
 // Limits of what a browser may send and how long it may take. The listening
 // side has little memory and one story to tell; nobody needs more.
 const (
-	maxBody       = 4 << 10
+	maxBody       = 32 << 10 // of a prompt whose characters are all escaped
 	maxHeader     = 8 << 10
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"mime"
 	"net/http"
 	"path"
@@ -20,8 +21,7 @@ import (
 )
 
 const (
-	maxPrompt = 400       // bytes; the model has 256 positions
-	maxSeed   = 1<<53 - 1 // what JavaScript can hold
+	maxPrompt = 4 << 10 // bytes: as long as a line on the console; the model has 256 positions
 	maxReport = 256 << 10
 	// resultTimeout bounds the sending of a file of results, at most a few hundred KB.
 	resultTimeout = time.Minute
@@ -62,11 +62,19 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	asked := request.story()
+	if b, ok := s.shelf.find(request.Again); ok {
+		asked, request.Engine = b.story.Request, b.engine
+		asked.ID = "" // another story
+	} else if request.Again != "" {
+		http.Error(w, "no such story; /stories lists the stories kept", http.StatusNotFound)
+		return
+	}
 	engine := s.engines[s.engine(request.Engine)]
 	s.beginning.Lock()
 	told, err := (*story.Story)(nil), errSuites
 	if !s.running {
-		told, err = engine.Tell(s.ctx, request.story())
+		told, err = engine.Tell(s.ctx, asked)
 	}
 	s.beginning.Unlock()
 	if err == story.ErrBusy {
@@ -120,14 +128,12 @@ func (s *Server) check(r Request) error {
 		return fmt.Errorf("the beginning has %d bytes; %d are allowed", len(r.Prompt), maxPrompt)
 	case !utf8.ValidString(r.Prompt) || strings.ContainsRune(r.Prompt, 0):
 		return errors.New("the beginning is not a text")
-	case !(r.Temperature >= 0 && r.Temperature <= 10):
-		return fmt.Errorf("temperature %v; 0 to 10 are allowed", r.Temperature)
+	case !(r.Temperature >= 0):
+		return fmt.Errorf("temperature %v; 0 and more are allowed", r.Temperature)
 	case !(r.TopP >= 0 && r.TopP <= 1):
 		return fmt.Errorf("topp %v; 0 to 1 are allowed", r.TopP)
-	case r.Steps < 0 || r.Steps > 1<<16:
-		return fmt.Errorf("steps %d; 0 (as many as the model can) to 65536 are allowed", r.Steps)
-	case r.Seed > maxSeed:
-		return fmt.Errorf("seed %d; up to %d is allowed", r.Seed, uint64(maxSeed))
+	case r.Steps < 0 || r.Steps > math.MaxInt32:
+		return fmt.Errorf("steps %d; 0 (as many as the model can) to %d are allowed", r.Steps, math.MaxInt32)
 	case s.engine(r.Engine) < 0:
 		return fmt.Errorf("there is no engine %q", r.Engine)
 	}

@@ -32,6 +32,9 @@ type Request struct {
 	Seed        uint64  `json:"seed"`  // 0: the storyteller takes one
 	Steps       int     `json:"steps"` // 0: as many as the model can
 	Engine      string  `json:"engine,omitempty"`
+	// Again is the ID of a story to tell once more, whoever asked for it: all else is then
+	// that story's, exactly.
+	Again string `json:"again,omitempty"`
 }
 
 func (r Request) story() story.Request {
@@ -41,7 +44,7 @@ func (r Request) story() story.Request {
 // request returns how to ask for the same story again.
 func (b book) request() Request {
 	r := b.story.Request
-	return Request{r.Prompt, r.Temperature, r.TopP, r.Seed, r.Steps, b.engine}
+	return Request{Prompt: r.Prompt, Temperature: r.Temperature, TopP: r.TopP, Seed: r.Seed, Steps: r.Steps, Engine: b.engine}
 }
 
 // watch puts an engine's stories on the shelf, whoever asked for them.

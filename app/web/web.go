@@ -5,7 +5,7 @@
 //	GET  /[?lang=de]             the page, in the language of the browser or another
 //	GET  /opening?hero=…         how a story begins about who, name, place and event: package opening
 //	GET  /start-here             what to do when something does not work; on the card's FAT partition, too
-//	POST /story                  begin a story: Request as JSON; 409 while another is told,
+//	POST /story                  begin a story, or one of these again: Request as JSON; 409 while another is told,
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
 //	GET  /events[?story=ID]      the newest (or a past) story from its start, and what follows, as server-sent events

@@ -30,7 +30,8 @@ func serveCommand() *cobra.Command {
 		request     = story.Defaults()
 		temperature float64
 		topp        float64
-		seed        int64
+		seed        number
+		steps       = number(request.Steps)
 		listen      string
 		usb         string
 		onConsole   bool
@@ -70,7 +71,7 @@ and kept beside that file, as ssh_host_key.`,
 		GroupID: groupTell,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			request.Temperature, request.TopP, request.Seed = float32(temperature), float32(topp), uint64(seed)
+			request.Temperature, request.TopP, request.Seed, request.Steps = float32(temperature), float32(topp), uint64(seed), int(steps)
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			voices.notes.direct = events
@@ -194,8 +195,8 @@ and kept beside that file, as ssh_host_key.`,
 	flags.BoolVar(&voices.speak, "speak", false, "read the stories aloud on this machine, with --console")
 	flags.Float64VarP(&temperature, "temperature", "t", float64(request.Temperature), "of the console's stories")
 	flags.Float64VarP(&topp, "topp", "p", 0.9, "of the console's stories")
-	flags.Int64VarP(&seed, "seed", "s", 0, "of the console's stories; 0 for the clock")
-	flags.IntVarP(&request.Steps, "steps", "n", request.Steps, "of the console's stories")
+	flags.VarP(&seed, "seed", "s", "of the console's stories; 0 for the clock")
+	flags.VarP(&steps, "steps", "n", "of the console's stories")
 	flags.StringVarP(&request.Prompt, "prompt", "i", "", "a story to tell at once, with --console")
 	return cmd
 }

@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"duostoryteller/app/sound"
 	"duostoryteller/app/speech"
@@ -56,12 +58,16 @@ a second of speech takes, and how soon the first sample is there.`,
 			if err != nil {
 				return err
 			}
-			report := speaker.Text(ctx, text)
+			var foreign beyondASCII
+			report := speaker.Text(ctx, io.TeeReader(text, &foreign))
 			if err := voices.close(speaker, report); err != nil {
 				return err
 			}
 			if ctx.Err() != nil {
 				return context.Canceled
+			}
+			if len(report.Sentences) == 0 && bool(foreign) {
+				return errors.New("nothing was spoken: the text has no word that the voice could say, which knows the letters of English, and digits")
 			}
 			switch {
 			case asJSON:
@@ -81,6 +87,15 @@ a second of speech takes, and how soon the first sample is there.`,
 	cmd.Flags().BoolVar(&bench, "bench", false, "measure the voice, without a sound card")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the times as JSON")
 	return cmd
+}
+
+// beyondASCII notes whether there was a character that is not ASCII in what it is written:
+// dots alone are a pause, but who gave a text wants to know why nothing is said.
+type beyondASCII bool
+
+func (b *beyondASCII) Write(p []byte) (int, error) {
+	*b = *b || beyondASCII(slices.ContainsFunc(p, func(c byte) bool { return c >= utf8.RuneSelf }))
+	return len(p), nil
 }
 
 // voiceFlags are the flags of every verb that speaks.

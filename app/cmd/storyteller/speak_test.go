@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"duostoryteller/app/sound"
 	"duostoryteller/app/speech"
 	"duostoryteller/tests/testmodel"
+
+	"go.uber.org/goleak"
 )
 
 // The test binary is its own voice, when it is called by a voice's name, and a
@@ -42,7 +45,15 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(status)
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(tests{m})
+}
+
+// tests leaves none of the test's own connections behind.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer http.DefaultClient.CloseIdleConnections()
+	return t.M.Run()
 }
 
 // speakLikeAVoice says a tenth of a second for each letter, and takes 1 ms for a
@@ -137,6 +148,8 @@ func TestSpeakErrors(t *testing.T) {
 		{[]string{"speak", "--rate", "9", "--bench"}, 2, "rate 9: give a factor from 0.5 to 2"},
 		{[]string{"speak", "--voice", "nobody", "--bench"}, 1, "voice nobody: program voice-nobody is not there"},
 		{[]string{"speak", "--wav", "/nowhere/x.wav", "Hi."}, 1, "cannot write /nowhere/x.wav"},
+		{[]string{"speak", "--wav", filepath.Join(t.TempDir(), "x.wav"), "😀 🎉!"}, 1, "nothing was spoken: the text has no word"},
+		{[]string{"speak", "--wav", filepath.Join(t.TempDir(), "x.wav"), "从前有一只小猫。"}, 1, "nothing was spoken: the text has no word"},
 		{[]string{"tell", "--timing", "x.json"}, 2, "--timing: nothing is spoken"},
 		{[]string{"serve", "--timing", "x.json"}, 2, "--timing: nothing is spoken"},
 	} {

@@ -90,8 +90,7 @@ tell equal stories.`,
 // storyFlags are those options of run.c that say what is told.
 type storyFlags struct {
 	temperature, topp float64
-	seed              int64
-	steps             int
+	seed, steps       number
 	prompt            string
 }
 
@@ -100,14 +99,15 @@ func (f *storyFlags) add(cmd *cobra.Command, unasked story.Request) {
 	flags := cmd.Flags()
 	flags.Float64VarP(&f.temperature, "temperature", "t", float64(unasked.Temperature), "0 for the most likely story, more for a wilder one")
 	flags.Float64VarP(&f.topp, "topp", "p", 0.9, "draw from the likeliest tokens that have this probability together; 1 for all")
-	flags.Int64VarP(&f.seed, "seed", "s", int64(unasked.Seed), "of the random numbers; 0 for the clock")
-	flags.IntVarP(&f.steps, "steps", "n", unasked.Steps, "tokens to tell, the prompt's included; 0 for the model's whole context")
+	f.seed, f.steps = number(unasked.Seed), number(unasked.Steps)
+	flags.VarP(&f.seed, "seed", "s", "of the random numbers; 0 for the clock")
+	flags.VarP(&f.steps, "steps", "n", "tokens to tell, the prompt's included; 0 for the model's whole context")
 	flags.StringVarP(&f.prompt, "prompt", "i", unasked.Prompt, "how the story begins")
 }
 
 // request is what the flags ask for.
 func (f *storyFlags) request() story.Request {
-	return story.Request{Prompt: f.prompt, Temperature: float32(f.temperature), TopP: float32(f.topp), Seed: uint64(f.seed), Steps: f.steps}
+	return story.Request{Prompt: f.prompt, Temperature: float32(f.temperature), TopP: float32(f.topp), Seed: uint64(f.seed), Steps: int(f.steps)}
 }
 
 // readPrompt reads a prompt from in, unless somebody sits at it, and takes off

@@ -134,6 +134,7 @@ async function tell(request) {
     say("statusLost");
     return;
   }
+  if (answer.status === 404 && request.again) return tell(story.request); // told before the storyteller was started
   if (answer.status === 409) {
     refused = true;
     follow();
@@ -186,7 +187,7 @@ el("prompt").addEventListener("keydown", (e) => {
   el("ask").requestSubmit();
 });
 fit();
-el("again").addEventListener("click", () => tell(story.request));
+el("again").addEventListener("click", () => tell({ again: story.id }));
 el("stop").addEventListener("click", () => {
   voice.stop();
   say();

@@ -1,0 +1,19 @@
+package web
+
+import (
+	"net/http"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// No goroutine is left behind by any of the tests.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(tests{m}) }
+
+// tests leaves none of the test's own connections behind.
+type tests struct{ *testing.M }
+
+func (t tests) Run() int {
+	defer http.DefaultClient.CloseIdleConnections()
+	return t.M.Run()
+}
