@@ -92,6 +92,7 @@ func TestPlainOfPacked(t *testing.T) {
 		told = ok && e.Kind == dialog.Told && e.Error == "" && e.ID == "init-1"
 	}
 	go io.Copy(io.Discard, said)
+	defer out.Close() // which ends that
 	cancel()
 	if err := <-ended; err != nil || !told {
 		t.Errorf("told: %v; serve = %v", told, err)
