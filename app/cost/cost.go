@@ -7,8 +7,8 @@
 //	time = max(cycles/clock + DRAM bytes/DRAM bandwidth, card bytes/card bandwidth)
 //
 // The core issues one instruction after the other and waits for every fill of its
-// cache: it has no second-level cache, and its prefetcher is off. The card is
-// read ahead by DMA while the core computes, so the slower of both decides.
+// cache: it has no second-level cache, and what its prefetcher saves is taken to be
+// in the bandwidth that is assumed. The card is read ahead by DMA while the core computes, so the slower of both decides.
 //
 // A board's folder, and the card, have three files: board.toml with the
 // parameters that are assumed; official.toml with programs that others have timed

@@ -83,7 +83,7 @@ func TestMistakes(t *testing.T) {
 		{"hash too short", "sha256 = \"cd59", "sha256 = \"59", "model: "},
 		{"two defaults", "name = \"config-qemu\"", "name = \"config-qemu\"\ndefault = true", "2 configurations"},
 		{"no such tree", "device_tree = \"duo\"", "device_tree = \"trio\"", "no trio.dts"},
-		{"cost without source", "source = \"the chip's nominal clock\"", "source = \"\"", "cost.clock"},
+		{"cost without source", "source = \"the vendor's first boot stage sets the PLL to 34 times 25 MHz; its boot log agrees\"", "source = \"\"", "cost.clock"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(string(good), tt.old, tt.new, 1)
