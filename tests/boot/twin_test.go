@@ -1,9 +1,13 @@
 package boot
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -78,7 +82,7 @@ func TestTwin(t *testing.T) {
 	const settings = "voice = \"off\"\nmicrophone = \"off\"\n"
 
 	t.Run("open firmware", func(t *testing.T) {
-		m := start(t, patience, twinFor(t, changed(t, image, configured(configuration(c, c.Steps)+settings)), ""))
+		m := start(t, patience, twinFor(t, changed(t, image, configured(configuration(c, c.Steps)+settings+"button = \"gpiochip1/15\"\n")), ""))
 		if got := m.story(); !c.Right(got) {
 			t.Errorf("%s: told %q", c, got)
 		}
@@ -90,21 +94,64 @@ func TestTwin(t *testing.T) {
 		m.checkCounters()
 		m.testKnowsItself()
 		m.testLight(c)
+		m.testButton()
+		m.kernelIsContent()
 		m.send("poweroff")
 		m.waitFor(`safe|switching off`)
 	})
 
-	fip := os.Getenv("DUO_FIP")
-	if fip == "" {
-		return // nobody may hand on the vendor's
-	}
+	t.Run("a hang starts it again", func(t *testing.T) {
+		o := twinFor(t, changed(t, image, configured(configuration(c, c.Steps)+settings)), "")
+		o.Restarts = true
+		m := start(t, patience, o)
+		m.story()
+		m.waitFor(prompt)
+		loop := m.hang()
+		for m.counter() != loop {
+			time.Sleep(100 * time.Millisecond)
+		}
+		tough{image: image, c: c}.startsAgain(m)
+	})
+
+	t.Run("vector kernels", func(t *testing.T) {
+		program := filepath.Join(t.TempDir(), "arith.test")
+		build := exec.Command("go", "test", "-c", "-o", program, "duostoryteller/app/arith")
+		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go test -c for riscv64: %v\n%s", err, out)
+		}
+		m := start(t, patience, twinFor(t, changed(t, image, func(k contents) {
+			configured("steps = 2\n" + settings)(k)
+			put(t, k.root, "/bin/arith.test", program)
+		}), ""))
+		m.story()
+		m.waitFor(prompt)
+		m.send("shell")
+		m.waitFor(`/ \$ $`)
+		fmt.Fprint(m, "STORYTELLER_CPU=rvv071 /bin/arith.test -test.v -test.short -test.run 'TestSets|TestSelect|FuzzSets' | grep '(--- |PASS|FAIL)'\r")
+		out := m.waitFor(`(?s)(.*)(?m)^(PASS|FAIL)$`)
+		for _, name := range []string{"TestSets/rvv071", "TestSelect", "FuzzSets"} {
+			if !strings.Contains(out[1], "--- PASS: "+name+" ") {
+				t.Errorf("%s did not pass:\n%s", name, out[1])
+			}
+		}
+		if out[2] != "PASS" {
+			t.Errorf("app/arith's tests: %s", out[2])
+		}
+	})
+
 	t.Run("the vendor's firmware", func(t *testing.T) {
+		fip := os.Getenv("DUO_FIP")
+		if fip == "" {
+			t.Skip("DUO_FIP names no fip.bin or official image")
+		}
 		m := start(t, patience, twinFor(t, changed(t, image, configured(configuration(c, c.Steps)+settings)), fip))
 		if got := m.story(); !c.Right(got) {
 			t.Errorf("%s: told %q", c, got)
 		}
 		m.waitFor(prompt)
 		m.checkCounters()
+		m.kernelIsContent()
 	})
 }
 
@@ -136,6 +183,13 @@ func (m *machine) pin(name string) bool {
 	return got == "true"
 }
 
+func (m *machine) setPin(name string, level bool) {
+	m.t.Helper()
+	if got, err := m.Monitor(m.ctx, fmt.Sprintf("qom-set /machine %s %v", name, level)); err != nil || got != "" {
+		m.t.Fatalf("pin %s: %q, %v", name, got, err)
+	}
+}
+
 // waitForPin waits until a pin has a level.
 func (m *machine) waitForPin(name string, level bool) {
 	m.t.Helper()
@@ -155,4 +209,29 @@ func (m *machine) testLight(c golden.Case) {
 	m.waitForPin("led", true)
 	m.waitFor(prompt)
 	m.waitForPin("led", false)
+}
+
+// testButton: a press of the button between pin GP15 and ground tells a story.
+func (m *machine) testButton() {
+	m.t.Helper()
+	m.setPin("GP15", false)
+	time.Sleep(200 * time.Millisecond) // shorter than a long press
+	m.setPin("GP15", true)
+	if got := m.story(); len(bytes.TrimSpace(got)) == 0 {
+		m.t.Error("the button was pressed, and the story is empty")
+	}
+	m.waitFor(prompt)
+}
+
+// kernelIsContent reads the console for errors of the kernel, which is all that it
+// shows there once it knows its command line.
+func (m *machine) kernelIsContent() {
+	m.t.Helper()
+	_, said, found := strings.Cut(m.Console(), "bootconsole [sbi0] enabled\n")
+	if !found {
+		m.t.Error("the kernel did not say that it has a console")
+	}
+	if errors := regexp.MustCompile(`(?m)\[ *\d+\.\d{6}\] .*$`).FindAllString(said, -1); len(errors) > 0 {
+		m.t.Errorf("the kernel's errors at a normal start:\n%s", strings.Join(errors, "\n"))
+	}
 }
