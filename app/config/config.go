@@ -74,7 +74,7 @@ type Config struct {
 	Volume      float64
 	Microphone  string // name of the sound card to listen on; Automatic for the first one, or Silent
 	Gain        int    // of the microphone in percent of what the sound card can
-	Button      string // GPIO line of a push-button, as in "gpiochip0/15"; empty: none
+	Button      string // GPIO line of a push-button, as in "gpiochip1/15"; empty: none
 }
 
 // Default returns the configuration of an empty file.
@@ -353,7 +353,7 @@ var settings = []setting{
 			n, ok := v.(int64)
 			return ok && 0 <= n && n <= 100 && store(&c.Gain, int(n))
 		}, func(c Config) any { return c.Gain }},
-	{"button", `a GPIO line in quotes, as "gpiochip0/15", or ""`,
+	{"button", `a GPIO line in quotes, as "gpiochip1/15", or ""`,
 		func(c *Config, v any) bool {
 			s, ok := v.(string)
 			if ok && s != "" {

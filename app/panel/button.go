@@ -33,7 +33,7 @@ func ParseLine(name string) (chip string, line int, err error) {
 	chip, number, ok := strings.Cut(name, "/")
 	line, errNumber := strconv.Atoi(number)
 	if !ok || !strings.HasPrefix(chip, "gpiochip") || strings.ContainsAny(chip, " \x00") || errNumber != nil || line < 0 || line > 1023 {
-		return "", 0, fmt.Errorf("%.40q is no GPIO line: write gpiochip, its number, / and the line's number, as in gpiochip0/15", name)
+		return "", 0, fmt.Errorf("%.40q is no GPIO line: write gpiochip, its number, / and the line's number, as in gpiochip1/15", name)
 	}
 	return chip, line, nil
 }

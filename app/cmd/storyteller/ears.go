@@ -70,7 +70,7 @@ func (e *ears) add(cmd *cobra.Command) {
 	flags.StringVar(&e.words, "words", boardWords, "file with the words that stories asked for by voice can be about")
 	flags.StringVar(&e.usual, "usual", "Once upon a time", "how a story begins that is asked for by voice or push-button without saying how")
 	e.addGain(cmd)
-	flags.StringVar(&e.button, "button", "", "with --console: GPIO line of a push-button, as gpiochip0/15")
+	flags.StringVar(&e.button, "button", "", "with --console: GPIO line of a push-button, as gpiochip1/15")
 }
 
 // wanted says whether there is anything to attend to.
