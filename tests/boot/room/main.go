@@ -3,7 +3,8 @@
 // shell it leaves a process behind that does what a test asks for over TCP, a line
 // each:
 //
-//	play FILE   of mono int16 samples, little-endian, 48 kHz, to be heard at the
+//	play FILE   of mono int16 samples, little-endian, 48 kHz, in both channels, as
+//	            the robot listens to a card that is not USB's, to be heard at the
 //	            other end of the loopback card
 //	press MS    hold the button of a simulated GPIO chip down so many milliseconds
 //	light       the light's changes since it was last asked for: "on:50 off:950",
@@ -136,12 +137,12 @@ func play(path string) error {
 			continue
 		}
 		pcm, err := alsa.PcmOpen(uint(c.ID), 0, alsa.PCM_OUT, &alsa.Config{
-			Channels: 1, Rate: hz, PeriodSize: hz / 20, PeriodCount: 4, Format: alsa.SNDRV_PCM_FORMAT_S16_LE})
+			Channels: 2, Rate: hz, PeriodSize: hz / 20, PeriodCount: 4, Format: alsa.SNDRV_PCM_FORMAT_S16_LE})
 		if err != nil {
 			return err
 		}
 		defer pcm.Close()
-		data, samples := make([]byte, 2*hz/20), make([]int16, hz/20)
+		data, samples := make([]byte, 2*hz/20), make([]int16, 2*hz/20)
 		for {
 			n, err := io.ReadFull(in, data)
 			if err == io.EOF {
@@ -151,8 +152,9 @@ func play(path string) error {
 				return err
 			}
 			clear(data[n:])
-			for i := range samples {
-				samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
+			for i := range hz / 20 {
+				sample := int16(binary.LittleEndian.Uint16(data[2*i:]))
+				samples[2*i], samples[2*i+1] = sample, sample
 			}
 			if _, err := pcm.Write(samples); err != nil {
 				return err
