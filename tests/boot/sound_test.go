@@ -84,6 +84,23 @@ func (m *machine) spoken(console string) (seconds float64, sentences int) {
 	return seconds, sentences
 }
 
+// checkShare wants a recogniser to find at least that share of the text's words.
+func checkShare(t *testing.T, m *machine, r *listen.Recording, text []byte, least float64) {
+	t.Helper()
+	if missing := listen.Missing(); missing != "" {
+		t.Skip("the words need " + missing)
+	}
+	heard, err := r.Recognise(m.ctx, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := listen.Found(heard, listen.Words(string(text)))
+	t.Logf("a recogniser finds %.0f %% of the words", 100*share)
+	if share < least {
+		t.Errorf("a recogniser finds %.0f %% of the words; want %.0f %%: %q", 100*share, 100*least, heard)
+	}
+}
+
 // checkSound wants the speech whole: as much sound as was made, not clipped, with
 // no more long silences than there are sentences. How long the silences between
 // the sentences are depends on the emulator's speed, so that is not asked.
@@ -127,18 +144,7 @@ func TestSound(t *testing.T) {
 		m.ended()
 		r := played()
 		checkSound(t, r, seconds, sentences)
-		if missing := listen.Missing(); missing != "" {
-			t.Skip("the words need " + missing)
-		}
-		heard, err := r.Recognise(m.ctx, t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		share := listen.Found(heard, listen.Words(string(text)))
-		t.Logf("a recogniser finds %.0f %% of the words", 100*share)
-		if share < 0.74 {
-			t.Errorf("a recogniser finds %.0f %% of the words; want 74 %%: %q", 100*share, heard)
-		}
+		checkShare(t, m, r, text, 0.74)
 	})
 
 	t.Run("has no sound card at first", func(t *testing.T) {

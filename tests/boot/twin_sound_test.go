@@ -84,18 +84,7 @@ func TestTwinSpeaks(t *testing.T) {
 	r := played()
 	checkSound(t, r, seconds, sentences)
 	checkKernelLines(t, m.Console())
-	if missing := listen.Missing(); missing != "" {
-		t.Skip("the words need " + missing)
-	}
-	heard, err := r.Recognise(m.ctx, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	share := listen.Found(heard, listen.Words(string(text)))
-	t.Logf("a recogniser finds %.0f %% of the words", 100*share)
-	if share < 0.7 {
-		t.Errorf("a recogniser finds %.0f %% of the words; want 70 %%: %q", 100*share, heard)
-	}
+	checkShare(t, m, r, text, 0.7)
 }
 
 // TestTwinHears says to the emulated Duo's microphone what story it shall tell.
