@@ -91,10 +91,11 @@ type Machine struct {
 	ended   chan struct{} // closed when QEMU has ended
 	err     error         // how, then
 
-	mu      sync.Mutex
-	said    strings.Builder // without carriage returns
-	waited  int             // how much of said WaitFor has passed
-	changed chan struct{}   // closed and replaced when more was said
+	mu         sync.Mutex
+	said       strings.Builder // without carriage returns
+	complaints strings.Builder // QEMU's own
+	waited     int             // how much of said WaitFor has passed
+	changed    chan struct{}   // closed and replaced when more was said
 }
 
 // bootSilence is how long Boot bears with a silent console.
@@ -304,7 +305,7 @@ func start(ctx context.Context, program string, args []string, console io.Writer
 		ended: make(chan struct{}), changed: make(chan struct{})}
 	m.input, err = cmd.StdinPipe()
 	if err == nil {
-		cmd.Stdout, cmd.Stderr = output{m}, output{m}
+		cmd.Stdout, cmd.Stderr = output{m, &m.said}, output{m, &m.complaints}
 		err = cmd.Start()
 	}
 	if err != nil {
@@ -318,13 +319,17 @@ func start(ctx context.Context, program string, args []string, console io.Writer
 	return m, nil
 }
 
-// output takes what QEMU writes.
-type output struct{ m *Machine }
+// output takes what QEMU writes: the machine's console, or its own complaints, which
+// would else stand in the middle of what the machine says.
+type output struct {
+	m    *Machine
+	into *strings.Builder
+}
 
 func (o output) Write(p []byte) (int, error) {
 	m := o.m
 	m.mu.Lock()
-	m.said.WriteString(strings.ReplaceAll(string(p), "\r", ""))
+	o.into.WriteString(strings.ReplaceAll(string(p), "\r", ""))
 	close(m.changed)
 	m.changed = make(chan struct{})
 	m.mu.Unlock()
@@ -436,12 +441,15 @@ func (m *Machine) await(ctx context.Context, silence time.Duration, enough func(
 		default:
 		}
 		m.mu.Lock()
-		done, rest, changed := enough(), m.said.String()[m.waited:], m.changed
+		done, rest, complaints, changed := enough(), m.said.String()[m.waited:], m.complaints.String(), m.changed
 		m.mu.Unlock()
 		if done {
 			return nil
 		}
 		if end != nil {
+			if complaints != "" {
+				end = fmt.Errorf("%w; QEMU says: %q", end, lastWords(complaints))
+			}
 			return fmt.Errorf("%w; its last words: %q", end, lastWords(rest))
 		}
 		select {

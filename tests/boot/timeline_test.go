@@ -58,7 +58,7 @@ func TestTimeline(t *testing.T) {
 		m.send("tell -s %d -t %v -p %v -n %d %s", c.Seed, c.Temperature, c.TopP, c.Steps, c.Prompt)
 		got := m.waitFor(`(?s)story starts, seed \d+  MemAvailable \d+ kB\n(.*?)\nachieved tok/s: ([\d.]+)\n`)
 		cost = count().since(begun)
-		if got := strings.TrimRight(withoutQEMU(got[1]), "\n"); got != told {
+		if got := strings.TrimRight(got[1], "\n"); got != told {
 			t.Errorf("%s: told %q", c, got)
 		}
 		after := m.counters()
@@ -77,7 +77,7 @@ func TestTimeline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, cost, played := tell(t, name)
 			m.send("cat /run/speech.json")
-			times := withoutQEMU(m.waitFor(`(?s)\n(\{\n.*?\n\}\n)`)[1])
+			times := m.waitFor(`(?s)\n(\{\n.*?\n\}\n)`)[1]
 			m.waitFor(prompt)
 			m.powerOff()
 			if err := os.WriteFile(filepath.Join(out, name+".json"), []byte(times), 0o644); err != nil {
@@ -170,11 +170,6 @@ func checkWords(t *testing.T, name string, played *listen.Recording, text string
 	if got < want-0.05 {
 		t.Errorf("a recogniser finds %.0f %% of the words, %.0f %% in what the voice makes; want at most 5 points less", 100*got, 100*want)
 	}
-}
-
-// withoutQEMU leaves out what QEMU itself says about its sound.
-func withoutQEMU(console string) string {
-	return regexp.MustCompile(`Resetting rate control \(\d+ frames\)\n`).ReplaceAllString(console, "")
 }
 
 // checkTimes wants every sentence spoken, once and in order.
