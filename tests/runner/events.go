@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type event struct {
 	Package    string
 	ImportPath string // of a build
 	Test       string
+	Elapsed    float64 // seconds, of a test that has ended
 	Output     string
 }
 
@@ -26,10 +28,29 @@ type skip struct{ Package, Test, Reason string }
 
 func (s skip) String() string { return s.Package + " " + s.Test + ": " + s.Reason }
 
+// A failure is a test that failed.
+type failure struct {
+	Package, Test string
+	Said          []string // its last lines with a place in the source
+}
+
+// A duration is how long a test took.
+type duration struct {
+	Package, Test string
+	Seconds       float64
+}
+
+// A summary is what is worth saying once more when all tests have ended.
+type summary struct {
+	skips     []skip
+	failures  []failure
+	durations []duration
+}
+
 // follow prints go test's events as go test itself does without -json and -v: a
-// line for each package, and what failed tests said. It returns the skips.
-func follow(events io.Reader, out io.Writer) ([]skip, error) {
-	var skips []skip
+// line for each package, and what failed tests said.
+func follow(events io.Reader, out io.Writer) (summary, error) {
+	var sum summary
 	said := make(map[[2]string]*strings.Builder) // of tests that have not ended
 	lines := bufio.NewReader(events)
 	for {
@@ -38,20 +59,24 @@ func follow(events io.Reader, out io.Writer) ([]skip, error) {
 			var e event
 			if json.Unmarshal([]byte(line), &e) != nil || e.Action == "" {
 				fmt.Fprint(out, line) // not an event
-			} else if s := e.follow(said, out); s != nil {
-				skips = append(skips, *s)
+			} else {
+				e.follow(said, out, &sum)
 			}
 		}
 		if err == io.EOF {
-			return skips, nil
+			return sum, nil
 		}
 		if err != nil {
-			return skips, fmt.Errorf("go test's output: %w", err)
+			return sum, fmt.Errorf("go test's output: %w", err)
 		}
 	}
 }
 
-func (e event) follow(said map[[2]string]*strings.Builder, out io.Writer) *skip {
+func (e event) follow(said map[[2]string]*strings.Builder, out io.Writer, sum *summary) {
+	name := strings.TrimPrefix(e.Package, module)
+	if e.Test != "" && !strings.Contains(e.Test, "/") && (e.Action == "pass" || e.Action == "fail") {
+		sum.durations = append(sum.durations, duration{name, e.Test, e.Elapsed})
+	}
 	key := [2]string{e.Package, e.Test}
 	text := func() string {
 		if b := said[key]; b != nil {
@@ -80,19 +105,33 @@ func (e event) follow(said map[[2]string]*strings.Builder, out io.Writer) *skip 
 		slices.SortFunc(broken, func(a, b [2]string) int { return strings.Compare(a[1], b[1]) })
 		for _, k := range broken {
 			fmt.Fprintf(out, "--- broken off: %s\n%s", k[1], said[k])
+			sum.failures = append(sum.failures, failure{name, k[1], places(said[k].String())})
 			delete(said, k)
 		}
 	case e.Action == "fail":
 		fmt.Fprint(out, text())
+		sum.failures = append(sum.failures, failure{name, e.Test, places(text())})
 		delete(said, key)
 	case e.Action == "skip" && e.Test != "":
-		s := skip{strings.TrimPrefix(e.Package, module), e.Test, reason(text())}
+		sum.skips = append(sum.skips, skip{name, e.Test, reason(text())})
 		delete(said, key)
-		return &s
 	case e.Action == "pass":
 		delete(said, key)
 	}
-	return nil
+}
+
+// places returns the last lines of what a test said that begin with a place in the
+// source: why it failed is among them.
+func places(said string) []string {
+	const most, longest = 5, 300
+	var all []string
+	for line := range strings.Lines(said) {
+		if logged.MatchString(line) {
+			line = strings.TrimSpace(line)
+			all = append(all, line[:min(len(line), longest)])
+		}
+	}
+	return all[max(0, len(all)-most):]
 }
 
 // module is what the paths of our packages begin with.
@@ -168,4 +207,32 @@ func list(out io.Writer, skips []skip, expected []*regexp.Regexp) (unexpected in
 		}
 	}
 	return len(odd)
+}
+
+// listSlow prints the tests that took longest, if they took at least a minute.
+func listSlow(out io.Writer, durations []duration) {
+	const most, least = 12, 60
+	slices.SortFunc(durations, func(a, b duration) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	for i, d := range durations[:min(len(durations), most)] {
+		if d.Seconds < least {
+			break
+		}
+		if i == 0 {
+			fmt.Fprintln(out, "\nthe longest tests:")
+		}
+		fmt.Fprintf(out, "  %5.0f s  %s %s\n", d.Seconds, d.Package, d.Test)
+	}
+}
+
+// listFailures prints the tests that failed and what they said last.
+func listFailures(out io.Writer, failures []failure) {
+	if len(failures) > 0 {
+		fmt.Fprintln(out, "\nFAILED:")
+	}
+	for _, f := range failures {
+		fmt.Fprintf(out, "  %s %s\n", f.Package, f.Test)
+		for _, line := range f.Said {
+			fmt.Fprintf(out, "      %s\n", line)
+		}
+	}
 }

@@ -25,7 +25,7 @@ func TestParts(t *testing.T) {
 `
 
 // follows runs the tests of a package as run does, and as go test does.
-func follows(t *testing.T, source string) (skips []skip, out, plain string) {
+func follows(t *testing.T, source string) (sum summary, out, plain string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"go.mod": "module duostoryteller\n\ngo 1.24\n", "inner/x_test.go": source, "none/x.go": "package none\n"} {
@@ -46,12 +46,38 @@ func follows(t *testing.T, source string) (skips []skip, out, plain string) {
 		return both.String()
 	}
 	var followed strings.Builder
-	skips, err := follow(strings.NewReader(test("-json", "./...")), &followed)
+	sum, err := follow(strings.NewReader(test("-json", "./...")), &followed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	times := regexp.MustCompile(`\d+\.\d+s`)
-	return skips, times.ReplaceAllString(followed.String(), "T"), times.ReplaceAllString(test("./..."), "T")
+	return sum, times.ReplaceAllString(followed.String(), "T"), times.ReplaceAllString(test("./..."), "T")
+}
+
+// TestSummary wants the tests that failed named once more, with what they said, and
+// those that took long.
+func TestSummary(t *testing.T) {
+	for _, tt := range []struct{ name, body, test, said string }{
+		{"a failure", `t.Log("a"); t.Error("bad luck")`, "TestParts/two", "x_test.go:9: bad luck"},
+		{"a panic", `t.Log("before"); panic("no way out")`, "TestParts/two", "x_test.go:9: before"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sum, _, _ := follows(t, strings.Replace(tested, "WRONG", tt.body, 1))
+			var out strings.Builder
+			listFailures(&out, sum.failures)
+			for _, want := range []string{"FAILED:\n", "  inner " + tt.test + "\n", "      " + tt.said + "\n"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%q is not in %q", want, out.String())
+				}
+			}
+		})
+	}
+	var out strings.Builder
+	listFailures(&out, nil)
+	listSlow(&out, []duration{{"a", "TestQuick", 59}, {"b", "TestSlow", 75.4}, {"c", "TestSlower", 200}})
+	if want := "\nthe longest tests:\n    200 s  c TestSlower\n     75 s  b TestSlow\n"; out.String() != want {
+		t.Errorf("%q; want %q", out.String(), want)
+	}
 }
 
 func TestFollow(t *testing.T) {
@@ -66,7 +92,7 @@ func TestFollow(t *testing.T) {
 		{"an unknown name", `unknown()`, []string{"undefined: unknown", "FAIL\tduostoryteller/inner [build failed]\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			skips, out, plain := follows(t, strings.Replace(tested, "WRONG", tt.body, 1))
+			sum, out, plain := follows(t, strings.Replace(tested, "WRONG", tt.body, 1))
 			for _, want := range tt.want {
 				if !strings.Contains(out, want) || !strings.Contains(plain, want) {
 					t.Errorf("%q is not printed:\n%s\ngo test prints:\n%s", want, out, plain)
@@ -81,8 +107,8 @@ func TestFollow(t *testing.T) {
 				return
 			}
 			want := []skip{{"inner", "TestSkips", "no tool here: get one"}, {"inner", "TestParts/one", "no tool here: get one"}}
-			if len(skips) != 2 || skips[0] != want[0] || skips[1] != want[1] {
-				t.Errorf("skips %q; want %q", skips, want)
+			if len(sum.skips) != 2 || sum.skips[0] != want[0] || sum.skips[1] != want[1] {
+				t.Errorf("sum.skips %q; want %q", sum.skips, want)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
 // Runner runs go test, prints what go test prints, and lists at the end which
-// tests were skipped, and why:
+// tests took longest, which were skipped, and why, and which failed:
 //
 //	go run ./tests/runner [-allow FILE] [-strict] -- ARGUMENTS OF GO TEST
 //
@@ -47,11 +47,13 @@ func run(ctx context.Context, out io.Writer, allow string, strict bool, args []s
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	skips, err := follow(events, out)
+	sum, err := follow(events, out)
 	if failed := cmd.Wait(); failed != nil {
 		err = fmt.Errorf("go test: %w", failed)
 	}
-	unexpected := list(out, skips, expected)
+	listSlow(out, sum.durations)
+	unexpected := list(out, sum.skips, expected)
+	listFailures(out, sum.failures)
 	if err == nil && strict && unexpected > 0 {
 		err = fmt.Errorf("%d tests were skipped that %s does not expect to be", unexpected, allow)
 	}
