@@ -342,6 +342,7 @@ func configuration(c golden.Case, steps int) string {
 // TestCard boots one card, whole and damaged, whose small model the repository
 // makes itself.
 func TestCard(t *testing.T) {
+	t.Parallel()
 	models := testmodel.Models()
 	model := models[slices.IndexFunc(models, func(m testmodel.Model) bool { return m.Name == "separate" })]
 	checkpoint, tokenizer, err := model.Files(t.TempDir())
@@ -437,6 +438,7 @@ func (m *machine) testKill(c golden.Case) {
 
 // TestData boots cards with the checkpoints that are too big for the repository.
 func TestData(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		model, tokenizer, golden string
 		steps                    int // 0: the case's own

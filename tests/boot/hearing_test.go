@@ -242,6 +242,7 @@ const (
 
 // TestHearing speaks to a machine, presses its button and looks at its light.
 func TestHearing(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("flite"); err != nil {
 		t.Skip("hearing needs somebody who speaks: apt-get install flite")
 	}

@@ -30,6 +30,7 @@ func stories(t *testing.T) int {
 // TestMemory tells stories in a row in 64 MB. The story itself is not the point
 // here: with short ones memory and card are as with long ones.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	checkpoint := golden.Data(t, "standin15M.bin")
 	image := buildCard(t, checkpoint, golden.Data(t, "tokenizer.bin"))
 	n, steps, patience := stories(t), "16", patience

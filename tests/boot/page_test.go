@@ -122,6 +122,7 @@ func (m *machine) events(address string) (text string, ends []int) {
 
 // TestPage asks a booted card for stories over the network.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	image := buildCard(t, golden.Data(t, "stories260K.bin"), golden.Data(t, "stories260K_tok512.bin"))
 	cases := slices.DeleteFunc(typeable(t, golden.Data(t, "golden/stories260K.jsonl"), "stories260K.bin"), func(c golden.Case) bool {
 		return !utf8.ValidString(c.Prompt) || len(c.Prompt) > 400 || c.Prompt == "" || c.Temperature > 10 || c.TopP > 1 || c.TopP < 0

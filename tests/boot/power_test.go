@@ -54,6 +54,7 @@ type tough struct {
 // tried; STORYTELLER_SOAK=1 asks for all (make soak), and STORYTELLER_CUTS,
 // STORYTELLER_BOOTS and STORYTELLER_PLUGS say how many there are of some.
 func TestNeverDies(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("fsck.fat"); err != nil {
 		t.Skip("dosfstools are not installed")
 	}

@@ -143,6 +143,7 @@ const (
 // TestServing counts what a page costs the story. In this machine each instruction
 // takes one nanosecond of its clock (QEMU's icount), whatever the PC does.
 func TestServing(t *testing.T) {
+	t.Parallel()
 	if os.Getenv("STORYTELLER_SERVING") == "" {
 		t.Skip("takes minutes: STORYTELLER_SERVING=1, or make test-serving")
 	}

@@ -60,6 +60,7 @@ func (m *machine) command(c *ssh.Client, line string) (out string, status int) {
 // TestShell looks around in a machine of 64 MB with the 15M model: over SSH, with the
 // right key alone, and on the console. Stories are told before and after.
 func TestShell(t *testing.T) {
+	t.Parallel()
 	image := buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin"))
 	key := newKey(t)
 	m, page := bootWithNetwork(t, changed(t, image, func(c contents) {

@@ -131,6 +131,7 @@ func checkSound(t *testing.T, r *listen.Recording, seconds float64, sentences in
 // TestSound has a machine with a USB sound card read stories aloud, and pulls
 // the card out and kills the voice meanwhile.
 func TestSound(t *testing.T) {
+	t.Parallel()
 	image := buildCard(t, golden.Data(t, "stories260K.bin"), golden.Data(t, "stories260K_tok512.bin"))
 	cases := typeable(t, golden.Data(t, "golden/stories260K.jsonl"), "stories260K.bin")
 	c := cases[slices.IndexFunc(cases, func(c golden.Case) bool {

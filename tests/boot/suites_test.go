@@ -27,6 +27,7 @@ import (
 // TestSuites runs the suites in every way that there is, beside a program that
 // stands in for run.c.
 func TestSuites(t *testing.T) {
+	t.Parallel()
 	checkpoint, tokenizer, err := testmodel.Models()[0].Files(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

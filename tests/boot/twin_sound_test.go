@@ -75,6 +75,7 @@ func wavFile(samples []int16) []byte {
 // TestTwinSpeaks has the emulated Duo read a story aloud through an I2S amplifier on its
 // Ethernet pads, after it has chosen the device tree for that by itself.
 func TestTwinSpeaks(t *testing.T) {
+	t.Parallel()
 	image := buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin"))
 	m, played := bootTwin(t, changed(t, image, configured("prompt = \"A cat\"\nsteps = 60\nseed = 7\ntemperature = 0\nspeaker = \"amplifier\"\nmicrophone = \"off\"\n")))
 	m.waitFor(`speaker = "amplifier": starting once more for it\n`)
@@ -89,6 +90,7 @@ func TestTwinSpeaks(t *testing.T) {
 
 // TestTwinHears says to the emulated Duo's microphone what story it shall tell.
 func TestTwinHears(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("flite"); err != nil {
 		t.Skip("hearing needs somebody who speaks: apt-get install flite")
 	}
@@ -113,6 +115,7 @@ func TestTwinHears(t *testing.T) {
 
 // TestTwinPitch has a tone of 1 kHz go in at the microphone and out at the pads.
 func TestTwinPitch(t *testing.T) {
+	t.Parallel()
 	const hz, seconds = 1000, 6
 	program := goBuild(t, "./echo")
 	image := changed(t, buildCard(t, golden.Data(t, "stories260K.bin"), golden.Data(t, "stories260K_tok512.bin")), func(c contents) {

@@ -70,6 +70,7 @@ func twinFor(t *testing.T, image, fip string) emulator.Options {
 // TestTwin boots the card in the Duo itself, emulated: its firmware's own boot
 // command, its device tree, its drivers, its vector unit.
 func TestTwin(t *testing.T) {
+	t.Parallel()
 	models := testmodel.Models()
 	model := models[slices.IndexFunc(models, func(m testmodel.Model) bool { return m.Name == "separate" })]
 	checkpoint, tokenizer, err := model.Files(t.TempDir())
