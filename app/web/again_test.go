@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,5 +49,35 @@ func TestAgain(t *testing.T) {
 	}
 	if response, _ := do(t, "POST", server.URL+"/story", `{"again":"none"}`); response.StatusCode != http.StatusNotFound {
 		t.Errorf("again of no story = %s; want 404", response.Status)
+	}
+}
+
+// A card keeps stories that were told with other settings, or that a person has changed:
+// one whose engine is not offered any more is refused in words.
+func TestAgainKept(t *testing.T) {
+	dir := t.TempDir()
+	text := `[{"id":"plain","text":"x","request":{"seed":1,"engine":"plain"}},
+{"id":"none","text":"x","request":{"seed":1}},
+{"id":"odd","text":"x","request":{"seed":1,"steps":-5,"temperature":-1,"topp":7,"engine":"exact"}}]`
+	if err := os.WriteFile(filepath.Join(dir, KeptFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	teller := newTeller(t, tale, 0)
+	server := newTestServer(t, Options{Engines: one(teller), Keep: dir})
+	if response, text := do(t, "POST", server.URL+"/story", `{"again":"plain"}`); response.StatusCode != http.StatusBadRequest || !strings.Contains(text, "plain") {
+		t.Errorf("again of the engine plain's = %s %q; want 400 and why", response.Status, text)
+	}
+	for _, id := range []string{"none", "odd"} {
+		response, text := do(t, "POST", server.URL+"/story", fmt.Sprintf(`{"again":%q}`, id))
+		if response.StatusCode != http.StatusOK {
+			t.Fatalf("again of %s = %s %q; want a story", id, response.Status, text)
+		}
+		told, err := teller.Newest(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end, err := told.Wait(t.Context()); err != nil || end.Err != nil {
+			t.Errorf("again of %s ended with %v, %v", id, end.Err, err)
+		}
 	}
 }

@@ -262,7 +262,6 @@ func (s *Server) sendSpeech(w http.ResponseWriter, r *http.Request, story string
 	control := http.NewResponseController(w)
 	header := wavHeader(k.hz, size)
 	for sent := 0; ; {
-		control.SetWriteDeadline(time.Now().Add(writeTimeout))
 		for _, p := range [][]byte{header, part} {
 			if _, err := w.Write(p); err != nil {
 				return

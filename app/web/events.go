@@ -131,7 +131,6 @@ type eventWriter struct {
 }
 
 func (e *eventWriter) write(text string) error {
-	e.control.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := io.WriteString(e.w, text); err != nil {
 		return err
 	}

@@ -22,9 +22,10 @@ const (
 	// maxConnections bounds what they all hold together, some 30 KB each: a megabyte,
 	// of the few that the board has left. Streams are fewer: Followers and listenersAtOnce.
 	maxConnections = 32
-	// writeTimeout bounds one write, not one response: a stream lives as long
-	// as its reader takes what it is sent.
+	// writeTimeout bounds the sending of one piece, not of one response: a stream lives
+	// as long as its reader takes what it is sent.
 	writeTimeout = 10 * time.Second
+	pieceSize    = 16 << 10
 	// vanished is how long a browser may not confirm what it was sent, before it is held
 	// for gone: its cable was pulled, or it sleeps.
 	vanished = 20 * time.Second
@@ -38,7 +39,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		http.Error(w, "this request comes from another site's page; use the storyteller's own", http.StatusForbidden)
 	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(foreign))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(inner http.ResponseWriter, r *http.Request) {
+		w := &patient{inner}
+		w.extend() // an answer without a body, too: the connection may have had one before
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -54,10 +57,35 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			foreign(w, r)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+		r.Body = http.MaxBytesReader(inner, r.Body, maxBody) // which closes the connection
 		crossOrigin.Handler(next).ServeHTTP(w, r)
 	})
+}
+
+// patient is a response each piece of which has writeTimeout from when it is there: the
+// story or the voice may take long before the first one.
+type patient struct{ http.ResponseWriter }
+
+// Unwrap is for http.ResponseController.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *patient) WriteHeader(status int) {
+	p.extend()
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *patient) Write(b []byte) (n int, err error) {
+	for {
+		p.extend()
+		m, err := p.ResponseWriter.Write(b[n:min(len(b), n+pieceSize)])
+		if n += m; err != nil || n == len(b) {
+			return n, err
+		}
+	}
+}
+
+func (p *patient) extend() {
+	http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
 // knownHost tells whether the Host header names this machine. DNS rebinding

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"duostoryteller/app/story"
@@ -23,8 +22,6 @@ import (
 const (
 	maxPrompt = 4 << 10 // bytes: as long as a line on the console; the model has 256 positions
 	maxReport = 256 << 10
-	// resultTimeout bounds the sending of a file of results, at most a few hundred KB.
-	resultTimeout = time.Minute
 	// openingRunes is how much of a story the list of past ones shows.
 	openingRunes = 70
 )
@@ -66,6 +63,11 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	if b, ok := s.shelf.find(request.Again); ok {
 		asked, request.Engine = b.story.Request, b.engine
 		asked.ID = "" // another story
+		if s.engine(b.engine) < 0 {
+			// It was told before the settings were changed, and kept on the card.
+			http.Error(w, fmt.Sprintf("that story was told by the engine %q, which is not offered now; type its beginning to have another told", b.engine), http.StatusBadRequest)
+			return
+		}
 	} else if request.Again != "" {
 		http.Error(w, "no such story; /stories lists the stories kept", http.StatusNotFound)
 		return
@@ -236,7 +238,6 @@ func (s *Server) runSuites(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		sent += len(part)
-		control.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if whole && err != nil {
 			part = fmt.Appendf(part[:len(part):len(part)], "\nthe suites broke off: %v\n", err)
 		}
@@ -266,7 +267,6 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", cmp.Or(kinds[path.Ext(name)], "application/octet-stream"))
 	// The report has its styles in itself.
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(resultTimeout))
 	w.Write(data)
 }
 
