@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -271,5 +272,26 @@ func TestFullDisk(t *testing.T) {
 	_, err := new(Client).receive(t.Context(), f, &fullDisk{100_000}, sha256.New(), 0)
 	if !errors.Is(err, syscall.ENOSPC) || errors.As(err, new(*Unavailable)) {
 		t.Errorf("receive = %v; want %v, and not the network's fault", err, syscall.ENOSPC)
+	}
+}
+
+// TestEncoded downloads an archive from a server that calls its packing an encoding of
+// the transfer, as some do: what is pinned is the archive, not what it unpacks to.
+func TestEncoded(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	z.Write(bytes.Repeat([]byte("Once upon a time. "), 10_000))
+	z.Close()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Write(packed.Bytes())
+	}))
+	defer s.Close()
+	name, err := (&Client{Dir: t.TempDir()}).Get(t.Context(), pinned(packed.Bytes(), s.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(name); !bytes.Equal(got, packed.Bytes()) || err != nil {
+		t.Errorf("got %d bytes, %v; want the %d of the archive", len(got), err, packed.Len())
 	}
 }
