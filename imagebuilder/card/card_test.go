@@ -2,6 +2,7 @@ package card
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -301,6 +303,53 @@ func TestFAT16(t *testing.T) {
 	}
 	if got, err := fat.chain(files[0].cluster, files[0].Size); !bytes.Equal(got, want) || err != nil {
 		t.Errorf("fip.bin = %d bytes, %v; want %d bytes as copied", len(got), err, len(want))
+	}
+}
+
+// allocated is the memory that f takes, all in all, in bytes.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// TestLoopingRoot reads a card of 4 GB whose root directory's chain of clusters leads
+// back to itself: an error, in little memory.
+func TestLoopingRoot(t *testing.T) {
+	const clusterSectors, clusters, tableSectors = 128, 70_000, 547
+	name := filepath.Join(t.TempDir(), "looping")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const sectors = 1 + tableSectors + clusters*clusterSectors
+	le := binary.LittleEndian
+	boot := make([]byte, 2*sector)
+	le.PutUint16(boot[11:], sector)
+	boot[13] = clusterSectors
+	le.PutUint16(boot[14:], 1) // reserved
+	boot[16] = 1               // table
+	le.PutUint32(boot[32:], sectors)
+	le.PutUint32(boot[36:], tableSectors)
+	le.PutUint32(boot[44:], 2) // the root directory
+	boot[510], boot[511] = 0x55, 0xaa
+	le.PutUint32(boot[sector+2*4:], 2)
+	if _, err := f.WriteAt(boot, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(sectors * sector); err != nil {
+		t.Fatal(err)
+	}
+	fat, err := newFAT(io.NewSectionReader(f, 0, sectors*sector))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := allocated(func() { _, err = fat.files() })
+	if err == nil || !strings.Contains(err.Error(), "chain is broken") || n > 100<<20 {
+		t.Errorf("files = %v, in %d bytes of memory; want that the chain is broken, in little", err, n)
 	}
 }
 

@@ -123,6 +123,10 @@ func (im *Image) ReadFile(name string) ([]byte, error) {
 // Attributes of directory entries; a piece of a long name has all of 0x0f.
 const attrVolume, attrDirectory, attrLong = 0x08, 0x10, 0x0f
 
+// maxDirectory is the largest directory that there may be, in bytes: one whose chain
+// loops would take as much memory as the whole card has.
+const maxDirectory = 65536 * 32
+
 // fat is a FAT16 or FAT32 file system.
 //
 // Format: Microsoft, "FAT: General Overview of On-Disk Format", 1.03 (2000).
@@ -208,7 +212,8 @@ func (f *fat) next(c uint32) uint32 {
 	return binary.LittleEndian.Uint32(f.table[4*c:]) & 0x0fffffff
 }
 
-// chain reads size bytes, or all for -1, of the chain that starts at cluster c.
+// chain reads size bytes, or all of a directory for -1, of the chain that starts at
+// cluster c.
 func (f *fat) chain(c uint32, size int64) ([]byte, error) {
 	if size > int64(f.clusters)*f.clusterBytes {
 		return nil, errors.New("is said to be larger than the file system")
@@ -218,7 +223,7 @@ func (f *fat) chain(c uint32, size int64) ([]byte, error) {
 		if size < 0 && n > 0 && c >= f.clusters+2 { // the end of the chain
 			return data, nil
 		}
-		if c < 2 || c >= f.clusters+2 || n > f.clusters {
+		if c < 2 || c >= f.clusters+2 || n > f.clusters || size < 0 && len(data) > maxDirectory {
 			return nil, errors.New("its cluster chain is broken")
 		}
 		at := len(data)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"duostoryteller/imagebuilder/card"
 )
@@ -68,6 +69,20 @@ func load(f *os.File) ([]byte, error) {
 	im, err := card.Open(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("neither a fip.bin nor a card image: %w", err)
+	}
+	return readFrom(im)
+}
+
+// readFrom returns the fip.bin on a card.
+func readFrom(im *card.Image) ([]byte, error) {
+	files, err := im.Files()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if strings.EqualFold(f.Name, "fip.bin") && f.Size > maxFIP {
+			return nil, fmt.Errorf("the card's fip.bin has %d bytes; none has more than %d: it is damaged, or something else", f.Size, maxFIP)
+		}
 	}
 	return im.ReadFile("fip.bin")
 }

@@ -180,7 +180,7 @@ func fromZip(ctx context.Context, name, tmp string) ([]byte, error) {
 	if im, err = card.Open(out, int64(images[0].UncompressedSize64)); err != nil {
 		return nil, err
 	}
-	return im.ReadFile("fip.bin")
+	return readFrom(im)
 }
 
 // writeWhole writes a file whole or not at all.

@@ -242,6 +242,18 @@ func TestLoadZip(t *testing.T) {
 	}
 }
 
+// TestLoadHuge is given a card whose fip.bin is said to be as large as the whole card.
+func TestLoadHuge(t *testing.T) {
+	image := fat32(t, "fip.bin", make([]byte, maxFIP+1))
+	name := filepath.Join(t.TempDir(), "duo.img")
+	if err := os.WriteFile(name, image, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(name); err == nil || !strings.Contains(err.Error(), "none has more than") {
+		t.Errorf("Load = %v; want an error about its size", err)
+	}
+}
+
 // TestOfficial reads the repository's own table.
 func TestOfficial(t *testing.T) {
 	o, err := ReadOfficial("../../board/milkv-duo")
