@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -104,5 +105,53 @@ func TestBrowserTone(t *testing.T) {
 	}
 	if lines := b.Complaints(); lines != nil {
 		t.Errorf("the browser complains: %s", fmt.Sprint(lines))
+	}
+}
+
+// TestBrowserBusyVoice reads a story, and saves it as sound, with a voice that has others
+// to speak for first: each sentence is asked for again, and as it was asked for.
+func TestBrowserBusyVoice(t *testing.T) {
+	v := new(asked)
+	s, err := New(t.Context(), Options{Voice: v, Engines: one(newTeller(t, ", was it. Then two.", 0)), System: fakeSystem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	refused := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		first := strings.HasSuffix(r.URL.Path, ".wav") && !refused[r.URL.Path]
+		refused[r.URL.Path] = true
+		mu.Unlock()
+		if first {
+			unavailable(w, 1, errQueue.Error())
+			return
+		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	saved := t.TempDir()
+	b := browser.New(t, 900, 900, false)
+	b.Downloads(saved)
+	b.Open(server.URL)
+	b.Click("summary")
+	b.Press("#rate", "\ue012") // a step to the left
+	b.Click("#hear")
+	b.Click("#tell")
+	b.Wait("!document.getElementById('ending').hidden && document.getElementById('stop').hidden")
+	mu.Lock()
+	clear(refused)
+	mu.Unlock()
+	b.Click("#saveSound")
+	download(t, saved, ".wav")
+	params, texts := v.all()
+	if len(texts) < 3 {
+		t.Errorf("the voice was asked for %q; want the sample and both sentences", texts)
+	}
+	for i, p := range params {
+		if p.Rate != 0.9 {
+			t.Errorf("%q was spoken at the rate %v; want 0.9", texts[i], p.Rate)
+		}
 	}
 }

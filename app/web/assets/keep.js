@@ -72,16 +72,16 @@
     let rate = 0, size = 0;
     for (let n = 0; n < of.ends.length; n++) {
       el("status").textContent = `${labels.keepRecording} ${n + 1}/${of.ends.length}`;
-      const answer = await fetch(`/audio/${of.id}/${n}.wav${tone(of, n, true).query}`);
+      const answer = await sound(`/audio/${of.id}/${n}.wav${tone(of, n, true).query}`);
       if (answer.status === 204) continue; // nothing to say
       if (!answer.ok) throw new Error(await answer.text());
-      const sound = await answer.arrayBuffer();
-      if (sound.byteLength < 44) throw new Error("no sound");
-      const hz = new DataView(sound).getUint32(24, true);
+      const wav = await answer.arrayBuffer();
+      if (wav.byteLength < 44) throw new Error("no sound");
+      const hz = new DataView(wav).getUint32(24, true);
       if (rate && hz !== rate) throw new Error("two voices");
       rate = hz;
       const breath = new ArrayBuffer(2 * Math.round(rate * 0.35));
-      const samples = sound.slice(44, 44 + 2 * Math.floor((sound.byteLength - 44) / 2));
+      const samples = wav.slice(44, 44 + 2 * Math.floor((wav.byteLength - 44) / 2));
       parts.push(samples, breath);
       size += samples.byteLength + breath.byteLength;
     }

@@ -203,6 +203,16 @@ for (const range of document.querySelectorAll("input[type=range]")) {
 
 // --- the voice -----------------------------------------------------------
 
+// sound fetches what the board's voice says. While others have asked it for sentences
+// it says so, and is asked again.
+async function sound(address, signal) {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(address, { signal });
+    if (answer.status !== 503 || !answer.headers.get("Retry-After") || tries === 10) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
 // voice fetches sentence after sentence as WAV while it is still being
 // spoken, and plays the samples as they come.
 const voice = {
@@ -265,11 +275,7 @@ const voice = {
   },
 
   async speak(of, n, clock, signal) {
-    let answer = await fetch(`/audio/${of.id}/${n}.wav${tone(of, n).query}`, { signal });
-    for (let tries = 0; answer.status === 503 && answer.headers.get("Retry-After") && tries < 10; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // others have asked it for sentences
-      answer = await fetch(`/audio/${of.id}/${n}.wav`, { signal });
-    }
+    const answer = await sound(`/audio/${of.id}/${n}.wav${tone(of, n).query}`, signal);
     if (answer.status === 204) return clock; // nothing to say
     if (!answer.ok) { // the next sentence may go well
       say("statusSilent");

@@ -46,7 +46,7 @@ if (el("rate")) {
     if (hearing) hearing.close();
     hearing = context;
     try {
-      const answer = await fetch("/sample.wav" + query(Number(el("rate").value)));
+      const answer = await sound("/sample.wav" + query(Number(el("rate").value)));
       if (!answer.ok) throw new Error(await answer.text());
       const bytes = new DataView(await answer.arrayBuffer());
       const count = (bytes.byteLength - 44) >> 1;
