@@ -103,6 +103,38 @@ func TestKeptDamage(t *testing.T) {
 	}
 }
 
+// TestKeptSameID tells a story that has the ID of a kept one, as may be on a card of an
+// earlier version: its page and its voice have the new one.
+func TestKeptSameID(t *testing.T) {
+	dir := t.TempDir()
+	const text = `[{"id":"init-1","text":"An old story.","request":{"seed":1,"prompt":"An"}}]`
+	if err := os.WriteFile(filepath.Join(dir, KeptFile), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v := new(asked)
+	teller := newTeller(t, " is told now.", 0)
+	server := newTestServer(t, Options{Engines: one(teller), Keep: dir, Voice: v})
+	if _, err := teller.Tell(t.Context(), story.Request{ID: "init-1", Prompt: "Another", Seed: 2}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "Another is told now."
+	for {
+		if _, list := do(t, "GET", server.URL+"/stories", ""); strings.Contains(list, "Another") { // the shelf is told of it soon
+			break
+		}
+	}
+	told, err := listen(server.URL, "?story=init-1", "")
+	if err != nil || told.text != want {
+		t.Errorf("the page has %q, %v; want %q", told.text, err, want)
+	}
+	if response, _ := do(t, "GET", server.URL+"/audio/init-1/0.wav", ""); response.StatusCode != http.StatusOK {
+		t.Errorf("its sound = %s", response.Status)
+	}
+	if _, texts := v.all(); len(texts) != 1 || texts[0] != want {
+		t.Errorf("the voice read %q; want %q", texts, want)
+	}
+}
+
 func FuzzKept(f *testing.F) {
 	f.Add([]byte(`[{"id":"a","request":{"seed":1},"text":"x","end":{"cut":true}}]`))
 	f.Fuzz(func(t *testing.T, text []byte) {

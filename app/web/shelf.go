@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"duostoryteller/app/story"
@@ -37,6 +38,8 @@ func (s *shelf) add(story *story.Story, engine string) book {
 			return b
 		}
 	}
+	// A card of an earlier version may have kept one with the same ID: it makes room.
+	s.books = slices.DeleteFunc(s.books, func(b book) bool { return b.id == story.ID })
 	b := book{story.ID, engine, story}
 	if len(s.books) == kept {
 		s.books = append(s.books[:0], s.books[1:]...)

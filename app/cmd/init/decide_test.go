@@ -14,6 +14,7 @@ import (
 	"duostoryteller/app/config"
 	"duostoryteller/app/dialog"
 	"duostoryteller/app/results"
+	"duostoryteller/app/story"
 
 	"golang.org/x/sys/unix"
 )
@@ -406,6 +407,26 @@ func TestNothingIsStuck(t *testing.T) {
 		}
 	}
 	t.Logf("%d lives, %d of which ended by switching off", lives, off)
+}
+
+// The storyteller keeps stories: those of another start of the machine have other IDs.
+func TestStoryIDs(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		p := &played{t: t, rng: rand.New(rand.NewPCG(1, 1))}
+		r := newRobot(io.Discard, config.Default(), newReaper())
+		r.launch, r.sit, p.robot = p.launch, p.sit, r
+		for range 2 {
+			r.tell(r.first())
+			if id := r.now.id; seen[id] || !story.ValidID(id) {
+				t.Errorf("the ID %q is one of another story's, or none", id)
+			}
+			seen[r.now.id] = true
+			for r.now != nil {
+				p.goesOn()
+			}
+		}
+	}
 }
 
 // A storyteller that cannot be started for want of memory is started later.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +43,7 @@ type robot struct {
 	next     *request         // to be told after this one
 	pending  *request         // to be told when the storyteller is started again
 	deaths   deaths           // of the storyteller
+	boot     string           // tells this run of init from others, in the IDs of stories
 	asks     int              // how many stories init has asked for
 	crashes  []string         // reports of this start's
 	again    <-chan time.Time // when a storyteller that died is started again
@@ -88,6 +91,7 @@ const (
 
 func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
 	return &robot{out: out, settings: settings, program: program, shell: shellProgram,
+		boot:   strconv.FormatUint(rand.Uint64(), 36), // the storyteller has kept stories of earlier starts
 		launch: func(argv, env []string) (*teller, error) { return startTeller(children, argv, env) },
 		sit:    func(program string, at *terminal) (*teller, error) { return startShell(children, program, at) },
 		keep:   func(results.File) {},
@@ -160,7 +164,7 @@ func (r *robot) begin() {
 		return
 	}
 	r.asks++
-	r.now.id = fmt.Sprintf("init-%d", r.asks)
+	r.now.id = fmt.Sprintf("init-%s-%d", r.boot, r.asks)
 	asked := q.Request
 	asked.ID = r.now.id
 	if err := r.teller.say(dialog.Line(asked)); err != nil {
