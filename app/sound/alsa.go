@@ -127,10 +127,16 @@ func (c *alsaCard) Write(samples []int16) error {
 	return transfer(c.pcm, c.pcm.Write, c.raw, c.frame())
 }
 
+// readied is what transfer needs of an *alsa.PCM.
+type readied interface {
+	Prepare() error
+	Rate() uint32
+}
+
 // transfer has a card take or give all of data, frames of width elements each, by
 // its way to move some of them, and waits for it. A card that ran dry, or over,
 // begins again: what came meanwhile is lost.
-func transfer[T uint8 | int16 | uint32](pcm *alsa.PCM, move func(data any) (frames int, err error), data []T, width int) error {
+func transfer[T uint8 | int16 | uint32](pcm readied, move func(data any) (frames int, err error), data []T, width int) error {
 	moved := time.Now()
 	for len(data) > 0 {
 		n, err := move(data)
@@ -140,13 +146,16 @@ func transfer[T uint8 | int16 | uint32](pcm *alsa.PCM, move func(data any) (fram
 		}
 		switch {
 		case err == nil, errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EPIPE):
+		case errors.Is(err, syscall.EPIPE) && time.Since(moved) < stuck:
 			if err := pcm.Prepare(); err != nil {
 				return reason(err)
 			}
+			if n == 0 {
+				time.Sleep(shortest) // it may be one that does nothing else
+			}
 		case errors.Is(err, syscall.EAGAIN) && time.Since(moved) < stuck:
 			pause(len(data)/width, int(pcm.Rate()))
-		case errors.Is(err, syscall.EAGAIN):
+		case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EPIPE):
 			return syscall.EIO
 		default:
 			return reason(err)

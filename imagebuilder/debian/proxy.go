@@ -9,7 +9,7 @@ import (
 )
 
 // Proxy returns how requests leave this machine: by the proxy that its apt is
-// configured with, else by the one that the environment names.
+// configured with, https as http unless it says otherwise, else by the one that the environment names.
 func Proxy(ctx context.Context) func(*http.Request) (*url.URL, error) {
 	dump, err := exec.CommandContext(ctx, "apt-config", "dump").Output()
 	if err != nil { // no apt, no configuration of it
@@ -29,12 +29,18 @@ func aptProxy(dump string) func(*http.Request) (*url.URL, error) {
 		}
 	}
 	return func(r *http.Request) (*url.URL, error) {
-		for _, key := range []string{"acquire::" + r.URL.Scheme + "::proxy::" + r.URL.Hostname(), "acquire::" + r.URL.Scheme + "::proxy"} {
-			switch value := conf[strings.ToLower(key)]; {
-			case strings.EqualFold(value, "DIRECT"):
-				return nil, nil
-			case value != "":
-				return url.Parse(value)
+		schemes := []string{r.URL.Scheme}
+		if r.URL.Scheme == "https" { // apt-transport-https(1): http's are the default
+			schemes = append(schemes, "http")
+		}
+		for _, scheme := range schemes {
+			for _, key := range []string{"acquire::" + scheme + "::proxy::" + r.URL.Hostname(), "acquire::" + scheme + "::proxy"} {
+				switch value := conf[strings.ToLower(key)]; {
+				case strings.EqualFold(value, "DIRECT"):
+					return nil, nil
+				case value != "":
+					return url.Parse(value)
+				}
 			}
 		}
 		return http.ProxyFromEnvironment(r)

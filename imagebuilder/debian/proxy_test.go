@@ -13,7 +13,8 @@ func TestProxy(t *testing.T) {
 		"http://deb.example/debian":   "http://cache.example:3142/",
 		"http://near.example/debian":  "",
 		"https://far.example/debian":  "http://far-cache.example",
-		"https://deb.example/debian":  "",
+		"https://deb.example/debian":  "http://cache.example:3142/", // as for http, see apt-transport-https(1)
+		"https://near.example/debian": "",
 		"http://near.example.org:80/": "http://cache.example:3142/",
 	} {
 		r, err := http.NewRequest(http.MethodGet, address, nil)

@@ -14,6 +14,7 @@ import (
 
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/flock"
 
 	"github.com/BurntSushi/toml"
 )
@@ -83,6 +84,15 @@ type Downloader struct {
 // the image. An image that the network does not give is a [*fetch.Unavailable].
 func (d Downloader) Get(ctx context.Context, r Release) (string, error) {
 	name := filepath.Join(d.Cache, "firmware", fmt.Sprintf("fip-%s-%.16s.bin", r.Version, r.SHA256))
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return "", err
+	}
+	// The image goes once fip.bin is there: not before another build has read it.
+	unlock, err := flock.Acquire(ctx, filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".lock"), d.Log)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	switch _, _, err := Load(name); {
 	case err == nil:
 		return name, nil
@@ -106,9 +116,6 @@ func (d Downloader) Get(ctx context.Context, r Release) (string, error) {
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", image, err)
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return "", err
 	}
 	if err := writeWhole(name, data); err != nil {
 		return "", err

@@ -173,6 +173,31 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// TestGetTogether has several builds want the same firmware at the same time.
+func TestGetTogether(t *testing.T) {
+	archive := zipped(t, "duo.img", fat16("FIP     BIN", synthetic(t, uboot, lzmaMagic)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(archive))
+	}))
+	defer s.Close()
+	for range 5 {
+		d := Downloader{Cache: t.TempDir()}
+		var builds sync.WaitGroup
+		for range 4 {
+			builds.Go(func() {
+				name, err := d.Get(t.Context(), release(archive, s.URL))
+				if err == nil {
+					_, _, err = Load(name)
+				}
+				if err != nil {
+					t.Errorf("Get beside others: %v", err)
+				}
+			})
+		}
+		builds.Wait()
+	}
+}
+
 // TestGetBrokenOff takes a download up where the last one ended.
 func TestGetBrokenOff(t *testing.T) {
 	archive := zipped(t, "duo.img", fat16("FIP     BIN", synthetic(t, uboot, lzmaMagic)))

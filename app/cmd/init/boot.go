@@ -99,7 +99,7 @@ func boot() {
 		keep(crashReport([]string{string(crash)}, nil))
 	}
 	r := newRobot(out, settings, children)
-	r.feed, r.worked, r.trial = dog.feed, func() { worked(out) }, onTrial
+	r.feed, r.worked, r.trial = dog.feed, func() { worked(out, cardDir) }, onTrial
 	r.keep = keep
 	r.reads = func(ahead int) { _, _ = machine.SetReadAhead(ahead) } // what does not work was said above
 	switch {

@@ -185,15 +185,19 @@ func enter(root string, isNew bool) error {
 	return nil
 }
 
-// worked marks the update that this system is, if it is one that was tried.
-func worked(out io.Writer) {
+// worked marks the update that this system is, if it is one that was tried and that
+// nobody has switched off meanwhile.
+func worked(out io.Writer, dir string) {
 	id := os.Getenv(trying)
 	if id == "" {
 		return
 	}
 	os.Setenv(trying, "")
+	if update.ReadMark(dir).State == update.Off {
+		return
+	}
 	mark := update.ParseMark([]byte(string(update.Works) + ": " + id))
-	if err := mark.Write(cardDir); err != nil {
+	if err := mark.Write(dir); err != nil {
 		fmt.Fprintf(out, "init: the next start will not take %s again: %v\n", update.File, err)
 		return
 	}

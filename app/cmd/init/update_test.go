@@ -66,3 +66,20 @@ func TestUpdate(t *testing.T) {
 	put("new")
 	starts("replaced before its story", update.Try, update.Trying)
 }
+
+// An update that was switched off before its first story ended stays so.
+func TestWorked(t *testing.T) {
+	id := update.Identity{Size: 3, Content: 1, List: 2}
+	for before, want := range map[update.State]update.State{update.Trying: update.Works, update.Off: update.Off} {
+		dir := t.TempDir()
+		t.Setenv(trying, id.String())
+		if err := (update.Mark{State: before, Identity: id}).Write(dir); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		worked(&out, dir)
+		if got := update.ReadMark(dir); got.State != want || got.Identity != id || onTrial() || (out.Len() > 0) != (want == update.Works) {
+			t.Errorf("an update that is %q and told a story is %+v, and init says %q; want %q", before, got, out.String(), want)
+		}
+	}
+}
