@@ -64,6 +64,9 @@ func check(t *testing.T, checkpoint, tokenizer string, a llama.Arithmetic, cases
 	}
 	teller := story.NewTeller(llama.NewPlain(model, a), vocabulary)
 	told, wrong := 0, 0
+	if testing.Short() { // under the race detector
+		every *= 5
+	}
 	for i := 0; i < len(cases); i += every {
 		told++
 		if got := tell(t, teller, cases[i]); !cases[i].Right(got) {

@@ -2,6 +2,8 @@ package web
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,42 @@ From then on she was never lonely. And when it was cloudy, she told the moon a s
 
 // story is the text that the page shows as the story.
 const storyText = `document.getElementById('text').textContent`
+
+// TestBrowserLeavesNothing opens the page more often than a browser opens connections
+// to one board: a page that was left must not hold its stream, and "back" follows again.
+func TestBrowserLeavesNothing(t *testing.T) {
+	s, err := New(t.Context(), Options{System: fakeSystem(), Engines: one(newTeller(t, tale, 0))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open, opened atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/events" {
+			opened.Add(1)
+			open.Add(1)
+			defer open.Add(-1)
+		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	b := browser.New(t, 1000, 800, false)
+	followed := func(times int32) {
+		t.Helper()
+		for range 600 {
+			if opened.Load() == times && open.Load() == 1 {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Fatalf("%d streams opened, %d of them still open; want %d, 1", opened.Load(), open.Load(), times)
+	}
+	for n := range int32(8) {
+		b.Open(server.URL + fmt.Sprint("/?visit=", n))
+		followed(n + 1)
+	}
+	b.Eval("history.back()", nil)
+	followed(9)
+}
 
 // The whole way: type, hear, stop, reload, listen along.
 func TestBrowser(t *testing.T) {

@@ -46,6 +46,11 @@ function follow(id) {
   };
 }
 
+// A page that the browser keeps for its "back" would keep the stream, too: six of
+// them are all the connections that it opens to one board.
+addEventListener("pagehide", () => { if (events) events.close(); });
+addEventListener("pageshow", (e) => { if (e.persisted) follow(alone && story ? story.id : ""); });
+
 function open(s) {
   voice.stop();
   story = { id: s.id, request: s.request, text: "", ends: [], ended: s.ended, chosen: alone, mine: remember.get("mine") === s.id };
