@@ -51,7 +51,7 @@ func OpenFirmware(ctx context.Context, o Options) (*Firmware, error) {
 	if err := CheckTools(); err != nil {
 		return nil, err
 	}
-	b, unlock, err := begin(o, "u-boot")
+	b, unlock, err := begin(ctx, o, "u-boot")
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func BuildQEMU(ctx context.Context, o Options) (*QEMU, error) {
 	if err := CheckTools(); err != nil {
 		return nil, err
 	}
-	b, unlock, err := begin(o, "qemu")
+	b, unlock, err := begin(ctx, o, "qemu")
 	if err != nil {
 		return nil, err
 	}

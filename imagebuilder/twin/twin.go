@@ -28,6 +28,7 @@ import (
 
 	"duostoryteller/imagebuilder/debian"
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/flock"
 	"duostoryteller/imagebuilder/inputs"
 )
 
@@ -53,6 +54,7 @@ type Options struct {
 	// Progress, if not nil, is called as a build goes on: what is built, how
 	// many steps are done, and of how many.
 	Progress func(what string, done, of int)
+	Log      io.Writer // says whom a build waits for; nil: nowhere
 }
 
 // tools are what the builds run on the host, and the Debian package of each.
@@ -114,7 +116,7 @@ type builder struct {
 }
 
 // begin prepares a build and locks its folder of the cache.
-func begin(o Options, name string) (b *builder, unlock func(), err error) {
+func begin(ctx context.Context, o Options, name string) (b *builder, unlock func(), err error) {
 	dir, err := filepath.Abs(filepath.Join(o.CacheDir, "twin", name))
 	if err != nil {
 		return nil, nil, fmt.Errorf("twin: %w", err)
@@ -122,15 +124,10 @@ func begin(o Options, name string) (b *builder, unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("twin: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
+	if unlock, err = flock.Acquire(ctx, filepath.Join(dir, "lock"), o.Log); err != nil {
 		return nil, nil, fmt.Errorf("twin: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, nil, fmt.Errorf("twin: lock %s: %w", f.Name(), err)
-	}
-	return &builder{Options: o, name: name, dir: dir, h: newHashed()}, func() { f.Close() }, nil
+	return &builder{Options: o, name: name, dir: dir, h: newHashed()}, unlock, nil
 }
 
 // hashed gathers what a result depends on.

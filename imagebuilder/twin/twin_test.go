@@ -1,6 +1,8 @@
 package twin
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,7 +101,7 @@ func TestKey(t *testing.T) {
 
 // TestRun: a failed build names the line that tells why, and the whole log.
 func TestRun(t *testing.T) {
-	b, unlock, err := begin(Options{CacheDir: t.TempDir()}, "thing")
+	b, unlock, err := begin(t.Context(), Options{CacheDir: t.TempDir()}, "thing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +118,28 @@ func TestRun(t *testing.T) {
 	if err := b.run(t.Context(), t.TempDir(), []string{"X=1"}, nil, "sh", "-c", `test "$X" = 1 && test -z "$MAKEFLAGS"`); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestBeginWaits: who waits for another build is told so, and can give up.
+func TestBeginWaits(t *testing.T) {
+	dir := t.TempDir()
+	_, unlock, err := begin(t.Context(), Options{CacheDir: dir}, "thing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	ctx, cancel := context.WithCancel(t.Context())
+	var log strings.Builder
+	if _, _, err := begin(ctx, Options{CacheDir: dir, Log: writer(func(text []byte) { log.Write(text); cancel() })}, "thing"); !errors.Is(err, context.Canceled) || !strings.HasPrefix(log.String(), "waiting for process ") {
+		t.Errorf("begin beside another = %v, and it says %q; want that it waits, and %v", err, log.String(), context.Canceled)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(text []byte) (int, error) {
+	w(text)
+	return len(text), nil
 }
 
 func TestProgress(t *testing.T) {

@@ -55,7 +55,7 @@ whoever wants to wait for it now: some ten minutes, once.`,
 
 // twinOptions are those of a build that shows its progress on a terminal.
 func twinOptions(cmd *cobra.Command, boards, board, cache, mirror string) (twin.Options, error) {
-	o := twin.Options{Board: filepath.Join(boards, board), CacheDir: cache}
+	o := twin.Options{Board: filepath.Join(boards, board), CacheDir: cache, Log: cmd.ErrOrStderr()}
 	var download func(string, int64, int64)
 	if p := newProgress(cmd.ErrOrStderr()); p != nil {
 		download = func(what string, done, total int64) {
