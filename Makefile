@@ -81,6 +81,20 @@ set -- $$(choose "$$@"); \
 test $$# = 0 || { echo "make: installing by apt: $$*"; $(APT) install -y --no-install-recommends "$$@"; }
 endef
 
+# Debian 11's QEMU is the last with vector 0.7.1; where the tests look for them. The one
+# that counts instructions loads plugins, as Debian's static ones do not: with it come
+# all libraries that it needs, and it comes last, so that it is there only with them.
+COUNTING := libc6 libgcc-s1 libcapstone4 libglib2.0-0 libgnutls30 libnuma1 liburing2 zlib1g \
+	libpcre2-8-0 libp11-kit0 libidn2-0 libunistring2 libtasn1-6 libnettle8 libhogweed6 libgmp10 libffi8
+define emulators
+dir="$${STORYTELLER_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/duo-storyteller}/emulators"; had=yes; \
+fetch() { test -x "$$dir/$$2" || { into="$$dir/$${2%%/*}"; suite="$$1"; shift 2; $(IMAGEBUILDER) debian --suite "$$suite" --arch amd64 --into "$$into" "$$@"; } || had=; }; \
+fetch bullseye bullseye/usr/bin/qemu-riscv64-static qemu-user-static; \
+fetch bookworm bookworm/usr/bin/qemu-riscv64-static qemu-user-static; \
+test "$$(uname -m)" != x86_64 || fetch bookworm bookworm-plugins/usr/bin/qemu-riscv64 $(COUNTING) qemu-user; \
+test -n "$$had" || { echo "make: without these emulators the tests of the vector kernels and those that count instructions skip themselves"; false; }
+endef
+
 # Packages with goroutines, in their tests or in themselves; and the others.
 define race
 grep -rlE '^\s+go [a-zA-Z]|\.Go\(|synctest\.Test|t\.Parallel\(\)|AfterFunc\(|httptest\.|app/subprocess"|^\s+"sync(/atomic)?"$$' --include='*.go' app imagebuilder tests | xargs -n 1 dirname | sort -u | sed 's|^|duostoryteller/|'
@@ -93,7 +107,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
+.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -130,12 +144,15 @@ bench:
 	GOMAXPROCS=1 taskset -c 0 out/storyteller bench --model "$$1" --tokenizer "$$2" --engine $$engine \
 		--runs $(or $(RUNS),30) --against '$(RUN)' --json "out/bench-$$engine.json" || exit; done
 
-deps:
+packages:
 	$(call tools,$(TEST_TOOLS))
-	@$(MAKE) -s emulators || echo "make: without these emulators the tests of the vector kernels skip themselves"
+
+# Each part says of itself what it has: that all is there is never said for another.
+deps: packages
+	@echo "make deps: the packages are there: $(TEST_TOOLS:%?=%)"
 	go mod download
-	@$(IMAGEBUILDER) download $(INPUTS) || echo "make deps: what is missing here, make image will want from the network; the tests go on without it"
-	@echo "make deps: all is there: $(TEST_TOOLS:%?=%)"
+	@$(IMAGEBUILDER) download $(INPUTS); builds=$$?; { $(emulators); } && test $$builds = 0 || \
+	{ echo "make deps: what could not be had, see above, the rest will want from the network"; exit 1; }
 
 check:
 	$(call tools,$(RACE_TOOLS))
@@ -145,7 +162,8 @@ check:
 	go test -race -short -timeout 60m $$($(race))
 	go test -short -timeout 60m $$($(others))
 
-test: deps
+test: packages
+	@$(MAKE) -s deps || echo "make test: goes on with what is there"
 	go vet ./...
 	go test -race -short -timeout 60m $$($(race))
 	go run ./tests/runner -- -timeout 120m ./...
@@ -191,16 +209,11 @@ test-serving:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
 	STORYTELLER_SERVING=1 go test -count=1 -timeout 30m -v -run TestServing ./tests/boot
 
+emulators:
+	@$(emulators)
+
 speech:
 	$(call tools,$(VOICE_TOOLS) libespeak-ng-dev libsonic-dev pocketsphinx $(HEARING_TOOLS))
-
-# Debian 11's QEMU is the last with vector 0.7.1; where the tests look for them.
-emulators:
-	@for suite in bullseye bookworm; do \
-		dir="$${STORYTELLER_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/duo-storyteller}/emulators/$$suite"; \
-		test -x "$$dir/usr/bin/qemu-riscv64-static" || \
-		$(IMAGEBUILDER) debian --suite $$suite --arch amd64 --into "$$dir" qemu-user-static || exit; \
-	done
 
 buildroot-check:
 	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic file cpio unzip wget))

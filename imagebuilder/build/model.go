@@ -54,19 +54,19 @@ func FindModel(ctx context.Context, o Options) (Model, error) {
 }
 
 // Download fetches what a build with these options would download of firmware,
-// checkpoint and tokenizer, and returns a line about each. That one of them
-// cannot be had is no error unless o.RequireModel makes it one.
-func Download(ctx context.Context, o Options) (lines []string, err error) {
+// checkpoint and tokenizer, and returns a line about each, and the names of those
+// that cannot be had. That is no error unless o.RequireModel makes it one.
+func Download(ctx context.Context, o Options) (lines, missing []string, err error) {
 	s := &state{Options: o}
 	if _, err := s.readBoard(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fip, err := s.findFirmware(ctx)
 	switch {
 	case errors.As(err, new(*fetch.Unavailable)):
-		lines = append(lines, fmt.Sprintf("firmware: cannot be had: %v", err))
+		lines, missing = append(lines, fmt.Sprintf("firmware: cannot be had: %v", err)), append(missing, "the vendor's firmware")
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case fip == "":
 		lines = append(lines, "firmware: none wanted")
 	default:
@@ -74,13 +74,14 @@ func Download(ctx context.Context, o Options) (lines []string, err error) {
 	}
 	result, err := s.findModel(ctx)
 	if err != nil {
-		return lines, err
+		return lines, missing, err
 	}
 	lines = append(lines, "checkpoint and tokenizer: "+result)
 	if s.model.unavailable != nil {
 		lines = append(lines, fmt.Sprintf("    because: %v", s.model.unavailable))
+		missing = append(missing, s.board.Model.File)
 	}
-	return lines, nil
+	return lines, missing, nil
 }
 
 // findModel finds the checkpoint and the tokenizer, and tries whether the

@@ -4,13 +4,23 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 
 	"duostoryteller/imagebuilder/build"
 	"duostoryteller/imagebuilder/debian"
 	"duostoryteller/imagebuilder/inputs"
+	"duostoryteller/imagebuilder/twin"
 
 	"github.com/spf13/cobra"
 )
+
+// downloadNeeds is what a card, and the emulated board with its open firmware, are
+// made from on this machine.
+func downloadNeeds() []inputs.Need {
+	return slices.DeleteFunc(slices.Concat(cardNeeds(), twin.Needs()), func(n inputs.Need) bool { // other machines' linkers
+		return !slices.Contains([]string{"riscv64", "all", debian.Source, runtime.GOARCH}, n.Arch)
+	})
+}
 
 func downloadCommand() *cobra.Command {
 	var o build.Options
@@ -18,11 +28,12 @@ func downloadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "download",
 		GroupID: groupMake,
-		Short:   "Fetch all that a build needs, so that it needs no network",
-		Long: `Download brings into the cache what 'build' would download: the kernel's source
-and Debian's packages as ` + inputs.File + ` names them, the vendor's
-firmware, the checkpoint and the tokenizer. With the Go modules (go mod download) a
-build then needs no network.
+		Short:   "Fetch all that 'build' and 'run' need, so that they need no network",
+		Long: `Download brings into the cache what 'build' and 'run' would download: the kernel's
+source, the sources of the emulated board and its open firmware (QEMU, U-Boot, OpenSBI),
+and Debian's packages, all as ` + inputs.File + ` names them; the vendor's
+firmware, the checkpoint and the tokenizer. With the Go modules (go mod download)
+both then need no network.
 
 Without the checkpoint or the firmware a build goes on, so download only says what
 cannot be had of these two; a locked input that cannot be had is an error.`,
@@ -45,21 +56,32 @@ cannot be had of these two; a locked input that cannot be had is an error.`,
 			if err != nil {
 				return err
 			}
-			needs := slices.DeleteFunc(cardNeeds(), func(n inputs.Need) bool { // other machines' linkers
-				return !slices.Contains([]string{"riscv64", "all", debian.Source, runtime.GOARCH}, n.Arch)
-			})
+			needs := downloadNeeds()
 			for _, n := range needs {
-				if _, err := store.Packages(cmd.Context(), n.Suite, n.Arch, n.Name); err != nil {
+				if n.Arch == debian.Source {
+					_, err = store.Source(cmd.Context(), n.Suite, n.Name)
+				} else {
+					_, err = store.Packages(cmd.Context(), n.Suite, n.Arch, n.Name)
+				}
+				if err != nil {
 					return err
 				}
 			}
 			w := cmd.OutOrStdout()
-			fmt.Fprintf(w, "kernel source and Debian packages: %d, all there\n", len(needs))
-			lines, err := build.Download(cmd.Context(), o)
+			fmt.Fprintf(w, "kernel, QEMU, U-Boot, OpenSBI and Debian's packages: %d, each there\n", len(needs))
+			lines, missing, err := build.Download(cmd.Context(), o)
 			for _, line := range lines {
 				fmt.Fprintln(w, line)
 			}
-			return err
+			switch {
+			case err != nil:
+				return err
+			case missing != nil:
+				fmt.Fprintf(w, "missing: %s; a build does without\n", strings.Join(missing, " and "))
+			default:
+				fmt.Fprintln(w, "all is there: 'build' and 'run' need no network")
+			}
+			return nil
 		},
 	}
 	f := cmd.Flags()
