@@ -79,11 +79,31 @@ type Downloader struct {
 	Log      io.Writer // says whom the downloader waits for; nil: nowhere
 }
 
+// name is that of a release's fip.bin in the cache.
+func (d Downloader) name(r Release) string {
+	return filepath.Join(d.Cache, "firmware", fmt.Sprintf("fip-%s-%.16s.bin", r.Version, r.SHA256))
+}
+
+// Cached returns the path of a whole fip.bin that Get has brought into the cache: that
+// of the default release, else of another; "" where there is none. It needs no network.
+func (d Downloader) Cached(o *Official) string {
+	releases := o.Images
+	if r, err := o.Release(o.Default); err == nil {
+		releases = append([]Release{r}, releases...)
+	}
+	for _, r := range releases {
+		if _, _, err := Load(d.name(r)); err == nil {
+			return d.name(r)
+		}
+	}
+	return ""
+}
+
 // Get returns the path of the release's fip.bin in the cache. When it is not
 // there, Get downloads the image, takes fip.bin out of it, checks it and removes
 // the image. An image that the network does not give is a [*fetch.Unavailable].
 func (d Downloader) Get(ctx context.Context, r Release) (string, error) {
-	name := filepath.Join(d.Cache, "firmware", fmt.Sprintf("fip-%s-%.16s.bin", r.Version, r.SHA256))
+	name := d.name(r)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return "", err
 	}

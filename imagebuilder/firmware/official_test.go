@@ -312,3 +312,36 @@ func TestReadOfficialRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestCached: what Get brought is found again, the default release's first, and what is
+// damaged is not.
+func TestCached(t *testing.T) {
+	archive := zipped(t, "milkv-duo.img", fat16("FIP     BIN", synthetic(t, uboot, lzmaMagic)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(archive))
+	}))
+	defer s.Close()
+	old, usual := release(archive, s.URL), release(archive, s.URL)
+	old.Version, usual.Version = "v0", "v1"
+	o := &Official{Default: usual.Version, Images: []Release{old, usual}}
+	d := Downloader{Cache: t.TempDir()}
+	if got := d.Cached(o); got != "" {
+		t.Errorf("Cached() of an empty cache = %q", got)
+	}
+	var names [2]string
+	for i, r := range o.Images {
+		var err error
+		if names[i], err = d.Get(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Cached(o); got != names[i] { // the default one comes second, and goes first
+			t.Errorf("Cached() with %s = %q; want %q", r.Version, got, names[i])
+		}
+	}
+	if err := os.Truncate(names[1], 1000); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Cached(o); got != names[0] {
+		t.Errorf("Cached() with a damaged %s = %q; want %q", names[1], got, names[0])
+	}
+}
