@@ -108,7 +108,17 @@ func checkF32(t *testing.T, s *Set, seed uint64, n, d, k int) {
 	PackF32(packed, w, n, d)
 	got := floats(r, d*k)
 	s.MatMulF32(got, packed, x, n, d, k)
-	same(t, fmt.Sprintf("%s: MatMulF32 n=%d d=%d k=%d seed=%d", s.Name(), n, d, k, seed), got, naiveF32(s, w, x, n, d, k))
+	want := naiveF32(s, w, x, n, d, k)
+	same(t, fmt.Sprintf("%s: MatMulF32 n=%d d=%d k=%d seed=%d", s.Name(), n, d, k, seed), got, want)
+
+	stride := d + r.IntN(3)
+	wide, before := floats(r, stride*k), make([]float32, stride*k)
+	copy(before, wide)
+	for p := range k {
+		copy(before[p*stride:], want[p*d:(p+1)*d])
+	}
+	s.MatMulRows(wide, stride, w, x, n, d, k)
+	same(t, fmt.Sprintf("%s: MatMulRows n=%d d=%d k=%d stride=%d seed=%d", s.Name(), n, d, k, stride, seed), wide, before)
 }
 
 func checkI4(t *testing.T, s *Set, seed uint64, n, d, k, xmax int) {
@@ -377,6 +387,9 @@ func TestEmpty(t *testing.T) {
 		s.MatMulI4(i, nil, nil, 0, 2, 1)
 		same(t, s.Name()+": MatMulI4", i, []int32{0, 0})
 		f = []float32{1, 2}
+		s.MatMulRows(f, 2, nil, nil, 0, 2, 1)
+		same(t, s.Name()+": MatMulRows", f, []float32{0, 0})
+		f = []float32{1, 2}
 		s.Mix(f, nil, nil, 0, 2, 2)
 		same(t, s.Name()+": Mix", f, []float32{0, 0})
 	}
@@ -489,6 +502,8 @@ func BenchmarkSets(b *testing.B) {
 			f := make([]float32, PackedF32Len(288, 768))
 			x, y := make([]float32, 288*k), make([]float32, 768*k)
 			run("f32", 288, 768, func() { s.MatMulF32(y, f, x, 288, 768, k) })
+			rows, logits := make([]float32, 288*32000), make([]float32, 32000*k)
+			run("rows", 288, 32000, func() { s.MatMulRows(logits, 32000, rows, x, 288, 32000, k) })
 			i4, i8 := make([]byte, PackedI4Len(288, 32000)), make([]int8, PackedI8Len(288, 768))
 			q, sums := int8s(rng(1), 288*k, 127), make([]int32, 32000*k)
 			run("i4", 288, 32000, func() { s.MatMulI4(sums, i4, q, 288, 32000, k) })

@@ -43,15 +43,18 @@ func (s *Set) DotRows(dst, w []float32, rows []int32, x []float32) {
 	i := 0
 	for ; i+4 <= len(rows); i += 4 {
 		a, b, c, d := row(i), row(i+1), row(i+2), row(i+3)
-		if s.fused && n > 0 {
-			dst[i], dst[i+1], dst[i+2], dst[i+3] = s.unit.dot4Fused(a, b, c, d, x)
-		} else {
-			dst[i], dst[i+1], dst[i+2], dst[i+3] = dot4(a, b, c, d, x)
-		}
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = s.dot4(a, b, c, d, x)
 	}
 	for ; i < len(rows); i++ {
 		dst[i] = s.Dot(row(i), x)
 	}
+}
+
+func (s *Set) dot4(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	if s.fused && len(x) > 0 {
+		return s.unit.dot4Fused(a, b, c, d, x)
+	}
+	return dot4(a, b, c, d, x)
 }
 
 // Dot is the strict dot product of two vectors of the same length.

@@ -13,6 +13,10 @@
 	VMULPS	W, Y14, T \
 	VADDPS	T, A, A
 
+#define COLUMN(W, X, A) \
+	VMULPS	X, W, W \
+	VADDPS	W, A, A
+
 #define blockF32x1	·blockF32x1AVX2
 #define blockF32x2	·blockF32x2AVX2
 #define blockF32x3	·blockF32x3AVX2
@@ -22,6 +26,7 @@
 #define sums48	·sums48AVX2
 #define sums16	·sums16AVX2
 #define sumsFew	·sumsFewAVX2
+#define rows32	·rows32AVX2
 
 #include "f32_amd64.h"
 

@@ -35,6 +35,7 @@
 // several outputs and the weights are read from memory in one ascending pass, once
 // for up to 24 vectors: a block stays in the first-level cache while the vectors go by. The last
 // block is padded with zeros; an integer one may have half the rows.
+// MatMulRows takes weights that are not packed, for a PC that has only just got them.
 //
 // Modelled for a C906 (serial cycles: 2 a 128-bit register, 1 a scalar instruction), a
 // multiply-add costs in float32 1.18 with six vectors and 1.60 with one, in int4 0.34 and 0.43,

@@ -8,6 +8,8 @@
 
 #define SUM(W, T, A)	VFMADD231PS	W, Y14, A
 
+#define COLUMN(W, X, A)	VFMADD231PS	W, X, A
+
 #define blockF32x1	·blockF32x1FusedAVX2
 #define blockF32x2	·blockF32x2FusedAVX2
 #define blockF32x3	·blockF32x3FusedAVX2
@@ -17,6 +19,7 @@
 #define sums48	·sums48FusedAVX2
 #define sums16	·sums16FusedAVX2
 #define sumsFew	·sumsFewFusedAVX2
+#define rows32	·rows32FusedAVX2
 
 #include "f32_amd64.h"
 

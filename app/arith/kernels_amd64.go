@@ -39,6 +39,12 @@ func sumsFewAVX2(dst, w, x *float32, n, rowStride int, mask *int32)
 //go:noescape
 func sumsFewFusedAVX2(dst, w, x *float32, n, rowStride int, mask *int32)
 
+//go:noescape
+func rows32AVX2(dst, w, x *float32, stride, n int)
+
+//go:noescape
+func rows32FusedAVX2(dst, w, x *float32, stride, n int)
+
 // firstLanes, from its element 16-n on, is a mask of the first n of 16 lanes.
 var firstLanes = [32]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}
 
@@ -145,6 +151,21 @@ func (u unit) sums16(fused bool, dst, w, x []float32, n, rowStride int) {
 	default:
 		sums16AVX2(&dst[0], &w[0], &x[0], n, rowStride)
 	}
+}
+
+// rows32 is dst[i] = Σ w[i*stride+j] * x[j], i < 32, over the first columns, and
+// returns how many those are: 0 if there is no such kernel.
+func (u unit) rows32(fused bool, dst *[32]float32, w, x []float32, stride int) int {
+	n := len(x) &^ 3
+	switch {
+	case u != avx2 || n == 0:
+		return 0
+	case fused:
+		rows32FusedAVX2(&dst[0], &w[0], &x[0], stride, n)
+	default:
+		rows32AVX2(&dst[0], &w[0], &x[0], stride, n)
+	}
+	return n
 }
 
 func (u unit) dotFused(w, x []float32) float32 {

@@ -18,6 +18,11 @@
 //
 // A prompt's positions are known and go through the layers together anyway.
 //
+// A PC need not pack a checkpoint first: the exact engine tells from llama2.c's own
+// file at once, one position after the other, because no draft is packed. Its first
+// tokens take the whole classifier; meanwhile an eight-bit one is made of it, with
+// bounds, which package classifier decides by from then on.
+//
 // The fast engine never loads the float32 layers: it computes with layers of seven
 // bits a weight, and takes the draft's draw for the decision where only a large error
 // of the logits would change it. The other positions are decided by the same

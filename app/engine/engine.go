@@ -20,6 +20,10 @@ type Options struct {
 	// Arithmetic is of the run.c whose words are told.
 	Arithmetic llama.Arithmetic
 
+	// Packed is a file with the packed form of the checkpoint that is opened, ""
+	// if there is none.
+	Packed string
+
 	// Positions is how many positions are computed together at most, one of
 	// them certain and the others guessed; 0 means 6.
 	Positions int
@@ -52,6 +56,7 @@ type Counters struct {
 type Engine struct {
 	model      *packed.Model
 	checkpoint *llama.Checkpoint // what the model was packed from, if the engine owns it
+	raw        *raw              // nil unless the checkpoint is not packed
 	set        *arith.Set
 	fast       bool
 	arithmetic llama.Arithmetic
@@ -89,6 +94,12 @@ const worth = 0.6
 
 // New returns an engine over m, which may still be loading; Close closes it.
 func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
+	return newOver(m, nil, set, o)
+}
+
+// newOver is New; exact rows are taken from the checkpoint c that m was packed from, if
+// that is not nil.
+func newOver(m *packed.Model, c *llama.Checkpoint, set *arith.Set, o Options) (*Engine, error) {
 	if o.Positions == 0 {
 		o.Positions = batch
 	}
@@ -98,27 +109,31 @@ func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
 	if err := m.WaitHot(); err != nil {
 		return nil, err
 	}
-	c := m.Config
+	shape := m.Config
 	if o.Arithmetic == llama.RISCV64Ofast {
 		set = set.Fused()
 	}
 	e := &Engine{
 		model: m, set: set, fast: o.Fast, arithmetic: o.Arithmetic,
-		state:   newState(c, batch),
-		inputs:  make([]float32, batch*c.Dim),
+		state:   newState(shape, batch),
+		inputs:  make([]float32, batch*shape.Dim),
 		logits:  make([]float32, len(m.Head.Rows)),
 		tokens:  make([]int, o.Positions+1),
 		hints:   make([]int, o.Positions),
 		grades:  make([]int, o.Positions),
 		guesser: newGuesser(set, len(m.Head.Rows)),
-		queue:   make([]int, 0, c.SeqLen+1),
+		queue:   make([]int, 0, shape.SeqLen+1),
 	}
-	e.cos, e.sin = llama.Rotary(c, o.Arithmetic)
-	e.rows = newRowCache(set, m.Classifier, c.VocabSize, c.Dim, m.HotRows, m.Head.Rows)
-	e.embedding = e.rows
-	if !c.SharedClassifier {
-		memory := make([]float32, min(c.VocabSize, 256)*c.Dim)
-		e.embedding = newRowCache(set, m.Embedding, c.VocabSize, c.Dim, memory, nil)
+	e.cos, e.sin = llama.Rotary(shape, o.Arithmetic)
+	if c != nil {
+		e.takeRows(c)
+	} else {
+		e.rows = newRowCache(set, m.Classifier, shape.VocabSize, shape.Dim, m.HotRows, m.Head.Rows)
+		e.embedding = e.rows
+		if !shape.SharedClassifier {
+			memory := make([]float32, min(shape.VocabSize, 256)*shape.Dim)
+			e.embedding = newRowCache(set, m.Embedding, shape.VocabSize, shape.Dim, memory, nil)
+		}
 	}
 	if len(e.state.acc) < len(m.Head.Rows) {
 		e.state.acc = make([]int32, len(m.Head.Rows))
@@ -127,13 +142,24 @@ func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
 	return e, nil
 }
 
+// takeRows has all exact rows in memory: the checkpoint's own.
+func (e *Engine) takeRows(c *llama.Checkpoint) {
+	e.rows = allRows(e.set, c.Classifier, c.VocabSize, c.Dim)
+	e.embedding = e.rows
+	if !c.SharedClassifier {
+		e.embedding = allRows(e.set, c.TokenEmbedding, c.VocabSize, c.Dim)
+	}
+}
+
 // Config is the shape of the model.
 func (e *Engine) Config() llama.Config { return e.model.Config }
 
 // Counters returns what has been counted so far.
 func (e *Engine) Counters() Counters {
 	c := e.counters
-	c.Counters = e.classes.Counters
+	if e.classes != nil {
+		c.Counters = e.classes.Counters
+	}
 	c.BytesRead = e.rows.bytesRead
 	if e.embedding != e.rows {
 		c.BytesRead += e.embedding.bytesRead
@@ -143,6 +169,9 @@ func (e *Engine) Counters() Counters {
 
 // Close frees the model.
 func (e *Engine) Close() error {
+	if e.raw != nil {
+		e.raw.close()
+	}
 	err := e.model.Close()
 	if e.checkpoint != nil {
 		err = errors.Join(err, e.checkpoint.Close())
@@ -192,6 +221,8 @@ func (e *Engine) advance() error {
 		return e.read(e.prompt[:1])
 	case e.pos < len(e.prompt):
 		return e.read(e.prompt[e.pos:min(len(e.prompt), c.SeqLen)])
+	case e.raw != nil:
+		return e.rawRound()
 	default:
 		return e.round()
 	}
@@ -309,6 +340,12 @@ func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
 	}
 	begin := time.Now()
 	dim, open := e.model.Config.Dim, 0 // positions for the classifier
+	if e.raw != nil && e.classes == nil {
+		if done, err := e.decideRaw(inputs[:dim]); done || err != nil {
+			e.counters.Decide += time.Since(begin)
+			return err
+		}
+	}
 	for p := range k {
 		if guessed == nil || !e.certain(p) {
 			copy(inputs[open*dim:(open+1)*dim], inputs[p*dim:(p+1)*dim])
@@ -339,10 +376,7 @@ func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
 			}
 			open++
 		}
-		e.queue = append(e.queue, token)
-		e.sampled++
-		e.counters.Sampled++
-		e.token = token
+		e.decided(token)
 		if guessed != nil {
 			e.pos++
 			if p+1 < k && token != guessed[p] || token == llama.BOS {

@@ -63,12 +63,18 @@ func ownModel(t testing.TB, m testmodel.Model) (path, tokenizer string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pack(t, checkpoint, 100), tokenizer
+}
+
+// pack packs a checkpoint into a file.
+func pack(t testing.TB, checkpoint string, tokens int) (path string) {
+	t.Helper()
 	c, err := llama.OpenCheckpoint(checkpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	p, err := engine.Pack(c, arith.All()[0], 100)
+	p, err := engine.Pack(c, arith.All()[0], tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +93,7 @@ func ownModel(t testing.TB, m testmodel.Model) (path, tokenizer string) {
 	if err := packed.Verify(path); err != nil {
 		t.Fatal(err)
 	}
-	return path, tokenizer
+	return path
 }
 
 func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
@@ -151,6 +157,84 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestRaw tells run.c's stories from checkpoints as they are, and with a packed form
+// beside them, with every implementation of the arithmetic.
+func TestRaw(t *testing.T) {
+	var cases []golden.Case
+	for _, file := range []string{"golden.jsonl", "golden-riscv64-ofast.jsonl"} {
+		some, err := golden.Read("../../tests/testmodel/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cases = append(cases, some...)
+	}
+	for _, m := range testmodel.Models() {
+		checkpoint, tokenizer, err := m.Files(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		form, _ := ownModel(t, m)
+		tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+		for i, set := range arith.All() {
+			if i > 0 && m.Name == "bigvocab" {
+				continue
+			}
+			t.Setenv("STORYTELLER_CPU", set.Name())
+			for _, a := range []llama.Arithmetic{llama.Strict, llama.RISCV64Ofast} {
+				for _, beside := range []string{"", form} {
+					t.Run(fmt.Sprintf("%s/%s/%s/packed=%v", m.Name, set.Name(), a, beside != ""), func(t *testing.T) {
+						e, err := engine.Open(checkpoint, engine.Options{Arithmetic: a, Packed: beside}, nil)
+						if err != nil {
+							t.Fatal(err)
+						}
+						defer e.Close()
+						if e.Raw() != (beside == "") {
+							t.Errorf("Raw() = %v", e.Raw())
+						}
+						told := 0
+						for at, c := range verify.In(a, cases) {
+							if c.Model == m.Name && (*all || at%6 == 0) {
+								compare(t, e, tok, c)
+								told++
+							}
+						}
+						if told == 0 {
+							t.Errorf("no golden case for %s", m.Name)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestOtherForm refuses the packed form of a checkpoint of another shape, and a damaged one.
+func TestOtherForm(t *testing.T) {
+	models := testmodel.Models()
+	checkpoint, _, err := models[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := ownModel(t, models[0])
+	if e, err := engine.Open(checkpoint, engine.Options{Packed: other}, nil); err == nil {
+		e.Close()
+		t.Error("another checkpoint's packed form was taken")
+	}
+	own, _ := ownModel(t, models[1])
+	data, err := os.ReadFile(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[3*4096] ^= 1 // in a section that both engines keep
+	if err := os.WriteFile(own, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := engine.Open(checkpoint, engine.Options{Packed: own}, nil); err == nil {
+		e.Close()
+		t.Error("a damaged packed form was taken")
+	}
+}
+
 var all = flag.Bool("all", false, "tell every golden story of the trained models, not some")
 
 // TestData tells run.c's stories with trained models.
@@ -159,14 +243,18 @@ func TestData(t *testing.T) {
 		arithmetic  llama.Arithmetic
 		dir, name   string
 		oneInSoMany int
+		form        func() string // nil: as it is
 	}
 	var suites []suite
 	for _, name := range []string{"tiny", "stories260K", "standin15M"} {
-		suites = append(suites, suite{llama.Strict, "", name, 16}, suite{llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8})
+		form := sync.OnceValue(func() string { return pack(t, golden.Data(t, name+".bin"), engine.RawTokens) })
+		for _, form := range []func() string{form, nil} {
+			suites = append(suites, suite{llama.Strict, "", name, 16, form}, suite{llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8, form})
+		}
 	}
 	for _, s := range suites {
 		name := s.name
-		t.Run(fmt.Sprint(name, "/", s.arithmetic), func(t *testing.T) {
+		t.Run(fmt.Sprint(name, "/", s.arithmetic, "/packed=", s.form != nil), func(t *testing.T) {
 			if testing.Short() && name == "standin15M" {
 				t.Skip("the 15M shape takes minutes under the race detector")
 			}
@@ -175,7 +263,11 @@ func TestData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e, err := engine.Open(golden.Data(t, name+".bin"), engine.Options{Arithmetic: s.arithmetic}, nil)
+			o := engine.Options{Arithmetic: s.arithmetic}
+			if s.form != nil {
+				o.Packed = s.form()
+			}
+			e, err := engine.Open(golden.Data(t, name+".bin"), o, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +300,7 @@ func TestPlain(t *testing.T) {
 	}
 	defer c.Close()
 	plain := llama.NewPlain(c, llama.Strict)
-	e, err := engine.Open(checkpoint, engine.Options{}, nil)
+	e, err := engine.Open(checkpoint, engine.Options{Packed: pack(t, checkpoint, 100)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

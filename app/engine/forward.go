@@ -43,9 +43,14 @@ func newState(c llama.Config, positions int) *state {
 	}
 }
 
-// product multiplies k positions x (k, n) by one of a layer's matrices: with the
+// product multiplies k positions x (k, n) by one of layer l's matrices: with the
 // float32 weights in run.c's order, or about, with whole weights and activations.
-func (e *Engine) product(dst []float32, layer *packed.Layer, which int, x []float32, k int, about bool) {
+func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about bool) {
+	if e.raw != nil {
+		e.rawProduct(dst, l, which, x, k)
+		return
+	}
+	layer := &e.model.Layers[l]
 	n, d := e.model.Shape(which)
 	if !about {
 		e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
@@ -101,7 +106,7 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		}
 		layer := &e.model.Layers[l]
 		e.norms(xb, x, layer.AttNorm, false)
-		e.product(s.qkv, layer, packed.QKV, xb, k, about)
+		e.product(s.qkv, l, packed.QKV, xb, k, about)
 		keys, values := s.keys[l*kv*c.SeqLen:][:kv*c.SeqLen], s.values[l*kv*c.SeqLen:][:kv*c.SeqLen]
 		for p := range k {
 			qkv := s.qkv[p*width:][:width]
@@ -115,11 +120,11 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		begin := time.Now()
 		e.attend(xb, keys, values, pos, k, about)
 		e.counters.Attend += time.Since(begin)
-		e.product(s.qkv, layer, packed.WO, xb, k, about)
+		e.product(s.qkv, l, packed.WO, xb, k, about)
 		e.set.Add(x, s.qkv[:k*dim])
 
 		e.norms(xb, x, layer.FFNNorm, false)
-		e.product(s.hidden, layer, packed.W13, xb, k, about)
+		e.product(s.hidden, l, packed.W13, xb, k, about)
 		for p := range k {
 			h := s.hidden[p*2*hidden:][:2*hidden]
 			gated := s.gated[p*hidden:][:hidden]
@@ -129,7 +134,7 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 				swiGLU(gated, h[:hidden], h[hidden:])
 			}
 		}
-		e.product(xb, layer, packed.W2, s.gated, k, about)
+		e.product(xb, l, packed.W2, s.gated, k, about)
 		e.set.Add(x, xb)
 	}
 	e.norms(out[:k*dim], x, e.model.FinalNorm, true)

@@ -18,7 +18,7 @@ import (
 // same bytes on every machine.
 func Pack(c *llama.Checkpoint, set *arith.Set, tokens int) (*packed.Model, error) {
 	return packed.Pack(c, func(m *packed.Model) ([]int32, error) {
-		rows, err := findHot(m, set, tokens)
+		rows, err := findHot(m, c, set, tokens)
 		if err == nil {
 			// A few stories do not show all words that the model knows. One that it
 			// does is unlike the many that it never learnt, and left among those it
@@ -48,8 +48,8 @@ func standOut(rows []int32, c *llama.Checkpoint) {
 
 // findHot tells stories at temperature 1 and returns the rows, those with the
 // largest sum of probabilities first.
-func findHot(m *packed.Model, set *arith.Set, tokens int) ([]int32, error) {
-	e, err := New(m, set, Options{Positions: 1})
+func findHot(m *packed.Model, c *llama.Checkpoint, set *arith.Set, tokens int) ([]int32, error) {
+	e, err := newOver(m, c, set, Options{Positions: 1})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,15 @@ func newRowCache(set *arith.Set, source packed.Rows, vocab, dim int, memory []fl
 	return c
 }
 
+// allRows returns a cache of a matrix that is in memory.
+func allRows(set *arith.Set, memory []float32, vocab, dim int) *rowCache {
+	every := make([]int32, vocab)
+	for i := range every {
+		every[i] = int32(i)
+	}
+	return newRowCache(set, nil, vocab, dim, memory, every)
+}
+
 // find returns the slot that row is in, after reading it if need be.
 func (c *rowCache) find(row int32) (int32, error) {
 	if s := c.slot[row]; s >= 0 {
@@ -96,6 +105,10 @@ func (c *rowCache) Score(dst []float32, rows []int32, x []float32) error {
 // All computes every row's logit. Unless all rows are in memory, it reads them
 // past the cache.
 func (c *rowCache) All(dst, x []float32) error {
+	if c.source == nil {
+		c.set.MatMulRows(dst, len(dst), c.memory, x, c.dim, len(dst), 1)
+		return nil
+	}
 	if len(c.row) == len(dst) {
 		c.slots = append(c.slots[:0], c.slot...)
 		c.set.DotRows(dst, c.memory, c.slots, x)

@@ -3,6 +3,7 @@ package llama
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -108,7 +109,18 @@ func ReadTokenizer(r io.Reader, vocabSize int) (*Tokenizer, error) {
 	for i := range t.sorted {
 		t.sorted[i] = int32(i)
 	}
-	slices.SortStableFunc(t.sorted, func(a, b int32) int { return strings.Compare(t.piece(int(a)), t.piece(int(b))) })
+	first := make([]uint64, vocabSize) // eight bytes, which mostly decide: pieces have no zero byte
+	for i := range first {
+		copy(word, "\x00\x00\x00\x00\x00\x00\x00\x00")
+		copy(word, t.piece(i))
+		first[i] = binary.BigEndian.Uint64(word)
+	}
+	slices.SortFunc(t.sorted, func(a, b int32) int {
+		if order := cmp.Compare(first[a], first[b]); order != 0 {
+			return order
+		}
+		return cmp.Or(strings.Compare(t.piece(int(a)), t.piece(int(b))), cmp.Compare(a, b))
+	})
 	return t, nil
 }
 

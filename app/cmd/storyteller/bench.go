@@ -60,6 +60,9 @@ model of its speed: imagebuilder model --measured.`,
 				against.Checkpoint, against.Tokenizer = cmp.Or(againstModel, model.model), cmp.Or(againstTokens, model.tokenizer)
 				options.Against = &against
 			}
+			if !memory && model.engine != "plain" {
+				prepare(cmd, model.model)
+			}
 			options.Open = func() (llama.Engine, *llama.Tokenizer, error) { return model.open(cmd) }
 			options.Progress = counter(cmd.ErrOrStderr(), "run")
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)

@@ -42,7 +42,7 @@ func (s *slot) close() error {
 }
 
 // choice is an engine that is opened when it is asked for a story and another
-// one has the slot.
+// one has the slot, and opened anew when what it tells from has been packed meanwhile.
 type choice struct {
 	name  string
 	shape llama.Config
@@ -52,7 +52,7 @@ type choice struct {
 func (c *choice) Config() llama.Config { return c.shape }
 
 func (c *choice) Start(prompt []int, s *llama.Sampler) error {
-	if c.slot.name != c.name {
+	if c.slot.name != c.name || outgrown(c.slot.engine, c.slot.model) {
 		if err := c.slot.close(); err != nil {
 			return err
 		}

@@ -30,10 +30,10 @@ const defaultEngine = "exact"
 func engines() map[string]engineFactory {
 	return map[string]engineFactory{
 		"exact": func(path string, a llama.Arithmetic) (llama.Engine, error) {
-			return engine.Open(path, engine.Options{Arithmetic: a}, nil)
+			return openCached(path, engine.Options{Arithmetic: a})
 		},
 		"fast": func(path string, a llama.Arithmetic) (llama.Engine, error) {
-			return engine.Open(path, engine.Options{Arithmetic: a, Fast: true}, nil)
+			return openCached(path, engine.Options{Arithmetic: a, Fast: true})
 		},
 		"plain": openPlain,
 	}

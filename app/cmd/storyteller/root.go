@@ -79,6 +79,7 @@ func rootCommand() *cobra.Command {
 		benchCommand(),
 		deltaCommand(),
 		verifyCommand(),
+		packCommand(),
 		suitesCommand(),
 	)
 	return root

@@ -23,7 +23,8 @@ import (
 )
 
 // The test binary is its own voice, when it is called by a voice's name, and a
-// storyteller on a disk of 128 KB, when smallDisk names a folder.
+// storyteller on a disk of 128 KB, when smallDisk names a folder; and one that packs,
+// as a story starts it beside itself.
 const smallDisk = "STORYTELLER_TEST_SMALL_DISK"
 
 func TestMain(m *testing.M) {
@@ -31,6 +32,10 @@ func TestMain(m *testing.M) {
 		speakLikeAVoice()
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == "pack" {
+		os.Exit(run(os.Args[1:], strings.NewReader(""), os.Stdout, os.Stderr))
+	}
+	os.Setenv("STORYTELLER_CACHE", "off") // but where a test says otherwise
 	if dir := os.Getenv(smallDisk); dir != "" {
 		if syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") != nil || syscall.Mount("none", dir, "tmpfs", 0, "size=128k") != nil {
 			os.Exit(99)

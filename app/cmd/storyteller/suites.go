@@ -151,6 +151,7 @@ func (s *suiteRun) all(ctx context.Context) error {
 	if s.model.model == "" {
 		return usageErrorf(s.cmd, "no model: give --model CHECKPOINT")
 	}
+	prepare(s.cmd, s.model.model)
 	if err := s.forget(); err != nil {
 		failed = append(failed, s.unkept(err))
 	}

@@ -157,12 +157,15 @@ func TestDecisions(t *testing.T) {
 				w := shape.weights(uint64(size.rows), size.rows, size.dim)
 				exact := matrix{w, size.dim}
 				r := rand.New(rand.NewPCG(uint64(size.dim), 2))
-				s, h := build(w, size.rows, size.dim, likely(r, w, size.rows, size.dim, 10))
 				const positions = 3
-				c := New(arith.All()[0], s, h, exact, positions)
+				s, h := build(w, size.rows, size.dim, likely(r, w, size.rows, size.dim, 10))
+				few := New(arith.All()[0], s, h, exact, positions)
+				s, h = PackAll(w, size.rows, size.dim, func() bool { return false })
+				every := New(arith.All()[0], s, h, exact, positions)
 				x := make([]float32, positions*size.dim)
 				logits := make([]float32, size.rows)
-				for range size.hidden {
+				for i := range 2 * size.hidden {
+					c := []*Classifier{few, every}[i%2]
 					hints := make([]int, positions)
 					for p := range positions {
 						shape.hidden(r, w, x[p*size.dim:][:size.dim])
@@ -188,7 +191,8 @@ func TestDecisions(t *testing.T) {
 						}
 					}
 				}
-				c.report(t, fmt.Sprintf("%d rows", size.rows))
+				few.report(t, fmt.Sprintf("%d rows", size.rows))
+				every.report(t, fmt.Sprintf("%d rows, all in the head", size.rows))
 			}
 		})
 	}
@@ -205,27 +209,36 @@ func TestBound(t *testing.T) {
 	for _, shape := range shapes {
 		const rows, dim = 200, 47
 		w := shape.weights(3, rows, dim)
-		s, h := build(w, rows, dim, []int32{3, 50, 51})
-		c := New(arith.Generic(), s, h, matrix{w, dim}, 1)
-		r := rand.New(rand.NewPCG(7, 7))
-		x, logits := make([]float32, dim), make([]float32, rows)
-		for range 100 {
-			shape.hidden(r, w, x)
-			// With a vast temperature every row is a candidate.
-			if err := c.Screen(x, 1, []int{-1}, 1e6); err != nil {
-				t.Fatal(err)
+		for _, hot := range [][]int32{{3, 50, 51}, nil} {
+			s, h := PackAll(w, rows, dim, func() bool { return false })
+			if hot != nil {
+				s, h = build(w, rows, dim, hot)
 			}
-			matrix{w, dim}.All(logits, x)
-			seen := 0
-			for _, cand := range c.positions[0].cands {
-				seen++
-				if got := cand.z; got < logits[cand.row]/1e6 {
-					t.Fatalf("%s: row %d is at most %g by its bound, and %g", shape.name, cand.row, got, logits[cand.row]/1e6)
-				}
+			checkBounds(t, shape, New(arith.Generic(), s, h, matrix{w, dim}, 1), w, rows, dim)
+		}
+	}
+}
+
+func checkBounds(t *testing.T, shape shape, c *Classifier, w []float32, rows, dim int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(7, 7))
+	x, logits := make([]float32, dim), make([]float32, rows)
+	for range 100 {
+		shape.hidden(r, w, x)
+		// With a vast temperature every row is a candidate.
+		if err := c.Screen(x, 1, []int{-1}, 1e6); err != nil {
+			t.Fatal(err)
+		}
+		matrix{w, dim}.All(logits, x)
+		seen := 0
+		for _, cand := range c.positions[0].cands {
+			seen++
+			if got := cand.z; got < logits[cand.row]/1e6 {
+				t.Fatalf("%s: row %d is at most %g by its bound, and %g", shape.name, cand.row, got, logits[cand.row]/1e6)
 			}
-			if seen != rows {
-				t.Fatalf("%s: %d candidates; want all %d rows", shape.name, seen, rows)
-			}
+		}
+		if seen != rows {
+			t.Fatalf("%s: %d candidates; want all %d rows", shape.name, seen, rows)
 		}
 	}
 }
@@ -267,6 +280,22 @@ func TestGroups(t *testing.T) {
 			}) {
 				t.Fatalf("%s: row %d, %g along and %g beside the direction, is in no group", shape.name, r, s.Along[r], math.Sqrt(rest))
 			}
+		}
+	}
+}
+
+// TestPackAllEnds: weights that are no numbers, or a story that has ended, leave no head.
+func TestPackAllEnds(t *testing.T) {
+	w := shapes[0].weights(1, 200, 48)
+	if s, h := PackAll(w, 200, 48, func() bool { return true }); s != nil || h != nil {
+		t.Error("it was not stopped")
+	}
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.MaxFloat32} {
+		bad := slices.Clone(w)
+		bad[150*48+3] = float32(v)
+		s, h := PackAll(bad, 200, 48, func() bool { return false })
+		if finite := v == math.MaxFloat32; (h != nil) != finite || (s != nil) != finite {
+			t.Errorf("a weight of %g: head %v", v, h != nil)
 		}
 	}
 }

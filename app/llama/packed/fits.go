@@ -27,6 +27,16 @@ func MemoryOf(c llama.Config, use Use) (Memory, error) {
 	return l.memory(), nil
 }
 
+// FileSize is how many bytes the packed form of a model of a shape has.
+func FileSize(c llama.Config) (int64, error) {
+	l, err := newLayout(c, min(Hot, c.VocabSize))
+	if err != nil {
+		return 0, err
+	}
+	last := l.sections[len(l.sections)-1]
+	return last.offset + last.length, nil
+}
+
 func (l *layout) memory() Memory {
 	c, hot := l.config, l.sections[l.hotRows()].length
 	return Memory{

@@ -28,6 +28,7 @@ type Model struct {
 	mapped       []byte // more than is used, for alignment
 	memory       []byte
 	closeSources func() error
+	roomy        bool // the page cache has room for the file
 
 	loading sync.WaitGroup
 	mu      sync.Mutex

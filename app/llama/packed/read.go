@@ -65,11 +65,14 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 			return nil, fmt.Errorf("truncated in section %q: it ends at byte %d, the file at %d", s.name, s.offset+s.length, info.Size())
 		}
 	}
-	m := &Model{}
+	m := &Model{roomy: roomy(info.Size())}
 	if err := m.allocate(l, use); err != nil {
 		return nil, err
 	}
-	direct := openDirect(f.Name())
+	var direct *os.File
+	if !m.roomy { // a file system that cannot read so is read as usual
+		direct = openDirect(f.Name())
+	}
 	m.closeSources = func() error {
 		if direct != nil {
 			direct.Close() // only read
@@ -77,7 +80,7 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 		return f.Close()
 	}
 	rows := fileRows{file: f, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
-	if direct != nil && !roomy(info.Size()) {
+	if direct != nil {
 		rows.file = direct
 	}
 	m.Classifier, m.Embedding = &rows, &rows
@@ -94,16 +97,17 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 	return m, nil
 }
 
-// roomy says whether the page cache has room for a whole file. Where it has not,
-// rows that pass through it drive the programs out of memory.
+// roomy says whether the page cache has room for a whole file. Where it has not, what
+// passes through it drives the programs out of memory. Where it has, the next
+// program finds the file there.
 func roomy(size int64) bool {
 	m, err := machine.ReadMemory()
 	return err == nil && int64(m.Available)<<10 > size
 }
 
-// load reads the resident sections, past the page cache where the file system
-// can: in a machine that the model fills, the cache would lose what was just read
-// before it is copied.
+// load reads the resident sections, past the page cache if direct is not nil: in a
+// machine that the model fills, the cache would lose what was just read before it is
+// copied.
 func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 	const chunk = 1 << 20
 	for i := range m.layout.rows() {
@@ -123,7 +127,9 @@ func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 			b := m.memory[s.memory+at:][:min(chunk, s.length-at)]
 			if !readDirect(direct, m.memory[s.memory+at:], s.offset+at, len(b)) {
 				_, err := f.ReadAt(b, s.offset+at)
-				adviseRead(f, s.offset+at, int64(len(b)))
+				if !m.roomy {
+					adviseRead(f, s.offset+at, int64(len(b)))
+				}
 				if err != nil {
 					m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
 					return
