@@ -10,6 +10,11 @@
 // cache: it has no second-level cache, and what its prefetcher saves is taken to be
 // in the bandwidth that is assumed. The card is read ahead by DMA while the core computes, so the slower of both decides.
 //
+// How fast memory is read into the cache is not known well, so a modelled time is a range:
+// by a conservative bandwidth, which goals are held against, a likely one and the best one that
+// a public report has. At the last two, part of the champion's time is unexplained: see
+// [Unexplained].
+//
 // A board's folder, and the card, have three files: board.toml with the
 // parameters that are assumed; official.toml with programs that others have timed
 // on a board, by which the model checks itself; engines.toml with what our engines
@@ -51,6 +56,24 @@ type Official struct {
 	Count
 	Speed  float64 `toml:"official"` // tokens a second
 	Fitted string  `toml:"fitted"`   // the parameter that was chosen to meet Speed
+	Groups float64 `toml:"groups"`   // of weights a token, each summed up and moved to a scalar register
+}
+
+// Measurement is a rate that others have measured on a board.
+type Measurement struct {
+	Name   string    `json:"name" toml:"name"`
+	Source string    `json:"source" toml:"source"`
+	Rate   []float64 `json:"bytes_per_s" toml:"bytes_per_s"` // the slowest and the fastest
+	Cycles float64   `json:"cycles_per_byte" toml:"cycles_per_byte"`
+	Card   bool      `json:"card" toml:"card"` // the bytes are the card's, not memory's
+}
+
+// Modelled is the rate, in bytes a second, by the parameters.
+func (m Measurement) Modelled(p Parameters) float64 {
+	if m.Card {
+		return p.Card
+	}
+	return 1 / (m.Cycles/p.Clock + 1/p.DRAM)
 }
 
 // Parameters of the board.
@@ -72,14 +95,16 @@ func (p Parameters) Measured(m *bandwidth.Report) Parameters {
 
 // Board is what is known of a board's speed.
 type Board struct {
-	Assumed  Parameters
-	Official []Official
-	Engines  []Count // ours, by name
+	Assumed      Parameters // conservative
+	Likely, Best Parameters // with faster memory
+	Official     []Official
+	Measurements []Measurement
+	Engines      []Count // ours, by name
 }
 
 // ReadBoard reads board.toml, official.toml and engines.toml in dir.
 func ReadBoard(dir string) (b Board, err error) {
-	type value struct{ Value float64 }
+	type value struct{ Value, Likely, Best float64 }
 	var all struct {
 		Cost struct{ Clock, DRAM, Card value }
 	}
@@ -92,7 +117,14 @@ func ReadBoard(dir string) (b Board, err error) {
 	if !(c.Clock.Value > 0 && c.DRAM.Value > 0 && c.Card.Value > 0) {
 		return b, fmt.Errorf("%s: no [cost.clock], [cost.dram] or [cost.card] with a value", name)
 	}
-	if b.Official, err = readOfficial(filepath.Join(dir, "official.toml")); err != nil {
+	b.Likely, b.Best = b.Assumed, b.Assumed
+	if c.DRAM.Likely != 0 || c.DRAM.Best != 0 {
+		if !(c.DRAM.Value <= c.DRAM.Likely && c.DRAM.Likely <= c.DRAM.Best) {
+			return b, fmt.Errorf("%s: [cost.dram]: value, likely and best do not follow each other", name)
+		}
+		b.Likely.DRAM, b.Best.DRAM = c.DRAM.Likely, c.DRAM.Best
+	}
+	if b.Official, b.Measurements, err = readOfficial(filepath.Join(dir, "official.toml")); err != nil {
 		return b, err
 	}
 	b.Engines, err = readEngines(filepath.Join(dir, "engines.toml"))
@@ -102,7 +134,7 @@ func ReadBoard(dir string) (b Board, err error) {
 // Check models the programs whose speed is known.
 func (b Board) Check(p Parameters) (figures []Figure) {
 	for _, o := range b.Official {
-		f := Model(o.Count, p)
+		f := b.Model(o.Count, p)
 		f.Against, f.Fitted = o.Speed, o.Fitted
 		figures = append(figures, f)
 	}
@@ -112,9 +144,26 @@ func (b Board) Check(p Parameters) (figures []Figure) {
 // Ours models our engines.
 func (b Board) Ours(p Parameters) (figures []Figure) {
 	for _, c := range b.Engines {
-		figures = append(figures, Model(c, p))
+		figures = append(figures, b.Model(c, p))
 	}
 	return figures
+}
+
+// Model is [Model], with the range that the time is in if p is what is assumed.
+func (b Board) Model(c Count, p Parameters) Figure {
+	f := Model(c, p)
+	if p == b.Assumed {
+		f.Likely, f.Best = Model(c, b.Likely).Total, Model(c, b.Best).Total
+	}
+	return f
+}
+
+// Unexplained is how much longer a program takes than the model says, in milliseconds
+// a token and in cycles for each of its groups of weights: a processor that waits where
+// a vector's sum is moved to a scalar register would show so. No kernel of ours moves any.
+func (o Official) Unexplained(p Parameters) (ms, cycles float64) {
+	ms = 1000/o.Speed - Model(o.Count, p).Total
+	return ms, ms / 1000 * p.Clock / o.Groups
 }
 
 // Figure is a modelled speed.
@@ -125,6 +174,8 @@ type Figure struct {
 	DRAM    float64 `json:"ms_dram"`
 	Card    float64 `json:"ms_card"`
 	Total   float64 `json:"ms_token"`
+	Likely  float64 `json:"ms_token_likely,omitempty"` // 0 unless Total is conservative
+	Best    float64 `json:"ms_token_best,omitempty"`
 	Speed   float64 `json:"tokens_per_second"`
 	Against float64 `json:"official,omitempty"` // tokens a second, measured by the jury
 	Fitted  string  `json:"fitted,omitempty"`
@@ -201,21 +252,29 @@ func parseCounts(r io.Reader) (counts []Count, err error) {
 	return counts, nil
 }
 
-// readOfficial reads the programs with known speeds.
-func readOfficial(file string) ([]Official, error) {
-	var list struct{ Program []Official }
+// readOfficial reads the programs with known speeds, and what else was measured.
+func readOfficial(file string) ([]Official, []Measurement, error) {
+	var list struct {
+		Program     []Official
+		Measurement []Measurement
+	}
 	if err := decode(file, &list); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, o := range list.Program {
 		if err := o.check(); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
 		}
 		if o.Speed <= 0 {
-			return nil, fmt.Errorf("%s: %s: its official speed is wanted", file, o.Name)
+			return nil, nil, fmt.Errorf("%s: %s: its official speed is wanted", file, o.Name)
 		}
 	}
-	return list.Program, nil
+	for _, m := range list.Measurement {
+		if m.Name == "" || m.Source == "" || len(m.Rate) != 2 || !(0 < m.Rate[0] && m.Rate[0] <= m.Rate[1]) || m.Cycles < 0 {
+			return nil, nil, fmt.Errorf("%s: measurement %q: name, source and bytes_per_s, the slowest and the fastest, are wanted", file, m.Name)
+		}
+	}
+	return list.Program, list.Measurement, nil
 }
 
 // readEngines reads what our engines take.

@@ -46,10 +46,46 @@ func TestOfficial(t *testing.T) {
 			t.Errorf("%s: modelled %.3f, official %.3f tokens/s, %q fitted; want within 5 %% and what was fitted said", f.Name, f.Speed, f.Against, f.Fitted)
 		}
 	}
+	for _, f := range append(b.Check(b.Assumed), b.Ours(b.Assumed)...) {
+		if !(f.Total >= f.Likely && f.Likely >= f.Best && f.Best > 0) {
+			t.Errorf("%s: %v ms, likely %v, at best %v; want a range", f.Name, f.Total, f.Likely, f.Best)
+		}
+	}
+	for _, f := range b.Ours(b.Best) {
+		if f.Likely != 0 || f.Best != 0 {
+			t.Errorf("%s: a range, %+v, by parameters that are not what is assumed", f.Name, f)
+		}
+	}
 	for _, f := range b.Ours(b.Assumed) {
 		if f.Speed < 24.3 || f.Speed > 200 {
 			t.Errorf("%s: modelled %.1f tokens/s; want it faster than the champion, and possible", f.Name, f.Speed)
 		}
+	}
+}
+
+// TestMeasurements: the rates that others have measured are within a quarter of what is
+// modelled by some of the memory's assumed speeds.
+func TestMeasurements(t *testing.T) {
+	b, err := ReadBoard("../../board/milkv-duo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Measurements) != 3 {
+		t.Errorf("%d measurements; want 3", len(b.Measurements))
+	}
+	for _, m := range b.Measurements {
+		slow, fast := m.Modelled(b.Assumed), m.Modelled(b.Best)
+		if !(slow <= 1.25*m.Rate[1] && fast >= 0.75*m.Rate[0]) {
+			t.Errorf("%s: modelled %.3g to %.3g B/s, measured %.3g to %.3g", m.Name, slow, fast, m.Rate[0], m.Rate[1])
+		}
+	}
+}
+
+func TestUnexplained(t *testing.T) {
+	o := Official{Count: Count{Cycles: 8e6, DRAM: 8e6}, Speed: 50, Groups: 4e3}
+	ms, cycles := o.Unexplained(Parameters{Clock: 1e9, DRAM: 2e9, Card: 1})
+	if math.Abs(ms-8) > 1e-9 || math.Abs(cycles-2000) > 1e-6 {
+		t.Errorf("20 ms measured, 12 modelled, 4,000 groups: %v ms, %v cycles; want 8, 2000", ms, cycles)
 	}
 }
 
@@ -75,6 +111,8 @@ func TestReadBoardErrors(t *testing.T) {
 		"no parameters":    {"board.toml", "[cost.dram]", "[cost.other]", "cost.dram"},
 		"unknown key":      {"engines.toml", "cycles  ", "cycels  ", "cycels"},
 		"no official":      {"official.toml", "official  ", "dram_bytes2  ", "dram_bytes2"},
+		"no range":         {"board.toml", "likely = 1_", "likely = 9_", "follow each other"},
+		"no rates":         {"official.toml", "bytes_per_s     = [2_200_000_000, ", "bytes_per_s     = [", "bytes_per_s"},
 		"engine unlabeled": {"engines.toml", `"exact"`, `""`, "no name"},
 	} {
 		dir := t.TempDir()

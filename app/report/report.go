@@ -392,19 +392,19 @@ func memory(b Bench) template.HTML {
 // speeds compares all speeds that are known, each with what it is.
 func speeds(r Results) template.HTML {
 	type speed struct {
-		name, kind string
-		value      float64
+		name, kind  string
+		value, best float64 // best 0: there is no range
 	}
-	all := []speed{{"run.c, fp32, on a Duo", official, OfficialBaseline}, {"int8 champion on a Duo, another text", official, OfficialChampion}}
+	all := []speed{{"run.c, fp32, on a Duo", official, OfficialBaseline, 0}, {"int8 champion on a Duo, another text", official, OfficialChampion, 0}}
 	if b := r.Baseline; b != nil {
-		all = append(all, speed{"run.c here", b.Environment.Kind, b.Speed.Mean})
+		all = append(all, speed{"run.c here", b.Environment.Kind, b.Speed.Mean, 0})
 	}
 	for _, b := range r.Benches() {
 		name := "exact engine here, run.c's text"
 		if b.Engine != "exact" {
 			name = b.Engine + " engine here, its own text"
 		}
-		all = append(all, speed{name, b.Environment.Kind, b.Speed.Mean})
+		all = append(all, speed{name, b.Environment.Kind, b.Speed.Mean, 0})
 	}
 	for _, m := range r.Models() {
 		name := "a Duo as assumed"
@@ -412,21 +412,31 @@ func speeds(r Results) template.HTML {
 			name = "by this board's figures"
 		}
 		for _, f := range m.Ours {
-			all = append(all, speed{f.Name + " engine, " + name, f.Kind, f.Speed})
+			s := speed{f.Name + " engine, " + name, f.Kind, f.Speed, 0}
+			if f.Best > 0 {
+				s.best = 1000 / f.Best
+			}
+			all = append(all, s)
 		}
 	}
 	most := 0.0
 	for _, s := range all {
-		most = max(most, s.value)
+		most = max(most, s.value, s.best)
 	}
-	const names, row, room = 225.0, 24.0, 150.0
+	const names, row, room = 225.0, 24.0, 190.0
 	var svg strings.Builder
 	fmt.Fprintf(&svg, `<svg viewBox="0 0 %g %g" role="img" aria-label="Tokens per second compared">`, width, row*float64(len(all))+4)
 	for i, s := range all {
 		y := row * float64(i)
 		w := max(1.5, s.value/most*(width-names-room))
+		value, end := number(s.value), w
+		if s.best > 0 { // a line from the conservative end to the best
+			end = s.best / most * (width - names - room)
+			value += " to " + number(s.best)
+			fmt.Fprintf(&svg, `<line class="level" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/>`, names+w, names+end, y+row/2, y+row/2)
+		}
 		fmt.Fprintf(&svg, `<text x="%g" y="%g" text-anchor="end">%s</text><rect class="%s" x="%g" y="%g" width="%.1f" height="%g"/><text x="%.1f" y="%g">%s tokens/s, %s</text>`,
-			names-6, y+16, template.HTMLEscapeString(s.name), template.HTMLEscapeString(s.kind), names, y+4, w, row-8, names+w+6, y+16, number(s.value), template.HTMLEscapeString(s.kind))
+			names-6, y+16, template.HTMLEscapeString(s.name), template.HTMLEscapeString(s.kind), names, y+4, w, row-8, names+end+6, y+16, value, template.HTMLEscapeString(s.kind))
 	}
 	svg.WriteString(`</svg>`)
 	return template.HTML(svg.String())

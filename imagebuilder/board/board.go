@@ -152,6 +152,8 @@ type Cost struct {
 // Parameter is a value and what it rests on.
 type Parameter struct {
 	Value  float64 `toml:"value"`
+	Likely float64 `toml:"likely"` // 0: no range is known
+	Best   float64 `toml:"best"`
 	Source string  `toml:"source"`
 }
 

@@ -31,12 +31,15 @@ board.toml) and of the files named. Its figures are modelled: nobody measured th
 A file of counts has JSON objects: name, cycles (serial; or instructions and
 cycles_per_instruction), dram_bytes, card_bytes, and tokens if these are sums.
 
+How fast memory is nobody knows exactly: unless parameters are given or measured, a
+time is stated three times, by a conservative, a likely and the best bandwidth.
+
 Clock and bandwidths are [cost] in the board's board.toml, where their sources
 are. --measured takes those that a board's memory suite measured in their place,
 from the file that 'imagebuilder test' has written or memory.json from the card.
 
 Whatever it is asked for, it first checks itself against the programs that were
-timed on a board, official.toml beside board.toml.`,
+timed on a board and what else was measured there, official.toml beside board.toml.`,
 		Example: `  imagebuilder model
   imagebuilder model --measured results/milkv-duo-2026-01-31-120000.json
   imagebuilder model --dram 1.3e9 --card 18e6 counts.json`,
@@ -56,7 +59,7 @@ timed on a board, official.toml beside board.toml.`,
 			if err != nil {
 				return err
 			}
-			m := model{Board: b.Name, title: b.Title, Parameters: known.Assumed}
+			m := model{Board: b.Name, title: b.Title, Parameters: known.Assumed, known: known}
 			if measured != "" {
 				figures, err := boardtest.Measured(measured)
 				if err != nil {
@@ -84,7 +87,7 @@ timed on a board, official.toml beside board.toml.`,
 					return err
 				}
 				for _, c := range counts {
-					m.Figures = append(m.Figures, cost.Model(c, m.Parameters))
+					m.Figures = append(m.Figures, known.Model(c, m.Parameters))
 				}
 			}
 			if asJSON {
@@ -115,6 +118,7 @@ type model struct {
 
 	title string
 	given bool // some parameters are the user's
+	known cost.Board
 }
 
 // write prints the check and the figures.
@@ -129,21 +133,33 @@ func (m model) write(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%s, modelled: clock %.3g Hz, memory %.3g B/s, card %.3g B/s (%s)\n\n", m.title, p.Clock, p.DRAM, p.Card, source)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(f cost.Figure) {
-		fmt.Fprintf(w, "  %s\t%.1f\t%.1f\t%.1f\t%.1f\t%.3g", f.Name, f.Cycles, f.DRAM, f.Card, f.Total, f.Speed)
+	assumed := p == m.known.Assumed
+	heading := "\tms cycles\tmemory\tcard\ttoken\ttokens/s"
+	if assumed {
+		heading = "\tms cycles\tmemory\tcard\ttoken\tlikely\tbest\ttokens/s"
 	}
-	const heading = "\tms cycles\tmemory\tcard\ttoken\ttokens/s"
+	row := func(f cost.Figure) {
+		fmt.Fprintf(w, "  %s\t%.1f\t%.1f\t%.1f\t%.1f\t", f.Name, f.Cycles, f.DRAM, f.Card, f.Total)
+		if assumed {
+			fmt.Fprintf(w, "%.1f\t%.1f\t", f.Likely, f.Best)
+		}
+		fmt.Fprintf(w, "%.3g", f.Speed)
+	}
 	fmt.Fprintln(w, "The check, against official results"+heading+"\tofficial\toff")
 	for _, f := range m.Check {
 		row(f)
 		fmt.Fprintf(w, "\t%.3g\t%+.1f %%\n", f.Against, 100*f.Off())
 	}
 	w.Flush()
-	if m.Measured == "" && !m.given {
+	if assumed {
 		fmt.Fprintln(out, "The check shows that one set of parameters meets all of them, no more: each was used to choose one:")
 		for _, f := range m.Check {
 			fmt.Fprintf(w, "  %s\t%s\n", f.Fitted, f.Name)
 		}
+		w.Flush()
+		m.unexplained(out)
+		m.rates(w)
+		fmt.Fprintf(w, "\nToken: by the conservative %.3g B/s of memory; likely %.3g, best %.3g. Goals count by the first.\n", p.DRAM, m.known.Likely.DRAM, m.known.Best.DRAM)
 	}
 	fmt.Fprintln(w, "\nModelled"+heading)
 	for _, f := range m.Figures {
@@ -151,4 +167,29 @@ func (m model) write(out io.Writer) error {
 		fmt.Fprintln(w)
 	}
 	return w.Flush()
+}
+
+// unexplained prints what faster memory leaves of the programs whose groups are known.
+func (m model) unexplained(out io.Writer) {
+	for _, o := range m.known.Official {
+		if o.Groups == 0 {
+			continue
+		}
+		for _, p := range []cost.Parameters{m.known.Likely, m.known.Best} {
+			ms, cycles := o.Unexplained(p)
+			fmt.Fprintf(out, "With memory at %.3g B/s, %.1f ms a token of %q are unexplained: %.1f cycles for each group of 32 weights.\n", p.DRAM, ms, o.Name, cycles)
+		}
+	}
+}
+
+// rates prints what the model says of rates that were measured.
+func (m model) rates(w io.Writer) {
+	fmt.Fprintln(w, "\nThe check, against public measurements, MB/s\tconservative\tlikely\tbest\tmeasured")
+	for _, r := range m.known.Measurements {
+		fmt.Fprintf(w, "  %s", r.Name)
+		for _, p := range []cost.Parameters{m.known.Assumed, m.known.Likely, m.known.Best} {
+			fmt.Fprintf(w, "\t%.4g", r.Modelled(p)/1e6)
+		}
+		fmt.Fprintf(w, "\t%.4g to %.4g\n", r.Rate[0]/1e6, r.Rate[1]/1e6)
+	}
 }
