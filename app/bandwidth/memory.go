@@ -7,14 +7,15 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"duostoryteller/app/memory"
+	"duostoryteller/app/uncached"
 )
 
 // takeMemory takes memory as the model has it, on huge pages where the kernel
 // gives them, with weights in it.
-func takeMemory(size int) (memory []byte, free func(), err error) {
+func takeMemory(size int) (weights []byte, free func(), err error) {
 	const huge = 2 << 20
-	mapped, err := unix.Mmap(-1, 0, size+huge, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	mapped, err := memory.Take(size + huge)
 	if err != nil {
 		return nil, nil, fmt.Errorf("no memory to measure with, %d bytes: %w", size, err)
 	}
@@ -22,10 +23,10 @@ func takeMemory(size int) (memory []byte, free func(), err error) {
 	for address(mapped[begin:])%huge != 0 {
 		begin += os.Getpagesize()
 	}
-	memory = mapped[begin:][:size]
-	_ = unix.Madvise(memory, unix.MADV_HUGEPAGE) // without them it is slower, as the model would be
-	fill(memory)
-	return memory, func() { unix.Munmap(mapped) }, nil
+	weights = mapped[begin:][:size]
+	memory.AdviseHuge(weights) // without them it is slower, as the model would be
+	fill(weights)
+	return weights, func() { memory.Free(mapped) }, nil
 }
 
 // card reads a file in order and here and there, past the page cache. The file's
@@ -36,8 +37,8 @@ func (m *meter) card(ctx context.Context, name string) (*Card, error) {
 	}
 	defer fill(m.memory)
 	c := &Card{File: name, Direct: true}
-	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECT, 0)
-	if errors.Is(err, unix.EINVAL) {
+	f, err := uncached.Open(name)
+	if errors.Is(err, errors.ErrUnsupported) {
 		c.Direct = false
 		f, err = os.Open(name)
 	}
@@ -56,7 +57,7 @@ func (m *meter) card(ctx context.Context, name string) (*Card, error) {
 	}
 	read := func(at, n int64) error {
 		if !c.Direct {
-			_ = unix.Fadvise(int(f.Fd()), at, n, unix.FADV_DONTNEED)
+			uncached.Forget(f, at, n)
 		}
 		if _, err := f.ReadAt(m.memory[:n], at); err != nil {
 			return fmt.Errorf("the card's speed: %w", err)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 	"unsafe"
+
+	"duostoryteller/app/memory"
 )
 
 // Checkpoint is a model in llama2.c's legacy fp32 format, mapped read-only
@@ -66,7 +67,7 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	if info.Size() < want {
 		return nil, fmt.Errorf("checkpoint %s: truncated: its header asks for %d bytes, the file has %d", path, want, info.Size())
 	}
-	mapped, err := syscall.Mmap(int(f.Fd()), 0, int(want), syscall.PROT_READ, syscall.MAP_PRIVATE)
+	mapped, err := memory.Map(f, int(want))
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: cannot map %d bytes: %w", path, want, err)
 	}
@@ -114,5 +115,5 @@ func (c *Checkpoint) Close() error {
 	}
 	mapped := c.mapped
 	c.mapped = nil
-	return syscall.Munmap(mapped)
+	return memory.Unmap(mapped)
 }

@@ -1,6 +1,7 @@
 // Package machine tells what the Linux kernel knows about the machine the
 // program runs on: memory, what had to be swapped or killed, what was read from
-// the card, and the time since the kernel started.
+// the card, and the time since the kernel started. On other systems only that time
+// is known, and the rest is an error.
 package machine
 
 import (
@@ -13,18 +14,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// SinceBoot returns the time since the kernel started (CLOCK_BOOTTIME).
-func SinceBoot() time.Duration {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return 0
-	}
-	return time.Duration(now.Nano())
-}
+// SinceBoot returns the time since the machine started, with the time that it slept;
+// 0 where that cannot be told.
+func SinceBoot() time.Duration { return sinceBoot() }
 
 // Memory is the state of the memory in kB, as /proc/meminfo has it.
 type Memory struct {
@@ -204,12 +198,6 @@ func parseProcess(status []byte) (Process, bool) {
 	return p, user
 }
 
-// KernelMessages returns the end of the kernel's log.
-func KernelMessages() ([]byte, error) {
-	buf := make([]byte, 16<<10)
-	n, err := unix.Klogctl(unix.SYSLOG_ACTION_READ_ALL, buf)
-	if err != nil {
-		return nil, fmt.Errorf("kernel messages: %w", err)
-	}
-	return buf[:n], nil
-}
+// KernelMessages returns the end of the kernel's log. Systems other than Linux have
+// none: errors.ErrUnsupported.
+func KernelMessages() ([]byte, error) { return kernelMessages() }

@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/warthog618/go-gpiocdev"
 )
 
 // An Action is what the button asks for.
@@ -21,12 +19,8 @@ const (
 	Stop                 // pressed while a story is told
 )
 
-const (
-	// hold is how long a button is down to be held.
-	hold = 700 * time.Millisecond
-	// bounce is how long contacts bounce.
-	bounce = 10 * time.Millisecond
-)
+// hold is how long a button is down to be held.
+const hold = 700 * time.Millisecond
 
 // ParseLine reads the name of a GPIO line, "gpiochip1/15": chip and number.
 func ParseLine(name string) (chip string, line int, err error) {
@@ -45,19 +39,11 @@ func Watch(ctx context.Context, name string, busy func() bool, act func(Action))
 	if err != nil {
 		return err
 	}
-	edges := make(chan bool, 16)
-	handler := func(e gpiocdev.LineEvent) {
-		select {
-		case edges <- e.Type == gpiocdev.LineEventRisingEdge: // active low: down
-		default: // nobody presses that fast
-		}
-	}
-	l, err := gpiocdev.RequestLine(chip, line, gpiocdev.AsInput, gpiocdev.AsActiveLow, gpiocdev.WithPullUp, gpiocdev.WithBothEdges,
-		gpiocdev.WithDebounce(bounce), gpiocdev.WithEventHandler(handler), gpiocdev.WithConsumer("storyteller"))
+	edges, release, err := press(chip, line)
 	if err != nil {
 		return fmt.Errorf("no button on %s: %w", name, err)
 	}
-	defer l.Close()
+	defer release()
 	watch(ctx, edges, busy, act)
 	return nil
 }

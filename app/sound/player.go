@@ -26,6 +26,9 @@ type Card interface {
 // ErrNoCard is what an Opener reports when there is no card to play on.
 var ErrNoCard = errors.New("no sound card")
 
+// ErrNoMicrophone is what OpenMicrophone reports when no sound card records.
+var ErrNoMicrophone = errors.New("no microphone")
+
 const (
 	// period is what a card is given at once, in samples of Rate: 50 ms, so
 	// that playing wakes the processor 20 times a second.

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/gen2brain/alsa"
 )
 
 // fakeCard plays in (the test's) real time out of a buffer of 200 ms.
@@ -557,24 +555,6 @@ func TestPlayerRates(t *testing.T) {
 				rest = rest[min(len(rest), Rate+Rate/1000):]
 			}
 		})
-	}
-}
-
-func TestPlayers(t *testing.T) {
-	play, record := alsa.SoundCardDevice{ID: 0, IsPlayback: true}, alsa.SoundCardDevice{ID: 1}
-	cards := []alsa.SoundCard{
-		{ID: 0, Name: "Loopback", Description: "Loopback - Loopback", Devices: []alsa.SoundCardDevice{play}},
-		{ID: 1, Name: "codec", Devices: []alsa.SoundCardDevice{record, play}},
-		{ID: 2, Name: "mic", Devices: []alsa.SoundCardDevice{record}},
-		{ID: 4, Name: "DAC", Description: "simple-card - DAC", Devices: []alsa.SoundCardDevice{play}},
-		{ID: 3, Name: "usb", Devices: []alsa.SoundCardDevice{play}},
-	}
-	var got []int
-	for _, d := range players(cards, func(c int) bool { return c >= 2 }) {
-		got = append(got, d.card)
-	}
-	if want := []int{3, 1}; !slices.Equal(got, want) {
-		t.Errorf("cards are tried in the order %d; want %d", got, want)
 	}
 }
 

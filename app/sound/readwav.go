@@ -62,3 +62,15 @@ func ParseWAV(data []byte) (hz int, samples []int16, err error) {
 	}
 	return 0, nil, errors.New("a WAV file without samples")
 }
+
+// mix appends the mean of the channels to dst.
+func mix(dst, raw []int16, channels int) []int16 {
+	for ; len(raw) >= channels; raw = raw[channels:] {
+		sum := 0
+		for _, s := range raw[:channels] {
+			sum += int(s)
+		}
+		dst = append(dst, int16(sum/channels))
+	}
+	return dst
+}

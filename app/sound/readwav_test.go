@@ -34,3 +34,11 @@ func FuzzParseWAV(f *testing.F) {
 		}
 	})
 }
+
+func TestMix(t *testing.T) {
+	for channels, want := range map[int][]int16{1: {10, 20, -30, 32767, 5}, 2: {15, 16368}, 4: {8191}} {
+		if got := mix(nil, []int16{10, 20, -30, 32767, 5}, channels); !slices.Equal(got, want) {
+			t.Errorf("mix of %d channels = %v; want %v", channels, got, want)
+		}
+	}
+}

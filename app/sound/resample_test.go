@@ -122,3 +122,26 @@ func BenchmarkResampler(b *testing.B) {
 		out = r.Process(out[:0], in)
 	}
 }
+
+// A third of the rate keeps speech and drops what would fold into it.
+func TestDecimate(t *testing.T) {
+	for hz, want := range map[float64]float64{300: 1, 3000: 1, 6500: 1, 9500: 0, 12000: 0, 15700: 0, 20000: 0} {
+		in := make([]int16, 48000)
+		for i := range in {
+			in[i] = int16(10000 * math.Sin(2*math.Pi*hz*float64(i)/48000))
+		}
+		r := NewResampler(48000, 16000)
+		var out []int16
+		for part := range slices.Chunk(in, 2400) {
+			out = r.Process(out, part)
+		}
+		out = r.Flush(out)
+		power := 0.0
+		for _, s := range out[1000 : len(out)-1000] {
+			power += float64(s) * float64(s) / float64(len(out)-2000)
+		}
+		if got := math.Sqrt(2*power) / 10000; math.Abs(got-want) > 0.02 || len(out) != 16000 {
+			t.Errorf("%g Hz: %.3f of the amplitude, %d samples; want %g, 16000", hz, got, len(out), want)
+		}
+	}
+}

@@ -11,12 +11,11 @@ import (
 	"math"
 	"time"
 
+	"duostoryteller/app/machine"
 	"duostoryteller/app/sentence"
 	"duostoryteller/app/sound"
 	"duostoryteller/app/story"
 	"duostoryteller/app/voice"
-
-	"golang.org/x/sys/unix"
 )
 
 // Sample is what a voice is measured with: eight sentences with what stories
@@ -243,18 +242,9 @@ func (t *telling) end(ctx context.Context) {
 		r.Ratio = r.Compute / r.Speech
 	}
 	if !first.IsZero() {
-		r.PowerOn = seconds(sinceBoot() - time.Since(first))
+		r.PowerOn = seconds(machine.SinceBoot() - time.Since(first))
 	}
 	r.Complete = ctx.Err() == nil && r.Unheard == 0 && r.Skipped == 0
-}
-
-// sinceBoot is the time since the kernel started.
-func sinceBoot() time.Duration {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0
-	}
-	return time.Duration(t.Nano())
 }
 
 // Nowhere is a sink for measuring a voice alone.

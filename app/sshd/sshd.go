@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package sshd gives a shell to whoever has one of the keys in authorized_keys, over
 // SSH (RFC 4251 to 4254, golang.org/x/crypto/ssh). There are no passwords, nothing is
 // forwarded and there are no subsystems: a session is a shell, or one command.

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"slices"
 	"syscall"
@@ -59,7 +58,8 @@ type Process struct {
 	watch  *watch // ends a program that hangs
 }
 
-// Start starts the program at path with a niceness, see setpriority(2).
+// Start starts the program at path with a niceness, see setpriority(2), where the
+// operating system has that.
 func Start(path string, niceness int, args ...string) (*Process, error) {
 	cmd := exec.Command(path, args...)
 	stdin, err := cmd.StdinPipe()
@@ -73,10 +73,7 @@ func Start(path string, niceness int, args ...string) (*Process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	// A program that cannot be made nicer works all the same.
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
-	// Where memory runs out, the story goes on without it.
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", cmd.Process.Pid), []byte("500"), 0)
+	giveWay(cmd.Process.Pid, niceness)
 	pid := cmd.Process.Pid
 	return &Process{cmd: cmd, stdin: stdin, stdout: bufio.NewReader(stdout),
 		watch: &watch{look: func() activity { return readActivity(pid) }, end: func() { cmd.Process.Kill() }}}, nil

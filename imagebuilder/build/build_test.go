@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -304,25 +303,6 @@ func TestBaseline(t *testing.T) {
 	parts, err := fs.ReadFile(root, "usr/share/storyteller/parts.json")
 	if sum := sha256.Sum256(parts); err != nil || hex.EncodeToString(sum[:]) != m.Image.Parts {
 		t.Errorf("the SHA-256 of the card's own list of parts is not the manifest's %q, %v", m.Image.Parts, err)
-	}
-}
-
-// TestReproducible builds twice, in other folders and with another umask.
-func TestReproducible(t *testing.T) {
-	build := func(umask int) *state {
-		defer syscall.Umask(syscall.Umask(umask))
-		t.Setenv("TMPDIR", t.TempDir())
-		s := small(t)
-		if err := s.run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	a, b := build(0o077), build(0o002)
-	for _, name := range []string{Image, "boot.sd", "manifest.json", "update.erofs"} {
-		if !bytes.Equal(read(t, a, name), read(t, b, name)) {
-			t.Errorf("%s of two builds differ", name)
-		}
 	}
 }
 

@@ -18,11 +18,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/process"
 )
 
 // ErrNotInstalled is wrapped by Start's error when QEMU or U-Boot is missing.
@@ -282,25 +282,16 @@ func shellLine(args []string) string {
 
 // start starts QEMU with a monitor for this program at file descriptor 3.
 func start(ctx context.Context, program string, args []string, console io.Writer) (*Machine, error) {
-	pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	theirs, qmp, err := process.Socket()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the emulator's monitor: %w", err)
 	}
-	theirs, ours := os.NewFile(uintptr(pair[0]), "monitor"), os.NewFile(uintptr(pair[1]), "monitor")
 	defer theirs.Close()
-	defer ours.Close()
-	qmp, err := net.FileConn(ours)
-	if err != nil {
-		return nil, err
-	}
 	args = append(slices.Clip(args), "-chardev", "socket,id=monitor,fd=3", "-mon", "chardev=monitor,mode=control")
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.WaitDelay = 5 * time.Second
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Pdeathsig: syscall.SIGKILL, // no machine outlives us
-		Setpgid:   true,            // Ctrl-C is for us, or, raw, for the machine
-	}
+	process.Bind(cmd) // no machine outlives us, and Ctrl-C is for us, or, raw, for the machine
 	m := &Machine{cmd: cmd, copy: console, qmp: qmp, qmpRead: bufio.NewReader(qmp),
 		ended: make(chan struct{}), changed: make(chan struct{})}
 	m.input, err = cmd.StdinPipe()

@@ -4,13 +4,11 @@ package flock
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -31,12 +29,12 @@ func Acquire(ctx context.Context, path string, log io.Writer) (unlock func(), er
 	}()
 	const interval = 100 * time.Millisecond
 	for said := false; ; said = true {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+		ours, err := try(f)
+		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
+		}
+		if ours {
+			break
 		}
 		if !said && log != nil {
 			fmt.Fprintf(log, "waiting for %s, which has %s\n", owner(f), path)

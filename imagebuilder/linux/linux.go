@@ -21,11 +21,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 
 	"duostoryteller/imagebuilder/flock"
+	"duostoryteller/imagebuilder/process"
 )
 
 // cross is the prefix of the cross compiler's tools.
@@ -277,8 +277,7 @@ func (b *builder) make(ctx context.Context, line func(string), args ...string) e
 	cmd.Stdout = io.MultiWriter(log, lines)
 	cmd.Stderr = cmd.Stdout
 	// Make's children must end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	process.Group(cmd)
 	cmd.WaitDelay = 10 * time.Second
 	err = cmd.Run()
 	if ctx.Err() != nil {

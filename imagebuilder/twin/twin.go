@@ -23,13 +23,13 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"duostoryteller/imagebuilder/debian"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/flock"
 	"duostoryteller/imagebuilder/inputs"
+	"duostoryteller/imagebuilder/process"
 )
 
 // suite is Debian's release that the sources are from.
@@ -238,8 +238,7 @@ func (b *builder) run(ctx context.Context, dir string, env []string, line func(s
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env = dir, environment(env...)
 	// What it starts must end with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	process.Group(cmd)
 	cmd.WaitDelay = 10 * time.Second
 	r, w := io.Pipe()
 	cmd.Stdout, cmd.Stderr = w, w

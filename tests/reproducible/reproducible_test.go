@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package reproducible builds the image twice, in as different circumstances as
 // one machine can offer, and wants the same bytes: make reproducible.
 package reproducible

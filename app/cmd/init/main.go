@@ -1,3 +1,5 @@
+//go:build linux
+
 // Init is process 1 of the storyteller's machine.
 //
 // Synopsis:

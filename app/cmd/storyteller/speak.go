@@ -192,6 +192,9 @@ func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
 	if err := params.Check(); err != nil {
 		return nil, usageErrorf(cmd, "%w", err)
 	}
+	if err := sound.Usable(); f.speak && err != nil {
+		return nil, err
+	}
 	program, err := voice.Find(f.name, "")
 	if err != nil {
 		return nil, err

@@ -3,13 +3,13 @@ package packed
 import (
 	"fmt"
 	"sync"
-	"syscall"
 	"unsafe"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/engine/classifier"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/machine"
+	"duostoryteller/app/memory"
 )
 
 // Model is a packed checkpoint in memory, or on its way there: before a part is
@@ -95,14 +95,14 @@ func (m *Model) allocate(l *layout, use Use) error {
 	if err := checkMemory(l.memory(), machine.ReadMemory); err != nil {
 		return err
 	}
-	mapped, err := syscall.Mmap(-1, 0, int(l.resident)+HugePage, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
+	mapped, err := memory.Take(int(l.resident) + HugePage)
 	if err != nil {
 		return fmt.Errorf("no memory for a model of %d bytes: %w", l.resident, err)
 	}
 	begin := -uintptr(unsafe.Pointer(&mapped[0])) % HugePage
-	memory := mapped[begin:][:l.resident]
-	adviseHuge(memory[:l.resident/HugePage*HugePage]) // a huge page for the rest would be partly wasted
-	m.layout, m.mapped, m.memory, m.Config = l, mapped, memory, l.config
+	used := mapped[begin:][:l.resident]
+	memory.AdviseHuge(used[:l.resident/HugePage*HugePage]) // a huge page for the rest would be partly wasted
+	m.layout, m.mapped, m.memory, m.Config = l, mapped, used, l.config
 	m.arrived = sync.NewCond(&m.mu)
 	m.slice()
 	return nil
@@ -227,7 +227,7 @@ func (m *Model) Close() error {
 		return nil
 	}
 	m.mapped, m.memory = nil, nil
-	err := syscall.Munmap(mapped)
+	err := memory.Free(mapped)
 	if m.closeSources != nil {
 		if e := m.closeSources(); err == nil {
 			err = e

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"duostoryteller/app/machine"
+	"duostoryteller/app/uncached"
 )
 
 // Is says whether a file that begins with these bytes is a packed checkpoint.
@@ -150,7 +151,7 @@ func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 		}
 		m.arrive(i+1, nil)
 	}
-	adviseRows(f)
+	uncached.Scattered(f)
 }
 
 // readDirect reads n bytes of a file to the start of memory, by whole pages: what

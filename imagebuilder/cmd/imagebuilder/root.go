@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"duostoryteller/app/version"
 
@@ -70,18 +71,18 @@ emulated machine with 64 MB.`,
 		&cobra.Group{ID: groupUse, Title: "Use a card:"},
 	)
 	root.AddCommand(
-		buildCommand(),
+		onLinux(runtime.GOOS, buildCommand()),
 		fetchCommand(),
 		firmwareCommand(),
 		inspectCommand(),
 		debianCommand(),
 		updateCommand(),
 		downloadCommand(),
-		runCommand(),
-		twinCommand(),
+		onLinux(runtime.GOOS, runCommand()),
+		onLinux(runtime.GOOS, twinCommand()),
 		flashCommand(),
 		testCommand(),
-		voicesCommand(),
+		onLinux(runtime.GOOS, voicesCommand()),
 		modelCommand(),
 		timelineCommand(),
 		submissionCommand(),

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Room stands in for what surrounds a machine that is tested: somebody who
 // speaks, presses its button and looks at its light. Started from the machine's
 // shell it leaves a process behind that does what a test asks for over TCP, a line

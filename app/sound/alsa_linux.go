@@ -13,6 +13,10 @@ import (
 	"github.com/gen2brain/alsa"
 )
 
+// Usable returns why sound cards cannot be used on this operating system, nil on
+// Linux.
+func Usable() error { return nil }
+
 // OpenCard opens the first sound card that can play: USB ones first, then the
 // others in the kernel's order, loopbacks and converters without a pad never. It reports ErrNoCard when
 // there is none, or why none would open.

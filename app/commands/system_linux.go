@@ -15,6 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// system returns the commands that ask the kernel.
+func system() map[string]command {
+	return map[string]command{
+		"df":       df,
+		"dmesg":    dmesg,
+		"free":     free,
+		"kill":     kill,
+		"mount":    mount,
+		"poweroff": poweroff,
+		"ps":       ps,
+		"reboot":   reboot,
+		"sleep":    sleep,
+		"sync":     sync,
+		"uname":    uname,
+		"uptime":   uptime,
+	}
+}
+
 // none is for commands without arguments.
 func none(s Streams, name string, args []string) error {
 	rest, err := options(s, name, name, args, nil)

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"github.com/gen2brain/alsa"
 )
 
 // A fakePCM answers each transfer in turn, the last answer again and again.
@@ -52,5 +54,23 @@ func TestTransfer(t *testing.T) {
 				t.Errorf("a card that %s: %v, it took %v and was prepared %d times; want %v", tt.name, err, p.took, p.prepared, tt.want)
 			}
 		})
+	}
+}
+
+func TestPlayers(t *testing.T) {
+	play, record := alsa.SoundCardDevice{ID: 0, IsPlayback: true}, alsa.SoundCardDevice{ID: 1}
+	cards := []alsa.SoundCard{
+		{ID: 0, Name: "Loopback", Description: "Loopback - Loopback", Devices: []alsa.SoundCardDevice{play}},
+		{ID: 1, Name: "codec", Devices: []alsa.SoundCardDevice{record, play}},
+		{ID: 2, Name: "mic", Devices: []alsa.SoundCardDevice{record}},
+		{ID: 4, Name: "DAC", Description: "simple-card - DAC", Devices: []alsa.SoundCardDevice{play}},
+		{ID: 3, Name: "usb", Devices: []alsa.SoundCardDevice{play}},
+	}
+	var got []int
+	for _, d := range players(cards, func(c int) bool { return c >= 2 }) {
+		got = append(got, d.card)
+	}
+	if want := []int{3, 1}; !slices.Equal(got, want) {
+		t.Errorf("cards are tried in the order %d; want %d", got, want)
 	}
 }

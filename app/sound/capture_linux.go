@@ -8,9 +8,6 @@ import (
 	"github.com/gen2brain/alsa"
 )
 
-// ErrNoMicrophone is what OpenMicrophone reports when no sound card records.
-var ErrNoMicrophone = errors.New("no microphone")
-
 // A Microphone is a sound card that is open for recording.
 type Microphone struct {
 	device
@@ -145,15 +142,3 @@ func captures(name string) (volume, mute bool) {
 
 // Close lets the card go.
 func (m *Microphone) Close() error { return m.pcm.Close() }
-
-// mix appends the mean of the channels to dst.
-func mix(dst, raw []int16, channels int) []int16 {
-	for ; len(raw) >= channels; raw = raw[channels:] {
-		sum := 0
-		for _, s := range raw[:channels] {
-			sum += int(s)
-		}
-		dst = append(dst, int16(sum/channels))
-	}
-	return dst
-}
