@@ -19,6 +19,8 @@
 #                          TOKENIZER= as wanted
 #   make check             what takes minutes, for each change: gofmt, vet, staticcheck, and
 #                          the short tests with the race detector
+#   make vet-systems       vet every package for every system that the programs are for; a
+#                          part of make check
 #   make test              everything that is tested without a board, and at its end what was
 #                          skipped, and why
 #   make deps              install what all of these need, by apt; they do so, too, each for
@@ -101,13 +103,17 @@ grep -rlE '^\s+go [a-zA-Z]|\.Go\(|synctest\.Test|t\.Parallel\(\)|AfterFunc\(|htt
 endef
 others = go list ./... | grep -vxF "$$($(race))"
 
+# What the programs are for. The packages that are Linux's alone say so by their build
+# constraints, and go leaves them out elsewhere.
+SYSTEMS := linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 darwin/amd64 windows/amd64 windows/arm64
+
 # Pinned, so that what passes today passes tomorrow.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -158,9 +164,13 @@ check:
 	$(call tools,$(RACE_TOOLS))
 	@wrong=$$(gofmt -l app imagebuilder tests) && test -z "$$wrong" || { echo "make check: not as gofmt has it: $$wrong"; exit 1; }
 	go vet ./...
+	@$(MAKE) -s vet-systems
 	go run $(STATICCHECK) ./...
 	go test -race -short -timeout 60m $$($(race))
 	go test -short -timeout 60m $$($(others))
+
+vet-systems:
+	@for s in $(SYSTEMS); do echo "go vet for $$s"; GOOS="$${s%/*}" GOARCH="$${s#*/}" CGO_ENABLED=0 go vet ./... || exit; done
 
 test: packages
 	@$(MAKE) -s deps || echo "make test: goes on with what is there"
