@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # The Duo, and what can be put into its USB port while that is a host.
 CONFIG_MILKV_DUO=y
 CONFIG_USB_AUDIO=y

@@ -13,6 +13,7 @@
 #include "qemu/osdep.h"
 #include "hw/irq.h"
 #include "hw/qdev-properties.h"
+#include "qapi/visitor.h"
 #include "cv1800b.h"
 #include "cv1800b_pinctrl.h"
 
