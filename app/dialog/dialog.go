@@ -39,7 +39,7 @@ const (
 	Text    = "text"    // some of it: Text
 	Told    = "told"    // it has no more text: Speed, Stopped, Error
 	Ended   = "ended"   // it was read aloud
-	Refused = "refused" // a request: Error
+	Refused = "refused" // a request: Error, Busy
 	Alive   = "alive"
 )
 
@@ -51,6 +51,7 @@ type Event struct {
 	Text    []byte  `json:"text,omitempty"`    // any bytes, thus in base64
 	Speed   float64 `json:"speed,omitempty"`   // tokens a second; 0 if unknown
 	Stopped bool    `json:"stopped,omitempty"` // by somebody
+	Busy    bool    `json:"busy,omitempty"`    // refused for another story's sake, whose Begun and Ended come, or have just come
 	Error   string  `json:"error,omitempty"`   // why a story broke off or was refused
 }
 

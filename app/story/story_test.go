@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,12 +131,14 @@ func TestOneStoryAtATime(t *testing.T) {
 	}
 	engine.tokens <- llama.BOS
 	first.Wait(t.Context())
-	if got, err := teller.Newest(t.Context(), nil); got != first || err != nil {
-		t.Errorf("Newest(nil) = %p, %v; want the first story %p", got, err, first)
+	stories, stop := iter.Pull(teller.Stories(t.Context()))
+	defer stop()
+	if got, _ := stories(); got != first {
+		t.Errorf("the first of Stories is %p; want %p", got, first)
 	}
 	listener := make(chan *story.Story)
 	go func() {
-		s, _ := teller.Newest(context.Background(), first)
+		s, _ := stories()
 		listener <- s
 	}()
 	second, err := teller.Tell(t.Context(), story.Request{})
@@ -142,7 +146,7 @@ func TestOneStoryAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := <-listener; got != second {
-		t.Errorf("Newest(first) = %p; want the second story %p", got, second)
+		t.Errorf("the second of Stories is %p; want %p", got, second)
 	}
 	close(engine.tokens)
 	if end, _ := second.Wait(t.Context()); !errors.Is(end.Err, errScript) {
@@ -150,8 +154,46 @@ func TestOneStoryAtATime(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := teller.Newest(gone, second); !errors.Is(err, context.Canceled) {
-		t.Errorf("Newest with a cancelled context = %v", err)
+	for s := range teller.Stories(gone) {
+		t.Errorf("a story, %p, with a cancelled context", s)
+	}
+}
+
+// Who follows a teller hears of every story, also of those that were over before it looked.
+func TestStories(t *testing.T) {
+	teller, engine := newTeller(t)
+	close(engine.tokens) // each story ends at once
+	var want []*story.Story
+	tell := func() {
+		s, err := teller.Tell(t.Context(), story.Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Wait(t.Context())
+		want = append(want, s)
+	}
+	tell()
+	stories, stop := iter.Pull(teller.Stories(t.Context()))
+	defer stop()
+	var got []*story.Story
+	next := func() {
+		s, _ := stories()
+		got = append(got, s)
+	}
+	next()
+	for range 3 {
+		tell()
+	}
+	for range 3 {
+		next()
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Stories gives %p; want %p", got, want)
+	}
+	late, stopLate := iter.Pull(teller.Stories(t.Context()))
+	defer stopLate()
+	if s, _ := late(); s != want[3] {
+		t.Errorf("who comes late begins with %p; want the current story, %p", s, want[3])
 	}
 }
 

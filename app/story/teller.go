@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"errors"
+	"iter"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -21,13 +22,23 @@ type Teller struct {
 	mu     sync.Mutex
 	newest *Story
 	stop   context.CancelFunc // of the newest story
-	begun  chan struct{}      // closed, and replaced, with each story
+	last   *link              // the newest story's, or the first to come's
 }
+
+// A link is a story's place among those of a teller. It leads to later ones only, so
+// that who follows them keeps none in memory that it has passed.
+type link struct {
+	story *Story
+	next  *link
+	begun chan struct{} // closed when story and next are set
+}
+
+func newLink() *link { return &link{begun: make(chan struct{})} }
 
 // NewTeller returns a teller. Engine and tokenizer stay the caller's, who may
 // close them once [Teller.Stop] has returned and no story is asked for any more.
 func NewTeller(e llama.Engine, t *llama.Tokenizer) *Teller {
-	return &Teller{engine: e, tokenizer: t, begun: make(chan struct{})}
+	return &Teller{engine: e, tokenizer: t, last: newLink()}
 }
 
 // Tell begins a story and returns at once; the story goes on by itself until
@@ -44,9 +55,14 @@ func (t *Teller) Tell(ctx context.Context, r Request) (*Story, error) {
 	now := time.Now()
 	s := newStory(r.Settled(now), now)
 	ctx, t.stop = context.WithCancel(ctx)
+	l := t.last
+	if t.newest != nil {
+		l = l.next
+	}
 	t.newest = s
-	close(t.begun)
-	t.begun = make(chan struct{})
+	t.last = l
+	l.story, l.next = s, newLink()
+	close(l.begun)
 	go t.tell(ctx, t.stop, s)
 	return s, nil
 }
@@ -88,20 +104,23 @@ func (t *Teller) Stop() {
 	s.Wait(context.Background())
 }
 
-// Newest returns the story begun last as soon as that is another than after,
-// or ctx's error. With after nil it is the current story, or the first to come.
-func (t *Teller) Newest(ctx context.Context, after *Story) (*Story, error) {
-	for {
+// Stories are the current story, if there is one, and then each that begins, none left
+// out however soon the next one follows, until ctx ends or the caller stops.
+func (t *Teller) Stories(ctx context.Context) iter.Seq[*Story] {
+	return func(yield func(*Story) bool) {
 		t.mu.Lock()
-		s, begun := t.newest, t.begun
+		l := t.last
 		t.mu.Unlock()
-		if s != after {
-			return s, nil
-		}
-		select {
-		case <-begun:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		for {
+			select {
+			case <-l.begun:
+			case <-ctx.Done():
+				return
+			}
+			if ctx.Err() != nil || !yield(l.story) {
+				return
+			}
+			l = l.next
 		}
 	}
 }

@@ -207,10 +207,7 @@ func TestBrowserModel(t *testing.T) {
 	b.Click("#tell")
 	b.Wait("!document.getElementById('ending').hidden")
 
-	told, err := teller.Newest(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	told := current(t, teller)
 	want := told.Request
 	want.Prompt, want.Seed, want.Temperature, want.TopP, want.Steps = "Once upon a time, there was a little bear named Bruno.", 4711, 0.7, 0.95, 96
 	if told.Request != want {

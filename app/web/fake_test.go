@@ -137,3 +137,13 @@ func newTestServer(t testing.TB, o Options) *httptest.Server {
 	})
 	return server
 }
+
+// current is the story that a teller tells, or has told last.
+func current(t testing.TB, teller *story.Teller) *story.Story {
+	t.Helper()
+	for s := range teller.Stories(t.Context()) {
+		return s
+	}
+	t.Fatal("no story")
+	return nil
+}

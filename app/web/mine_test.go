@@ -62,10 +62,7 @@ func TestMine(t *testing.T) {
 	b.Keys(strings.Split("Baked a cake", "")...)
 	b.Keys("\ue007") // Enter, before the last letters were asked about
 	b.Wait("!document.getElementById('ending').hidden")
-	told, err := teller.Newest(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	told := current(t, teller)
 	if want := "Once upon a time, a little cat named Olga lived on the moon. One day, Olga baked a cake."; told.Request.Prompt != want {
 		t.Errorf("the story began %q; want %q", told.Request.Prompt, want)
 	}
@@ -73,8 +70,8 @@ func TestMine(t *testing.T) {
 	b.Press("#prompt", " Mmm.")
 	b.Click("#tell")
 	b.Wait("document.querySelectorAll('#shelf button').length == 2")
-	if told, err = teller.Newest(t.Context(), nil); err != nil || !strings.HasSuffix(told.Request.Prompt, "a cake. Mmm.") {
-		t.Errorf("the second story began %q, %v; want what was typed", told.Request.Prompt, err)
+	if told = current(t, teller); !strings.HasSuffix(told.Request.Prompt, "a cake. Mmm.") {
+		t.Errorf("the second story began %q; want what was typed", told.Request.Prompt)
 	}
 	if lines := b.Complaints(); lines != nil {
 		t.Errorf("the browser complains: %q", lines)

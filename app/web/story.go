@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"iter"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 type Teller interface {
 	Tell(context.Context, story.Request) (*story.Story, error)
 	Stop()
-	Newest(ctx context.Context, after *story.Story) (*story.Story, error)
+	Stories(context.Context) iter.Seq[*story.Story]
 }
 
 // Engine is one way to compute stories, by its name. Among the engines of a
@@ -49,14 +50,10 @@ func (b book) request() Request {
 
 // watch puts an engine's stories on the shelf, whoever asked for them.
 func (s *Server) watch(ctx context.Context, e Engine) {
-	for newest := (*story.Story)(nil); ; {
-		var err error
-		if newest, err = e.Newest(ctx, newest); err != nil {
-			return
-		}
-		s.shelf.add(newest, e.Name)
+	for begun := range e.Stories(ctx) {
+		s.shelf.add(begun, e.Name)
 		if s.keeper != nil {
-			go s.keepWhenTold(ctx, newest)
+			go s.keepWhenTold(ctx, begun)
 		}
 	}
 }

@@ -177,6 +177,8 @@ type played struct {
 	telling string // ID of the story
 	by      string // its prompt
 	text    bool
+	unheard bool     // that it has begun
+	guest   bool     // somebody has a shell, so that no story begins
 	told    []string // prompts
 	ill     bool     // starts fail
 	cannot  bool     // the last one has said that it cannot tell stories
@@ -186,7 +188,7 @@ func (p *played) launch(argv, _ []string) (*teller, error) {
 	if p.ill && p.rng.IntN(4) == 0 {
 		return nil, unix.ENOMEM
 	}
-	p.telling, p.text, p.heard, p.cannot = "", false, nil, false
+	p.telling, p.text, p.unheard, p.heard, p.cannot = "", false, false, nil, false
 	t, err := p.sit(argv[0], nil)
 	if err != nil || argv[1] != "serve" {
 		return t, err
@@ -210,7 +212,7 @@ func (n nonblocking) Read(b []byte) (int, error) { return unix.Read(int(n.fd), b
 func (p *played) sit(string, *terminal) (*teller, error) {
 	p.said = make(chan []byte, 16)
 	p.teller = &teller{pid: 1 << 30, said: p.said, gone: make(chan struct{}), heard: time.Now(), args: []string{"played"}}
-	p.heard, p.telling = nil, ""
+	p.heard, p.telling, p.unheard = nil, "", false
 	return p.teller, nil
 }
 
@@ -237,7 +239,9 @@ func (p *played) listens() power {
 				asked = p.ends(dialog.Event{Stopped: true})
 			}
 		case p.telling != "":
-			asked = p.say(dialog.Event{Kind: dialog.Refused, ID: q.ID, Error: "busy"})
+			asked = p.say(dialog.Event{Kind: dialog.Refused, ID: q.ID, Error: "busy", Busy: true})
+		case p.guest:
+			asked = p.say(dialog.Event{Kind: dialog.Refused, ID: q.ID, Error: "somebody has a shell"})
 		default:
 			asked = p.begins(q.ID, q.Prompt)
 		}
@@ -249,11 +253,29 @@ func (p *played) listens() power {
 }
 
 func (p *played) begins(id, prompt string) power {
-	p.telling, p.by, p.text = id, prompt, false
-	return p.say(dialog.Event{Kind: dialog.Begun, ID: id, Seed: 7})
+	p.telling, p.by, p.text, p.unheard = id, prompt, false, true
+	if id == strangers && p.rng.IntN(2) == 0 {
+		return stayOn // what is asked for meanwhile is refused before
+	}
+	return p.isHeard()
+}
+
+// strangers is the ID of stories that init has not asked for.
+const strangers = "page"
+
+// isHeard has init told of a story that has begun.
+func (p *played) isHeard() power {
+	if !p.unheard {
+		return stayOn
+	}
+	p.unheard = false
+	return p.say(dialog.Event{Kind: dialog.Begun, ID: p.telling, Seed: 7})
 }
 
 func (p *played) ends(told dialog.Event) power {
+	if asked := p.isHeard(); asked != stayOn {
+		return asked
+	}
 	id := p.telling
 	told.Kind, told.ID = dialog.Told, id
 	if !told.Stopped && told.Error == "" {
@@ -278,7 +300,7 @@ func (p *played) dies(status unix.WaitStatus) power {
 		p.said <- []byte("a table of figures")
 	}
 	close(p.said)
-	p.telling, p.cannot = "", status == exitCannot
+	p.telling, p.unheard, p.cannot = "", false, status == exitCannot
 	return p.robot.exited(status)
 }
 
@@ -310,6 +332,8 @@ func (p *played) goesOn() power {
 	}
 	switch {
 	case r.teller == nil || p.telling == "":
+	case p.unheard:
+		return p.isHeard()
 	case !p.text:
 		p.text = true
 		return p.say(dialog.Event{Kind: dialog.Text, ID: p.telling, Text: []byte("Once")})
@@ -340,7 +364,10 @@ func TestNothingIsStuck(t *testing.T) {
 		note := func(format string, args ...any) { happened = append(happened, fmt.Sprintf(format, args...)) }
 		r.tell(r.first())
 		for range rng.IntN(40) {
-			switch rng.IntN(9) {
+			switch rng.IntN(10) {
+			case 9:
+				p.guest = !p.guest
+				note("somebody has a shell: %v", p.guest)
 			case 0:
 				line := lines[rng.IntN(len(lines))]
 				note("typed %q", line)
@@ -351,7 +378,7 @@ func TestNothingIsStuck(t *testing.T) {
 			case 2:
 				if r.teller != nil && p.heard != nil && p.telling == "" {
 					note("the page begins a story")
-					asked = p.begins(fmt.Sprintf("page-%d", rng.IntN(1000)), "page")
+					asked = p.begins(strangers, "page")
 				}
 			case 3:
 				if r.teller != nil && p.telling != "" {
@@ -381,7 +408,7 @@ func TestNothingIsStuck(t *testing.T) {
 			off++
 			continue
 		}
-		p.ill = false
+		p.ill, p.guest = false, false
 		for range 20 { // what was begun comes to its end
 			if asked = p.goesOn(); asked != stayOn {
 				break

@@ -92,7 +92,8 @@ while read -r line; do
 	id=$(echo "$line" | sed 's/.*"id":"\([^"]*\)".*/\1/')
 	line=$(echo "$line" | sed 's/"id":"[^"]*",//')
 	seed=$(echo "$line" | sed 's/.*"seed":\([0-9]*\).*/\1/')
-	event begun ',"seed":'$seed
+	begun() { event begun ',"seed":'$seed; }
+	case "$prompt" in early|guest) ;; *) begun;; esac
 	case "$prompt" in
 	wait)
 		text waiting
@@ -117,7 +118,12 @@ while read -r line; do
 		told "whole story";;
 	orphan) (sleep 0.2 & ) ; told gone;;
 	page) told one; id=page-1; event begun ',"seed":'$seed; told two;;
-	rival) mine=$id; id=page-1; event begun ',"seed":'$seed; id=$mine; event refused ',"error":"busy"'; id=page-1; told other;;
+	rival) mine=$id; id=page-1; event begun ',"seed":'$seed; id=$mine; event refused ',"error":"busy","busy":true'; id=page-1; told other;;
+	early) echo x >> rivals
+		if [ $(wc -l < rivals) -gt 1 ]; then begun; told "mine after all"; continue; fi
+		event refused ',"error":"busy","busy":true'; id=page-1; event begun ',"seed":3'; told other;;
+	guest) echo x >> guests
+		if [ $(wc -l < guests) -gt 3 ]; then begun; told "the guest has gone"; else event refused ',"error":"somebody has a shell"'; fi;;
 	*) told "$line";;
 	esac
 done
@@ -251,6 +257,9 @@ func TestStoryEnds(t *testing.T) {
 		{"hangs and is killed", "hanging", config.AfterWait, []string{"half a sto", "hangs (not a word for ", "died (SIGKILL)", "whole story", "storyteller> "}, stayOn},
 		{"page's stories too", "page", config.AfterWait, []string{"one\n", "storyteller> \ninit:", "story starts, seed 7", "two\n", "storyteller> "}, stayOn},
 		{"the page was faster", "rival", config.AfterWait, []string{"comes next", "story starts, seed 7", "other", "story starts"}, stayOn},
+		{"the page was faster, and is heard of late", "early", config.AfterWait, []string{"comes next", "story starts, seed 3", "other", "story starts, seed 7", "mine after all", "storyteller> "}, stayOn},
+		{"the same, and again", "early", config.AfterAgain, []string{"comes next", "other", "mine after all", "mine after all"}, stayOn},
+		{"a guest has the memory", "guest", config.AfterPowerOff, []string{"not now: somebody has a shell", "not now", "not now", "the guest has gone"}, powerOff},
 		{"dies and recovers", "dying", config.AfterWait, []string{"half a sto\ninit:", "died (SIGKILL); starting it again in 1ms",
 			"died (SIGKILL); starting it again in 2ms", "whole story", "storyteller> "}, stayOn},
 		{"panics, and tells without the vector unit", "crashing", config.AfterWait, []string{"half a sto\nstoryteller: a note\npanic: bad luck\n", "died (exit status 2); starting it again in 1ms",

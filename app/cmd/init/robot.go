@@ -43,12 +43,12 @@ type robot struct {
 	teller   *teller          // nil when no storyteller runs
 	now      *telling         // nil when nothing is being told
 	next     *request         // to be told after this one
-	pending  *request         // to be told when the storyteller is started again
+	pending  *request         // to be told when the storyteller is started, or asked, again
 	deaths   deaths           // of the storyteller
 	boot     string           // tells this run of init from others, in the IDs of stories
 	asks     int              // how many stories init has asked for
 	crashes  []string         // reports of this start's
-	again    <-chan time.Time // when a storyteller that died is started again
+	again    <-chan time.Time // when a storyteller that died is started again, or one that refused is asked again
 	last     *request         // the last story asked for here
 	anew     bool             // the storyteller is to start anew after this story
 	prompted bool             // the console's last line is a prompt
@@ -105,7 +105,16 @@ func (r *robot) first() request {
 	if r.settings.Run == config.RunSuites {
 		return suites("")
 	}
-	return r.asked(r.settings.Prompt)
+	q := r.asked(r.settings.Prompt)
+	q.unasked = true
+	return q
+}
+
+// onward returns the story that follows by itself.
+func (r *robot) onward() *request {
+	q := r.another()
+	q.unasked = true
+	return &q
 }
 
 // asked returns the story for a prompt that somebody typed.
@@ -287,10 +296,12 @@ func (r *robot) run(lines <-chan typed, signals <-chan os.Signal) power {
 	}
 }
 
-// startAgain starts a storyteller that has died, and has it tell what is pending.
+// startAgain starts a storyteller that has died, and has it, or one that refused that
+// before, tell what is pending.
 func (r *robot) startAgain() {
-	r.again = nil
-	if q := r.pending; q != nil {
+	q := r.pending
+	r.again, r.pending = nil, nil
+	if q != nil {
 		r.interrupt()
 		r.tell(*q)
 	} else {
@@ -376,12 +387,7 @@ func (r *robot) heard(line []byte) power {
 	case dialog.Begun:
 		r.begun(e)
 	case dialog.Refused:
-		if r.now == nil || r.now.begun || r.now.id != e.ID {
-			break // it is queued
-		}
-		r.now = nil
-		fmt.Fprintf(r.out, "init: not now: %s\n", e.Error)
-		r.prompt()
+		r.refused(e)
 	}
 	t := r.now
 	if t == nil || t.id != e.ID {
@@ -414,6 +420,35 @@ func (r *robot) heard(line []byte) power {
 		return r.ended()
 	}
 	return stayOn
+}
+
+// refused does what follows when a story is not begun.
+func (r *robot) refused(e dialog.Event) {
+	if r.now == nil || r.now.begun || r.now.id != e.ID {
+		return // it is queued
+	}
+	q := *r.now.request
+	r.now = nil
+	if e.Busy { // somebody was faster, whose story is about to be heard of
+		r.queue(&q)
+		return
+	}
+	fmt.Fprintf(r.out, "init: not now: %s\n", e.Error)
+	if q.unasked {
+		q.refused++
+		r.pending, r.again = &q, time.After(r.delay(q.refused))
+	}
+	r.prompt()
+}
+
+// queue has a story told after that of somebody who was faster, unless another one was
+// asked for meanwhile.
+func (r *robot) queue(q *request) {
+	if r.next != nil {
+		return
+	}
+	r.next = q
+	fmt.Fprintln(r.out, "init: that story comes next")
 }
 
 // note prints what the storyteller says to people, or holds it back while it is in
@@ -470,9 +505,8 @@ func (r *robot) begun(e dialog.Event) {
 		return
 	}
 	r.interrupt()
-	if r.now != nil && r.now.request != nil && r.next == nil {
-		r.next = r.now.request
-		fmt.Fprintln(r.out, "init: that story comes next")
+	if r.now != nil && r.now.request != nil {
+		r.queue(r.now.request)
 	}
 	stage(r.out, request{Request: dialog.Request{Seed: e.Seed}}.String())
 	r.now = &telling{id: e.ID, begun: true, lowest: now().available}
@@ -489,7 +523,7 @@ func (r *robot) ended() power {
 	case switchOff:
 		return powerOff
 	case another:
-		r.next = new(r.another())
+		r.next = r.onward()
 	case explain:
 		fmt.Fprintln(r.out, "init: the storyteller cannot tell this story, see above; other prompts and `help` work here")
 	}
@@ -554,7 +588,7 @@ func (r *robot) exited(status unix.WaitStatus) power {
 		r.start("")
 		r.follow()
 	case giveUp:
-		r.next = nil
+		r.next, r.pending, r.again = nil, nil, nil
 		fmt.Fprintln(r.out, "init: the storyteller cannot tell stories, see above; `help` works here")
 		r.prompt()
 	default:
@@ -573,19 +607,20 @@ func (r *robot) died(status unix.WaitStatus, dead *teller, t *telling, next deed
 		r.crashes = append(r.crashes, crash{what, now(), dead.args, t.request, dead.trace.said}.String())
 		r.keep(crashReport(r.crashes, kernelMessages()))
 	}
-	r.pending = r.next
-	r.next = nil
+	if r.next != nil {
+		r.pending, r.next = r.next, nil
+	}
 	switch {
 	case r.pending != nil:
 	case next == anotherLate:
-		r.pending = new(r.another())
+		r.pending = r.onward()
 	case t.told || t.stopped || t.request == nil:
 	case r.deaths.inRow%maxTries != 0:
 		r.pending = t.request
 	default:
 		fmt.Fprintf(r.out, "init: that story is left: the storyteller has died %d times in a row\n", r.deaths.inRow)
 		if r.settings.After == config.AfterAgain {
-			r.pending = new(r.another())
+			r.pending = r.onward()
 		}
 	}
 	wait := r.delay(r.deaths.inRow)

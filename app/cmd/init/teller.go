@@ -35,6 +35,8 @@ type request struct {
 	verb    string // of the storyteller; "" to tell a story
 	options []string
 	at      *terminal // of a shell
+	unasked bool      // nobody has typed it, so nobody would type it again: it waits until it can be told
+	refused int       // so often, for another reason than a story's
 	dialog.Request
 }
 

@@ -85,13 +85,9 @@ func (c *console) print(ctx context.Context) {
 	stories := make(chan *story.Story)
 	for _, e := range c.engines {
 		go func() {
-			for newest := (*story.Story)(nil); ; {
-				var err error
-				if newest, err = e.Newest(ctx, newest); err != nil {
-					return
-				}
+			for s := range e.Stories(ctx) {
 				select {
-				case stories <- newest:
+				case stories <- s:
 				case <-ctx.Done():
 				}
 			}
@@ -203,7 +199,7 @@ func (p forInit) text(id string, piece []byte) {
 }
 func (p forInit) ended(id string) { p.event(dialog.Event{Kind: dialog.Ended, ID: id}) }
 func (p forInit) refused(r story.Request, err error) {
-	p.event(dialog.Event{Kind: dialog.Refused, ID: r.ID, Error: err.Error()})
+	p.event(dialog.Event{Kind: dialog.Refused, ID: r.ID, Error: err.Error(), Busy: errors.Is(err, story.ErrBusy)})
 }
 func (p forInit) alive() { p.event(dialog.Event{Kind: dialog.Alive}) }
 func (p forInit) told(id string, end story.End) {

@@ -61,6 +61,7 @@ type ears struct {
 
 	mu   sync.Mutex
 	last string // prompt that was asked for by voice
+	hush func() // ends the answer that is being spoken and waits for its silence; nil: none is
 }
 
 // add gives cmd the flags.
@@ -231,9 +232,7 @@ func (e *ears) heard(ctx context.Context, u hearing.Understood) {
 			time.Sleep(poll)
 		}
 	}
-	e.speaking.Store(true)
-	e.say(ctx, u.Answer)
-	e.speaking.Store(false)
+	e.reply(ctx, u.Answer)
 	switch u.Command {
 	case hearing.Tell:
 		e.ask(e.asked(&u.Opening))
@@ -241,6 +240,42 @@ func (e *ears) heard(ctx context.Context, u hearing.Understood) {
 		e.ask(e.asked(nil))
 	case hearing.Louder, hearing.Quieter:
 		e.louder(loudness(u.Command))
+	}
+}
+
+// reply speaks an answer, unless a story has begun meanwhile. One that begins now ends it:
+// there is one sound card, and not the memory for two voices.
+func (e *ears) reply(ctx context.Context, answer string) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	silent := make(chan struct{})
+	defer close(silent)
+	e.mu.Lock()
+	if e.telling.Load() {
+		e.mu.Unlock()
+		return
+	}
+	e.speaking.Store(true)
+	e.hush = func() {
+		cancel()
+		<-silent
+	}
+	e.mu.Unlock()
+	e.say(ctx, answer)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.speaking.Store(false)
+	e.hush = nil
+}
+
+// giveWay leaves voice and sound card to a story, which is to begin once it returns.
+func (e *ears) giveWay() {
+	e.mu.Lock()
+	e.telling.Store(true)
+	hush := e.hush
+	e.mu.Unlock()
+	if hush != nil {
+		hush()
 	}
 }
 

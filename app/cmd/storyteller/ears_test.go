@@ -57,6 +57,43 @@ func TestHeard(t *testing.T) {
 	}
 }
 
+// A story that begins has voice and sound card to itself: an answer that is being spoken
+// ends first, and none begins beside it.
+func TestReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := listening()
+		var said []string
+		e.say = func(ctx context.Context, text string) {
+			if !e.speaking.Load() {
+				t.Errorf("%q: it may hear itself", text)
+			}
+			select {
+			case <-time.After(3 * time.Second):
+				said = append(said, text+" spoken")
+			case <-ctx.Done():
+				time.Sleep(time.Second) // the card is let go of
+				said = append(said, text+" cut off")
+			}
+		}
+		e.heard(t.Context(), hearing.Understood{Answer: "whole"})
+		begun := time.Now()
+		time.AfterFunc(2*time.Second, func() {
+			e.giveWay()
+			if e.speaking.Load() || time.Since(begun) != 3*time.Second {
+				t.Errorf("a story begins %v after the answer did, which is spoken: %v", time.Since(begun), e.speaking.Load())
+			}
+		})
+		e.heard(t.Context(), hearing.Understood{Answer: "in its way"})
+		synctest.Wait()
+		e.reply(t.Context(), "beside it")
+		e.telling.Store(false)
+		e.heard(t.Context(), hearing.Understood{Answer: "after it"})
+		if want := []string{"whole spoken", "in its way cut off", "after it spoken"}; !slices.Equal(said, want) {
+			t.Errorf("%q; want %q", said, want)
+		}
+	})
+}
+
 // While a story is read aloud it is heard only what is said between sentences,
 // and the story waits for that.
 func TestBetween(t *testing.T) {

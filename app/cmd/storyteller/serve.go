@@ -139,6 +139,7 @@ and kept beside that file, as ssh_host_key.`,
 					hears.join(ctx, cmd, c, &voices, inMemory)
 				}
 				c.listen = func(ctx context.Context, s *story.Story) func() {
+					hears.giveWay()
 					if !voices.wanted() {
 						return func() {}
 					}

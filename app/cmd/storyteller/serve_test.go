@@ -311,6 +311,9 @@ func TestEventIDs(t *testing.T) {
 			if !ok || e.Kind == dialog.Alive || e.Kind == dialog.Text {
 				continue
 			}
+			if e.Busy {
+				e.ID += ", busy"
+			}
 			if kinds = append(kinds, e.Kind+" "+e.ID); e.Kind == kind {
 				return
 			}
@@ -329,7 +332,7 @@ func TestEventIDs(t *testing.T) {
 		}
 		until(dialog.Ended)
 	}
-	want := []string{"begun i-1", "refused i-1-again", "told i-1", "ended i-1", "begun i-2", "refused i-2-again", "told i-2", "ended i-2"}
+	want := []string{"begun i-1", "refused i-1-again, busy", "told i-1", "ended i-1", "begun i-2", "refused i-2-again, busy", "told i-2", "ended i-2"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("events %q; want %q", kinds, want)
 	}
