@@ -199,7 +199,8 @@ func (p forInit) text(id string, piece []byte) {
 }
 func (p forInit) ended(id string) { p.event(dialog.Event{Kind: dialog.Ended, ID: id}) }
 func (p forInit) refused(r story.Request, err error) {
-	p.event(dialog.Event{Kind: dialog.Refused, ID: r.ID, Error: err.Error(), Busy: errors.Is(err, story.ErrBusy)})
+	// ErrBusy itself: of what else keeps stories away, a shell say, no end is told.
+	p.event(dialog.Event{Kind: dialog.Refused, ID: r.ID, Error: err.Error(), Busy: err == story.ErrBusy})
 }
 func (p forInit) alive() { p.event(dialog.Event{Kind: dialog.Alive}) }
 func (p forInit) told(id string, end story.End) {

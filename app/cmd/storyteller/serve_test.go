@@ -332,7 +332,12 @@ func TestEventIDs(t *testing.T) {
 		}
 		until(dialog.Ended)
 	}
-	want := []string{"begun i-1", "refused i-1-again, busy", "told i-1", "ended i-1", "begun i-2", "refused i-2-again, busy", "told i-2", "ended i-2"}
+	if err := inMemory.reserve("somebody has a shell"); err != nil {
+		t.Fatal(err)
+	}
+	go ask("i-3")
+	until(dialog.Refused) // for good, as far as init can tell
+	want := []string{"begun i-1", "refused i-1-again, busy", "told i-1", "ended i-1", "begun i-2", "refused i-2-again, busy", "told i-2", "ended i-2", "refused i-3"}
 	if !slices.Equal(kinds, want) {
 		t.Errorf("events %q; want %q", kinds, want)
 	}
