@@ -26,14 +26,14 @@ func (k tough) hangs(t *testing.T) {
 
 // bootWithWatchdog boots a card in a machine with a watchdog. When that bites, the
 // machine starts again, or, if mayBite is false, is switched off.
-func bootWithWatchdog(t *testing.T, image string, mayBite bool) *machine {
+func bootWithWatchdog(t *testing.T, image string, mayBite bool, args ...string) *machine {
 	t.Helper()
 	o := machineFor(t, image)
 	action := "poweroff"
 	if o.Restarts = mayBite; mayBite {
 		action = "reset"
 	}
-	o.Args = append(o.Args, watchdog(action)...)
+	o.Args = append(append(o.Args, watchdog(action)...), args...)
 	return start(t, patience, o)
 }
 
@@ -64,7 +64,8 @@ func (k tough) startsAgain(m *machine) {
 
 // The storyteller's process is stopped: the watchdog finds nothing to do.
 func (k tough) storytellerHangs(t *testing.T) {
-	m := bootWithWatchdog(t, k.image, false)
+	// Its clock is that of the instructions: minutes in which nothing happens pass at once.
+	m := bootWithWatchdog(t, k.image, false, "-icount", "shift=0,sleep=off")
 	m.story()
 	m.waitFor(prompt)
 	m.show("memory", `(?m)^ *1 .* -1000  init$`) // the last to be ended for want of memory

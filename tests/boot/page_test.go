@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"duostoryteller/tests/browser"
@@ -182,7 +181,7 @@ func TestPage(t *testing.T) {
 func (m *machine) testBrowser(page string, c golden.Case) {
 	m.t.Run("in a browser", func(t *testing.T) {
 		b := browser.New(t, 1000, 800, false)
-		b.Patience = time.Minute
+		b.Patience = 2 * silence
 		b.Open(page)
 		b.Press("#prompt", c.Prompt)
 		b.Click("#tell")

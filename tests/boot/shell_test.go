@@ -202,14 +202,13 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 
 func (b *lockedBuffer) wait(t *testing.T, want string) {
 	t.Helper()
-	for range 600 {
+	for begun := time.Now(); time.Since(begun) < 2*silence; time.Sleep(100 * time.Millisecond) {
 		b.mu.Lock()
 		text := b.text.String()
 		b.mu.Unlock()
 		if strings.Contains(text, want) {
 			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatalf("the terminal shows %q; want %q", b.text.String(), want)
 }

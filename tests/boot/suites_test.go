@@ -44,7 +44,7 @@ func testFromPC(t *testing.T, image string) {
 	o := machineFor(t, image)
 	var address string
 	o.Args, address, _ = cable(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	board, err := boardtest.Emulate(ctx, o)
 	if err != nil {
