@@ -72,11 +72,7 @@ func TestAgainKept(t *testing.T) {
 		if response.StatusCode != http.StatusOK {
 			t.Fatalf("again of %s = %s %q; want a story", id, response.Status, text)
 		}
-		told, err := teller.Newest(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if end, err := told.Wait(t.Context()); err != nil || end.Err != nil {
+		if end, err := current(t, teller).Wait(t.Context()); err != nil || end.Err != nil {
 			t.Errorf("again of %s ended with %v, %v", id, end.Err, err)
 		}
 	}
