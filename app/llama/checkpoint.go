@@ -10,16 +10,16 @@ import (
 	"duostoryteller/app/memory"
 )
 
-// Checkpoint is a model in llama2.c's legacy fp32 format, mapped read-only
-// into memory. The slices are views of the file, row-major, named as in run.c;
-// a layer's part is the l-th of Layers equal pieces. They die with Close.
+// Checkpoint is a model as one of llama2.c's exports has it, in memory as float32.
+// The slices are row-major, named as in run.c; a layer's part is the l-th of Layers
+// equal pieces. They die with Close.
 //
-// The format (export.py's version 0 of karpathy/llama2.c): the header that
-// [ParseConfig] reads, then little-endian float32 in the order of the fields
-// below, two rotary tables that nothing reads any more, and the classifier if
-// it is not the token embedding.
+// Versions 0 and 1 are mapped read-only: the slices are views of the file. Version 2
+// has weights of 8 bits, of which float32 are made when it is opened. Its model is
+// those float32 weights: the texts are what run.c tells with them, written as a legacy
+// checkpoint. They are not runq.c's, which rounds what it multiplies them with, too.
 type Checkpoint struct {
-	Config
+	Header
 
 	TokenEmbedding []float32 // (vocab, dim)
 	RMSAtt         []float32 // (layer, dim)
@@ -34,10 +34,11 @@ type Checkpoint struct {
 	RMSFinal       []float32 // (dim)
 	Classifier     []float32 // (vocab, dim); TokenEmbedding itself when shared
 
-	mapped []byte
+	data    []byte // what they are views of
+	release func([]byte) error
 }
 
-// OpenCheckpoint maps the checkpoint at path. Bytes beyond what the header
+// OpenCheckpoint opens the checkpoint at path. Bytes beyond what the header
 // asks for are ignored, as run.c does; too few are an error.
 func OpenCheckpoint(path string) (*Checkpoint, error) {
 	f, err := os.Open(path)
@@ -45,75 +46,119 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	defer f.Close()
-	header := make([]byte, HeaderSize)
-	if n, err := io.ReadFull(f, header); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			if err := checkForeign(header[:n]); err != nil {
-				return nil, fmt.Errorf("checkpoint %s: %w", path, err)
-			}
-			return nil, fmt.Errorf("checkpoint %s: truncated: a header has %d bytes, the file has %d", path, HeaderSize, n)
-		}
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	config, err := ParseConfig(header)
+	c, err := openCheckpoint(f)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	want := config.FileSize()
-	if info.Size() < want {
-		return nil, fmt.Errorf("checkpoint %s: truncated: its header asks for %d bytes, the file has %d", path, want, info.Size())
-	}
-	mapped, err := memory.Map(f, int(want))
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint %s: cannot map %d bytes: %w", path, want, err)
-	}
-	c := &Checkpoint{Config: config, mapped: mapped}
-	c.slice(mapped[HeaderSize:])
 	return c, nil
 }
 
-// slice points the weights at their places in data. The machine is assumed to
-// be little-endian, as every one that this program is built for is.
-func (c *Checkpoint) slice(data []byte) {
-	rest := unsafe.Slice((*float32)(unsafe.Pointer(&data[0])), len(data)/4)
-	take := func(sizes ...int) []float32 {
-		n := 1
-		for _, s := range sizes {
-			n *= s
-		}
-		head := rest[:n:n]
-		rest = rest[n:]
-		return head
+func openCheckpoint(f *os.File) (*Checkpoint, error) {
+	head := make([]byte, headerSizeAK42)
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
 	}
+	header, err := ParseHeader(head[:n])
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	want := header.FileSize()
+	if info.Size() < want {
+		return nil, fmt.Errorf("truncated: its header asks for %d bytes, the file has %d", want, info.Size())
+	}
+	mapped, err := memory.Map(f, int(want))
+	if err != nil {
+		return nil, fmt.Errorf("cannot map %d bytes: %w", want, err)
+	}
+	c := &Checkpoint{Header: header, data: mapped, release: memory.Unmap}
+	switch header.Version {
+	case 0:
+		c.sliceLegacy(floatsOf(mapped[HeaderSize:]))
+	case 1:
+		c.sliceVersion1(floatsOf(mapped[headerSizeAK42:]))
+	case 2:
+		c.data, err = c.dequantize(mapped[headerSizeAK42:])
+		c.release = memory.Free
+		if err := errors.Join(err, memory.Unmap(mapped)); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	return c, nil
+}
+
+// weights takes tensors off a piece of memory.
+type weights []float32
+
+// floatsOf views data as float32. The machine is assumed to be little-endian, as
+// every one that this program is built for is.
+func floatsOf(data []byte) weights {
+	return unsafe.Slice((*float32)(unsafe.Pointer(&data[0])), len(data)/4)
+}
+
+func (w *weights) take(sizes ...int) []float32 {
+	n := 1
+	for _, s := range sizes {
+		n *= s
+	}
+	head := (*w)[:n:n]
+	*w = (*w)[n:]
+	return head
+}
+
+// sliceLegacy points the weights at their places in a legacy file: after the header,
+// little-endian float32 in the order of the fields, two rotary tables that nothing
+// reads any more, and the classifier if it is not the token embedding.
+func (c *Checkpoint) sliceLegacy(rest weights) {
 	dim, kvDim := c.Dim, c.KVDim()
-	c.TokenEmbedding = take(c.VocabSize, dim)
-	c.RMSAtt = take(c.Layers, dim)
-	c.WQ = take(c.Layers, dim, dim)
-	c.WK = take(c.Layers, kvDim, dim)
-	c.WV = take(c.Layers, kvDim, dim)
-	c.WO = take(c.Layers, dim, dim)
-	c.RMSFFN = take(c.Layers, dim)
-	c.W1 = take(c.Layers, c.HiddenDim, dim)
-	c.W2 = take(c.Layers, dim, c.HiddenDim)
-	c.W3 = take(c.Layers, c.HiddenDim, dim)
-	c.RMSFinal = take(dim)
-	take(c.ropeLen())
+	c.TokenEmbedding = rest.take(c.VocabSize, dim)
+	c.RMSAtt = rest.take(c.Layers, dim)
+	c.WQ = rest.take(c.Layers, dim, dim)
+	c.WK = rest.take(c.Layers, kvDim, dim)
+	c.WV = rest.take(c.Layers, kvDim, dim)
+	c.WO = rest.take(c.Layers, dim, dim)
+	c.RMSFFN = rest.take(c.Layers, dim)
+	c.W1 = rest.take(c.Layers, c.HiddenDim, dim)
+	c.W2 = rest.take(c.Layers, dim, c.HiddenDim)
+	c.W3 = rest.take(c.Layers, c.HiddenDim, dim)
+	c.RMSFinal = rest.take(dim)
+	rest.take(c.ropeLen())
 	c.Classifier = c.TokenEmbedding
 	if !c.SharedClassifier {
-		c.Classifier = take(c.VocabSize, dim)
+		c.Classifier = rest.take(c.VocabSize, dim)
 	}
 }
 
-// Close unmaps the file. Nothing may use the weights afterwards.
+// sliceVersion1 does so for version 1: the norms come first, and there are no rotary
+// tables.
+func (c *Checkpoint) sliceVersion1(rest weights) {
+	c.RMSAtt = rest.take(c.Layers, c.Dim)
+	c.RMSFFN = rest.take(c.Layers, c.Dim)
+	c.RMSFinal = rest.take(c.Dim)
+	c.TokenEmbedding = rest.take(c.VocabSize, c.Dim)
+	c.WQ = rest.take(c.Layers, c.Dim, c.Dim)
+	c.WK = rest.take(c.Layers, c.KVDim(), c.Dim)
+	c.WV = rest.take(c.Layers, c.KVDim(), c.Dim)
+	c.WO = rest.take(c.Layers, c.Dim, c.Dim)
+	c.W1 = rest.take(c.Layers, c.HiddenDim, c.Dim)
+	c.W2 = rest.take(c.Layers, c.Dim, c.HiddenDim)
+	c.W3 = rest.take(c.Layers, c.HiddenDim, c.Dim)
+	c.Classifier = c.TokenEmbedding
+	if !c.SharedClassifier {
+		c.Classifier = rest.take(c.VocabSize, c.Dim)
+	}
+}
+
+// Close gives the memory back. Nothing may use the weights afterwards.
 func (c *Checkpoint) Close() error {
-	if c.mapped == nil {
+	if c.data == nil {
 		return nil
 	}
-	mapped := c.mapped
-	c.mapped = nil
-	return memory.Unmap(mapped)
+	data := c.data
+	c.data = nil
+	return c.release(data)
 }

@@ -20,13 +20,14 @@ func TestForeign(t *testing.T) {
 	}
 	rest := strings.Repeat("\x00", 300)
 	for _, tt := range []struct{ name, data, want string }{
-		{"export.py version 1", le(0x616b3432, 1, 288, 768, 6, 6, 6, 32000, 256) + rest, "--version 0"},
-		{"export.py version 2", le(0x616b3432, 2, 288, 768, 6, 6, 6, 32000, 256) + rest, "--version 0"},
 		{"GGUF", "GGUF" + le(3) + rest, "GGUF"},
+		{"version 3 of ak42", le(0x616b3432, 3, 288, 768, 6, 6, 6, 32000, 256) + rest, "versions 1 and 2"},
 		{"GGML", le(0x67676d6c) + rest, "GGML"},
 		{"LFS pointer", "version https://git-lfs.github.com/spec/v1\noid sha256:cd590644d963867a2b6e5a1107f51fad663c41d79c149fbecbbb1f95fa81f49a\nsize 60816028\n", "git lfs pull"},
 		{"PyTorch", "PK\x03\x04" + rest, "export.py"},
-		{"safetensors", "\x40\x01\x00\x00\x00\x00\x00\x00{\"__metadata__\"" + rest, "safetensors"},
+		{"safetensors", "\x40\x01\x00\x00\x00\x00\x00\x00{\"__metadata__\"" + rest, "imagebuilder convert"},
+		{"older PyTorch", "\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19." + rest, "export.py"},
+		{"config.json", "{\n  \"architectures\": [\"LlamaForCausalLM\"]" + rest, "imagebuilder convert"},
 		{"web page", "\n<!DOCTYPE html><html>not found</html>", "web page"},
 		{"short web page", "<html></html>", "web page"},
 		{"gzip", "\x1f\x8b" + rest, "gzip"},

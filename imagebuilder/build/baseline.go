@@ -4,6 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"duostoryteller/app/llama"
+	"duostoryteller/imagebuilder/convert"
 )
 
 // Where the card has the program that ours is compared with, and its checkpoint.
@@ -29,14 +35,39 @@ func (s *state) findBaseline(context.Context) (string, error) {
 	if s.baseline.program, err = describe(s.Baseline, "given by --baseline"); err != nil {
 		return "", err
 	}
-	s.baseline.checkpoint = s.model.checkpoint
-	if s.BaselineModel != "" {
-		if s.baseline.checkpoint, err = describe(s.BaselineModel, "given by --baseline-model"); err != nil {
-			return "", err
-		}
+	switch {
+	case s.BaselineModel != "":
+		s.baseline.checkpoint, err = describe(s.BaselineModel, "given by --baseline-model")
+	case s.model.header.Version != 0: // which run.c does not read
+		s.baseline.checkpoint, err = s.legacyCheckpoint()
+	default:
+		s.baseline.checkpoint = s.model.checkpoint
+	}
+	if err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("%s, SHA-256 %.12s…, with %s of %s: the card is so much larger", s.baseline.program.name, s.baseline.program.sha256,
 		cmp.Or(s.baseline.checkpoint.name, "a checkpoint"), size(s.baseline.checkpoint.size)), nil
+}
+
+// legacyCheckpoint makes llama2.c's legacy form of the model's checkpoint, in the cache.
+func (s *state) legacyCheckpoint() (file, error) {
+	checkpoint, err := llama.OpenCheckpoint(s.model.checkpoint.path)
+	if err != nil {
+		return file{}, err
+	}
+	defer checkpoint.Close()
+	dir := filepath.Join(s.Cache, "legacy")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return file{}, err
+	}
+	path := filepath.Join(dir, s.model.checkpoint.sha256[:16]+".bin")
+	if err := convert.WriteFile(path, func(w io.Writer) error { return convert.Legacy(w, checkpoint) }); err != nil {
+		return file{}, err
+	}
+	legacy, err := describe(path, fmt.Sprintf("made of %s: run.c reads the legacy form only", s.model.checkpoint.name))
+	legacy.name = s.model.checkpoint.name
+	return legacy, err
 }
 
 // rootSize is the size of the root file system's partition: the board's, and

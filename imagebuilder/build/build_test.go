@@ -494,7 +494,7 @@ func TestBuiltin(t *testing.T) {
 			s.board.Model = board.File{File: "stories.bin", URL: "http://127.0.0.1:1/", Size: 1, SHA256: strings.Repeat("0", 64)}
 			_, err := s.findModel(t.Context())
 			if tt.tells == "" {
-				if err == nil || s.model.config.Dim != 0 {
+				if err == nil || s.model.header.Dim != 0 {
 					t.Errorf("findModel = %v with %+v; want an error and no model", err, s.model.checkpoint)
 				}
 				return

@@ -30,7 +30,7 @@ type file struct {
 type modelFiles struct {
 	checkpoint, tokenizer file
 	packed                file // what the board reads: only path, sha256 and size
-	config                llama.Config
+	header                llama.Header
 	unavailable           error // why the built-in one stands in for the board's; nil where it does not
 }
 
@@ -97,13 +97,13 @@ func (s *state) findModel(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.readConfig(); err != nil {
+	if err := s.readHeader(); err != nil {
 		return "", err
 	}
-	if want := m.config.FileSize(); m.checkpoint.size != want {
-		return "", fmt.Errorf("checkpoint %s: %d bytes, its header asks for %d: it is not a checkpoint of llama2.c's legacy format, or it is damaged", m.checkpoint.path, m.checkpoint.size, want)
+	if want := m.header.FileSize(); m.checkpoint.size != want {
+		return "", fmt.Errorf("checkpoint %s: %d bytes, its header asks for %d: it is not a checkpoint of llama2.c, or it is damaged", m.checkpoint.path, m.checkpoint.size, want)
 	}
-	if _, err := llama.OpenTokenizer(m.tokenizer.path, m.config.VocabSize); err != nil {
+	if _, err := llama.OpenTokenizer(m.tokenizer.path, m.header.VocabSize); err != nil {
 		return "", fmt.Errorf("%w (checkpoint %s; choose with --model and --tokenizer)", err, m.checkpoint.name)
 	}
 	return fmt.Sprintf("%s, SHA-256 %.12s…, and %s, %.12s…%s", m.checkpoint.name, m.checkpoint.sha256,
@@ -118,20 +118,20 @@ func (s *state) findFiles(ctx context.Context) (err error) {
 		}
 	} else if s.model.checkpoint, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn); err != nil {
 		return err
-	} else if err := s.readConfig(); err != nil { // before its tokenizer is looked for
+	} else if err := s.readHeader(); err != nil { // before its tokenizer is looked for
 		return err
 	}
 	s.model.tokenizer, err = s.find(ctx, s.Tokenizer, s.board.Tokenizer, "--tokenizer", "")
 	return err
 }
 
-// readConfig finds out whether the checkpoint is one, and its shape.
-func (s *state) readConfig() error {
+// readHeader finds out whether the checkpoint is one, and its shape.
+func (s *state) readHeader() error {
 	checkpoint, err := llama.OpenCheckpoint(s.model.checkpoint.path)
 	if err != nil {
 		return err
 	}
-	s.model.config = checkpoint.Config
+	s.model.header = checkpoint.Header
 	return checkpoint.Close()
 }
 

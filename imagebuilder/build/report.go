@@ -47,7 +47,7 @@ func (s *state) printMaps() {
 
 // overBudget says where the model takes more memory than board.toml has for it.
 func (s *state) overBudget() (lines []string) {
-	need, err := packed.MemoryOf(s.model.config, packed.Exact)
+	need, err := packed.MemoryOf(s.model.header.Config, packed.Exact)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -36,11 +36,11 @@ func TestBudget(t *testing.T) {
 		}
 	}
 	s := &state{board: b}
-	s.model.config = shape
+	s.model.header.Config = shape
 	if lines := s.overBudget(); len(lines) > 0 {
 		t.Errorf("overBudget() = %q; want nothing for the planned model", lines)
 	}
-	s.model.config.Layers = 8
+	s.model.header.Layers = 8
 	if lines := s.overBudget(); len(lines) != 2 || !strings.Contains(lines[0], "weights") || !strings.Contains(lines[1], "KV cache") {
 		t.Errorf("overBudget() with two layers more = %q; want weights and KV cache", lines)
 	}

@@ -96,7 +96,7 @@ image boots in the emulator.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "milkv-duo", "board to build for, a folder of board/")
 	f.StringVarP(&o.Out, "output", "o", "", "folder for the image (default out/ of the repository)")
-	f.StringVar(&o.Model, "model", "", "checkpoint in llama2.c's legacy fp32 format, or \"builtin\" for the small one that is built in")
+	f.StringVar(&o.Model, "model", "", "checkpoint of llama2.c's export.py, version 0 (legacy), 1 or 2, or \"builtin\" for the small one that is built in")
 	f.BoolVar(&o.RequireModel, "require-model", false, "fail where the board's own checkpoint cannot be had, instead of taking the built-in one")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it; \"none\" for a card without")

@@ -1,0 +1,61 @@
+// Package convert makes llama2.c's legacy checkpoint and tokenizer.bin of the models
+// that people have in other forms.
+package convert
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"duostoryteller/app/llama"
+)
+
+// Legacy writes c as llama2.c's legacy checkpoint, which run.c reads. The rotary tables
+// of the format, which run.c skips, are written all the same: older programs read them.
+func Legacy(w io.Writer, c *llama.Checkpoint) error {
+	out := bufio.NewWriterSize(w, 1<<20)
+	vocab := c.VocabSize
+	if !c.SharedClassifier {
+		vocab = -vocab
+	}
+	var number [4]byte
+	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen} {
+		binary.LittleEndian.PutUint32(number[:], uint32(int32(v)))
+		out.Write(number[:])
+	}
+	cos, sin := llama.Rotary(c.Config, llama.Strict)
+	parts := [][]float32{c.TokenEmbedding, c.RMSAtt, c.WQ, c.WK, c.WV, c.WO, c.RMSFFN, c.W1, c.W2, c.W3, c.RMSFinal, cos, sin}
+	if !c.SharedClassifier {
+		parts = append(parts, c.Classifier)
+	}
+	for _, part := range parts {
+		for _, v := range part {
+			binary.LittleEndian.PutUint32(number[:], math.Float32bits(v))
+			if _, err := out.Write(number[:]); err != nil {
+				return err
+			}
+		}
+	}
+	return out.Flush()
+}
+
+// WriteFile writes a file whole or not at all.
+func WriteFile(path string, write func(io.Writer) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing, once renamed
+	err = write(f)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
