@@ -120,6 +120,40 @@ func (im *Image) ReadFile(name string) ([]byte, error) {
 	return nil, fmt.Errorf("the card's FAT partition has no file %s", name)
 }
 
+// Contents returns all that partition 1 holds: its label, and its files in the order of
+// the directory. Folders, which Write cannot make, are an error.
+func (im *Image) Contents() (label string, files []File, err error) {
+	fat, err := im.openFAT()
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := fat.directory()
+	if err != nil {
+		return "", nil, err
+	}
+	for ; len(dir) >= 32 && dir[0] != 0; dir = dir[32:] {
+		switch attr := dir[11]; {
+		case dir[0] == 0xe5 || attr&0x3f == attrLong:
+		case attr&attrDirectory != 0:
+			return "", nil, fmt.Errorf("the FAT partition has a folder, %s", shortName(dir))
+		case attr&attrVolume != 0:
+			label = strings.TrimRight(string(dir[:11]), " ")
+		}
+	}
+	list, err := fat.files()
+	if err != nil {
+		return "", nil, err
+	}
+	for _, f := range list {
+		data, err := fat.chain(f.cluster, f.Size)
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+		files = append(files, File{Name: f.Name, Data: data})
+	}
+	return label, files, nil
+}
+
 // Attributes of directory entries; a piece of a long name has all of 0x0f.
 const attrVolume, attrDirectory, attrLong = 0x08, 0x10, 0x0f
 
@@ -239,17 +273,25 @@ func (f *fat) chain(c uint32, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// files reads the root directory.
-func (f *fat) files() ([]FileInfo, error) {
-	dir := make([]byte, f.rootBytes)
-	var err error
+// directory reads the root directory's entries.
+func (f *fat) directory() (dir []byte, err error) {
 	if f.entryBytes == 2 {
+		dir = make([]byte, f.rootBytes)
 		_, err = f.r.ReadAt(dir, f.rootStart)
 	} else {
 		dir, err = f.chain(f.rootCluster, -1)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("root directory: %w", err)
+	}
+	return dir, nil
+}
+
+// files lists the root directory's files.
+func (f *fat) files() ([]FileInfo, error) {
+	dir, err := f.directory()
+	if err != nil {
+		return nil, err
 	}
 	var files []FileInfo
 	var long []uint16 // the long name collected so far; its pieces come last first

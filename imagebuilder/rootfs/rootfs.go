@@ -266,3 +266,45 @@ func Open(r io.ReaderAt) (fs.FS, error) {
 	}
 	return root, nil
 }
+
+// Load reads the tree that an EROFS image was written from, and the time that its
+// entries carry. The files' contents stay in r, which must stay as it is.
+func Load(r io.ReaderAt) (tree *Tree, built time.Time, err error) {
+	root, err := Open(r)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	tree = new(Tree)
+	err = fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := fs.Lstat(root, name)
+		if err != nil {
+			return err
+		}
+		if name == "." {
+			built = info.ModTime().UTC()
+			return nil
+		}
+		stat, ok := info.Sys().(*erofs.Stat) // the mode of go-erofs v0.3.1's FileInfo mixes Unix's and Go's bits
+		if !ok {
+			return fmt.Errorf("%s: its mode cannot be read", name)
+		}
+		f := File{Path: "/" + name, Mode: stat.Mode}
+		switch f.Mode.Type() {
+		case fs.ModeSymlink:
+			if f.Link, err = fs.ReadLink(root, name); err != nil {
+				return err
+			}
+		case 0:
+			f.Size = info.Size()
+			f.Open = func() (io.ReadCloser, error) { return root.Open(name) }
+		}
+		return tree.Add(f)
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("root file system: %w", err)
+	}
+	return tree, built, nil
+}

@@ -119,6 +119,37 @@ func TestReadBack(t *testing.T) {
 	}
 }
 
+// A tree that is loaded from an image makes the same image again.
+func TestLoad(t *testing.T) {
+	name := image(t, sample(t))
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tree, when, err := Load(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !when.Equal(built) {
+		t.Errorf("built %v; want %v", when, built)
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(image(t, tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the image made again has %d bytes and differs from the first, %d bytes", len(got), len(want))
+	}
+	if _, _, err := Load(bytes.NewReader(want[:len(want)/2])); err == nil {
+		t.Error("half an image was loaded")
+	}
+}
+
 // TestModes names what the board relies on, whatever the host's umask was.
 func TestModes(t *testing.T) {
 	tree := sample(t)

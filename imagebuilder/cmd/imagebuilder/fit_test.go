@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+)
+
+func TestReadKeys(t *testing.T) {
+	const a = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF51MDMmApLZQVCYTbCZI0o7Rmv4eSOUVlWQ2Az+LwAA"
+	write := func(text string) string {
+		t.Helper()
+		name := filepath.Join(t.TempDir(), "key")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	if _, _, _, _, err := ssh.ParseAuthorizedKey([]byte(a)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readKeys([]string{write("# mine\r\n" + a + " me@desk\r\n"), write(a)})
+	if want := a + " me@desk\n" + a + "\n"; string(got) != want || err != nil {
+		t.Errorf("readKeys = %q, %v; want %q", got, err, want)
+	}
+	for text, want := range map[string]string{
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n": "private",
+		"hello": "no public key",
+		"":      "no key",
+	} {
+		if _, err := readKeys([]string{write(text)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", text, err, want)
+		}
+	}
+}
