@@ -21,9 +21,8 @@ import (
 	"sync"
 	"time"
 
+	"duostoryteller/app/filelock"
 	"duostoryteller/app/llama/packed"
-
-	"golang.org/x/sys/unix"
 )
 
 // Bound is how many bytes the entries may have together: some ten of the 15M model.
@@ -106,12 +105,12 @@ func (c *Cache) Find(path string) (string, error) {
 // called: as long as it is the same file, and nobody wrote to it, its contents are
 // those that were hashed.
 func (c *Cache) known(f *os.File) (string, error) {
-	var s unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &s); err != nil {
+	file, err := identity(f)
+	if err != nil {
 		return "", fmt.Errorf("checkpoint %s: %w", f.Name(), err)
 	}
 	hash := sha256.New()
-	fmt.Fprintln(hash, s.Dev, s.Ino, s.Size, s.Mtim, s.Ctim, packed.Version)
+	fmt.Fprintln(hash, file, packed.Version)
 	return filepath.Join(c.dir, hex.EncodeToString(hash.Sum(nil)[:16])+link), nil
 }
 
@@ -216,6 +215,9 @@ func (c *Cache) add(path string, size int64, write func(io.Writer) error) (strin
 	if err := fill(part, size, write); err != nil {
 		return "", errors.Join(err, os.Remove(part.Name()))
 	}
+	if runtime.GOOS == "windows" { // which renames no open file
+		part.Close()
+	}
 	if err := os.Rename(part.Name(), entry); err != nil {
 		return "", err
 	}
@@ -230,7 +232,10 @@ func lock(path string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		ours, err := filelock.Try(f)
+		if err == nil && !ours {
+			err = ErrBusy
+		}
 		if err == nil {
 			var mine, there os.FileInfo
 			if mine, err = f.Stat(); err == nil {
@@ -245,9 +250,6 @@ func lock(path string) (*os.File, error) {
 			}
 		}
 		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrBusy
-		}
 		return nil, err
 	}
 }
@@ -258,7 +260,7 @@ func fill(f *os.File, size int64, write func(io.Writer) error) error {
 	if err := f.Truncate(0); err != nil {
 		return err
 	}
-	if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+	if err := reserve(f, size); err != nil {
 		return err
 	}
 	if err := write(f); err != nil {

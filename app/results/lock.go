@@ -3,12 +3,11 @@
 package results
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"duostoryteller/app/filelock"
 )
 
 // lock waits until no other process, and nobody else in this one, writes to dir, at
@@ -19,18 +18,16 @@ func lock(dir string, patience time.Duration) (unlock func(), err error) {
 		return nil, err
 	}
 	for begin := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		err = unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		ours, err := filelock.Try(d)
 		switch {
-		case err == nil:
-			return func() { d.Close() }, nil
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EWOULDBLOCK) && time.Since(begin) < patience:
-		case errors.Is(err, unix.EWOULDBLOCK):
-			d.Close()
-			return nil, fmt.Errorf("another program has been writing to %s for %v", dir, patience)
-		default:
+		case err != nil:
 			d.Close()
 			return nil, fmt.Errorf("%s cannot be locked: %w", dir, err)
+		case ours:
+			return func() { d.Close() }, nil
+		case time.Since(begin) >= patience:
+			d.Close()
+			return nil, fmt.Errorf("another program has been writing to %s for %v", dir, patience)
 		}
 	}
 }

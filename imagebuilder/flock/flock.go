@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"duostoryteller/app/filelock"
 )
 
 // Acquire locks the file at path, which is made if need be, until unlock is
@@ -29,7 +31,7 @@ func Acquire(ctx context.Context, path string, log io.Writer) (unlock func(), er
 	}()
 	const interval = 100 * time.Millisecond
 	for said := false; ; said = true {
-		ours, err := try(f)
+		ours, err := filelock.Try(f)
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}

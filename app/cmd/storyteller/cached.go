@@ -6,13 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"syscall"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/modelcache"
+	"duostoryteller/app/subprocess"
 
 	"github.com/spf13/cobra"
 )
@@ -116,7 +116,7 @@ func packBeside(model string) error {
 		args = append([]string{nice, "-n", "19"}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for the story
+	subprocess.Detach(cmd) // an interrupt is for the story
 	if err := cmd.Start(); err != nil {
 		return err
 	}
