@@ -27,6 +27,7 @@
 #include "exec/address-spaces.h"
 #include "system/blockdev.h"
 #include "system/device_tree.h"
+#include "system/system.h"
 #include "target/riscv/cpu.h"
 #include "cv1800b.h"
 
