@@ -28,6 +28,11 @@
 #   make board-test BOARD=192.168.42.1   run the suites on a board and keep the results in
 #                          results/, as JSON and as a page; SERIAL=/dev/ttyUSB0 goes over
 #                          its serial console
+#   make regress CARD=/dev/sdX POWER='COMMAND' SERIAL=/dev/ttyUSB0   a board on a bench, as CI has
+#                          it: write its card, switch it on (COMMAND on, COMMAND off), read
+#                          its console to the story, run the suites; log, JSON, page and
+#                          JUnit XML in results/. CARD=sdmux:ID is in a mux of usbsdmux or
+#                          sd-mux-ctrl; SHORT=1 tries little of each suite, YES=1 asks nobody
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
@@ -113,7 +118,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -232,6 +237,13 @@ buildroot-check:
 board-test:
 	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }
 	$(IMAGEBUILDER) test $(if $(SERIAL),--serial '$(SERIAL)',--network '$(BOARD)')
+
+# The shell gets CARD, POWER and SERIAL from make as they were typed, with all quotes.
+regress:
+	@$(if $(and $(CARD),$(POWER),$(SERIAL)),,echo "make regress: $(strip $(foreach v,CARD POWER SERIAL,$(if $($(v)),,$(v)=))) missing: make regress CARD=/dev/sdX POWER='uhubctl -l 1-1 -p 2 -a' SERIAL=/dev/ttyUSB0; see make help"; exit 2)
+	@test -e out/storyteller.img || $(MAKE) image
+	@mkdir -p out && go build -o out/imagebuilder ./imagebuilder/cmd/imagebuilder
+	@out/imagebuilder regress --card "$$CARD" --power "$$POWER" --serial "$$SERIAL" $(if $(SHORT),--short) $(if $(YES),--yes)
 
 submission:
 	$(call tools,xz-utils)

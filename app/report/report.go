@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -94,7 +95,13 @@ func (r Results) Verdicts() (all []Verdict) {
 	if s := r.Speech; s != nil {
 		add("Speech", s.Environment.Kind, s.Complete, "%.4f s of computing a second of speech, %d sentences, %d not spoken", s.Ratio, len(s.Sentences), s.Skipped)
 	}
-	for _, name := range Names() {
+	names := Names()
+	for _, other := range slices.Sorted(maps.Keys(r.Errors)) { // such as the start
+		if !slices.Contains(names, other) {
+			names = slices.Insert(names, 0, other)
+		}
+	}
+	for _, name := range names {
 		if why := r.Errors[name]; why != "" {
 			add(name, "", false, "%s", why)
 		}

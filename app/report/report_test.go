@@ -76,3 +76,18 @@ func TestNice(t *testing.T) {
 		}
 	}
 }
+
+// What failed before the suites stands before them.
+func TestErrors(t *testing.T) {
+	r := Results{Errors: map[string]string{Speech: "no voice", "start": "the board is dead"}}
+	var got []string
+	for _, v := range r.Verdicts() {
+		got = append(got, v.Suite+": "+v.Says)
+		if v.Passed {
+			t.Errorf("%s passed", v.Suite)
+		}
+	}
+	if got, want := strings.Join(got, "; "), "start: the board is dead; speech: no voice"; got != want {
+		t.Errorf("Verdicts() = %s; want %s", got, want)
+	}
+}

@@ -165,8 +165,8 @@ func TestSerial(t *testing.T) {
 		if m, err := Measured(name); err != nil || m.Clock != 998000000 || m.Card.Sequential != 20500000 {
 			t.Errorf("Measured() = %+v, %v; want what the memory suite said", m, err)
 		}
-		if left, _ := os.ReadDir(dir); len(left) != 2 {
-			t.Errorf("%v in the folder; want two files", left)
+		if left, _ := os.ReadDir(dir); len(left) != 3 {
+			t.Errorf("%v in the folder; want three files", left)
 		}
 		page, err := os.ReadFile(strings.TrimSuffix(name, ".json") + ".html")
 		if err != nil || !strings.Contains(string(page), "measured") {

@@ -15,6 +15,10 @@ import (
 // Console is a board's console. What the board says is written to it; what is
 // typed goes to in.
 type Console struct {
+	// Patience is how long a suite may say nothing before the board is given up; 0 is
+	// for ever. The suites say every 20 seconds how far they are, but not within a run.
+	Patience time.Duration
+
 	in    io.Writer
 	quiet time.Duration // after which a board that said nothing is spoken to
 
@@ -53,17 +57,18 @@ func (c *Console) wake() {
 	c.changed = make(chan struct{})
 }
 
-// errQuiet is waitFor's when nothing was said for a while.
-var errQuiet = errors.New("the board says nothing")
+// ErrQuiet is WaitFor's when nothing was said for a while.
+var ErrQuiet = errors.New("the board says nothing")
 
-// waitFor waits until pattern matches what the board has said since the last
+// WaitFor waits until pattern matches what the board has said since the last
 // match, and returns that and what came before it. If quiet is not 0, it gives up with
-// errQuiet when the board has said nothing for so long.
-func (c *Console) waitFor(ctx context.Context, pattern *regexp.Regexp, quiet time.Duration) (before, match string, err error) {
+// ErrQuiet when the board has said nothing for so long. With an error, before is all
+// that was said since the last match.
+func (c *Console) WaitFor(ctx context.Context, pattern *regexp.Regexp, quiet time.Duration) (before, match string, err error) {
 	begin := time.Now()
 	for {
 		c.mu.Lock()
-		said, changed, last, end := c.said.Bytes(), c.changed, c.last, c.err
+		said, changed, last := c.said.Bytes(), c.changed, c.last
 		if at := pattern.FindIndex(said); at != nil {
 			before, match = string(said[:at[0]]), string(said[at[0]:at[1]])
 			c.said.Next(at[1])
@@ -71,23 +76,29 @@ func (c *Console) waitFor(ctx context.Context, pattern *regexp.Regexp, quiet tim
 			return before, match, nil
 		}
 		tail := strings.TrimSpace(string(said[max(0, len(said)-200):]))
-		c.mu.Unlock()
-		if end != nil {
-			return "", "", fmt.Errorf("%w; the console's last words: %q", end, tail)
-		}
-		if ctx.Err() != nil {
-			return "", "", fmt.Errorf("%w while waiting for %q; the console's last words: %q", context.Cause(ctx), pattern, tail)
+		switch {
+		case c.err != nil:
+			err = fmt.Errorf("%w; the console's last words: %q", c.err, tail)
+		case ctx.Err() != nil:
+			err = fmt.Errorf("%w while waiting for %q; the console's last words: %q", context.Cause(ctx), pattern, tail)
 		}
 		var silence <-chan time.Time
-		if quiet > 0 {
+		if quiet > 0 && err == nil {
 			if last.Before(begin) {
 				last = begin
 			}
-			left := quiet - time.Since(last)
-			if left <= 0 {
-				return "", "", errQuiet
+			if left := quiet - time.Since(last); left > 0 {
+				silence = time.After(left)
+			} else {
+				err = ErrQuiet
 			}
-			silence = time.After(left)
+		}
+		if err != nil {
+			before = string(said)
+		}
+		c.mu.Unlock()
+		if err != nil {
+			return before, "", err
 		}
 		select {
 		case <-changed:
@@ -109,8 +120,8 @@ var prompt = regexp.MustCompile(`storyteller> $`)
 // would stop its boot loader; one that is silent is asked to stop its story.
 func (c *Console) ready(ctx context.Context) error {
 	for {
-		_, _, err := c.waitFor(ctx, prompt, c.quiet)
-		if !errors.Is(err, errQuiet) {
+		_, _, err := c.WaitFor(ctx, prompt, c.quiet)
+		if !errors.Is(err, ErrQuiet) {
 			return err
 		}
 		if err := c.send("stop"); err != nil {
@@ -123,11 +134,16 @@ func (c *Console) ready(ctx context.Context) error {
 // it said: prompts that answered lines sent twice.
 func (c *Console) settle(ctx context.Context) error {
 	never := regexp.MustCompile(`[^\s\S]`)
-	if _, _, err := c.waitFor(ctx, never, c.quiet/5); !errors.Is(err, errQuiet) {
+	if _, _, err := c.WaitFor(ctx, never, c.quiet/5); !errors.Is(err, ErrQuiet) {
 		return err
 	}
-	c.mu.Lock()
-	c.said.Reset()
-	c.mu.Unlock()
+	c.Forget()
 	return nil
+}
+
+// Forget forgets what the board has said so far.
+func (c *Console) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said.Reset()
 }

@@ -69,7 +69,7 @@ func configure(fd int, rate uint32) error {
 	if err != nil {
 		return err
 	}
-	t.Iflag, t.Oflag, t.Lflag = unix.IGNBRK|unix.IGNPAR, 0, 0
+	t.Iflag, t.Oflag, t.Lflag = unix.IGNBRK, 0, 0 // damaged bytes are not ignored: a garbled line must show
 	t.Cflag = t.Cflag&^(unix.CBAUD|unix.CSIZE|unix.PARENB|unix.CSTOPB|unix.CRTSCTS|unix.HUPCL) | rate | unix.CS8 | unix.CREAD | unix.CLOCAL
 	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, t); err != nil {
