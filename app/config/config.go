@@ -23,11 +23,20 @@ import (
 // MaxPrompt is the longest prompt, in bytes.
 const MaxPrompt = 4 << 10
 
+// MaxStories is how much the last stories may take on the card, in KB.
+const MaxStories = 256
+
 // What happens when a story has ended.
 const (
 	AfterWait     = "wait"     // wait at the console for the next prompt
 	AfterAgain    = "again"    // tell another story
 	AfterPowerOff = "poweroff" // switch the machine off
+)
+
+// What can be switched.
+const (
+	On  = "on"
+	Off = "off"
 )
 
 // Silent is the voice that says nothing.
@@ -75,12 +84,15 @@ type Config struct {
 	Microphone  string // name of the sound card to listen on; Automatic for the first one, or Silent
 	Gain        int    // of the microphone in percent of what the sound card can
 	Button      string // GPIO line of a push-button, as in "gpiochip1/15"; empty: none
+	Avoid       string // On or Off: whether stories have nothing of the list in avoid.txt
+	Bedtime     string // On or Off: slower, quieter with each paragraph, no light, and no story after it
+	Stories     int    // KB that the last stories may take on the card; 0: none is kept
 }
 
 // Default returns the configuration of an empty file.
 func Default() Config {
 	return Config{Prompt: "Once upon a time", Temperature: 1, TopP: 0.9, Steps: 256, Run: RunStory, After: AfterWait, USB: USBDevice, Speaker: SpeakerUSB,
-		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic, Gain: 60}
+		Voice: "kal16", Rate: 1, Pitch: 1, Volume: 1, Microphone: Automatic, Gain: 60, Avoid: On, Bedtime: Off, Stories: 64}
 }
 
 // A Problem is something in the file that was not used.
@@ -362,6 +374,17 @@ var settings = []setting{
 			}
 			return ok && store(&c.Button, s)
 		}, func(c Config) any { return c.Button }},
+	{"avoid", `"on" or "off"`,
+		func(c *Config, v any) bool { return oneOf(&c.Avoid, v, On, Off) },
+		func(c Config) any { return c.Avoid }},
+	{"bedtime", `"on" or "off"`,
+		func(c *Config, v any) bool { return oneOf(&c.Bedtime, v, On, Off) },
+		func(c Config) any { return c.Bedtime }},
+	{"stories", fmt.Sprintf("a whole number from 0 to %d", MaxStories),
+		func(c *Config, v any) bool {
+			n, ok := v.(int64)
+			return ok && 0 <= n && n <= MaxStories && store(&c.Stories, int(n))
+		}, func(c Config) any { return c.Stories }},
 	{"after", `"wait", "again" or "poweroff"`,
 		func(c *Config, v any) bool { return oneOf(&c.After, v, AfterWait, AfterAgain, AfterPowerOff) },
 		func(c Config) any { return c.After }},

@@ -7,7 +7,7 @@
 // output. What it writes to standard error goes the same way and is for people:
 // a line that is no event.
 //
-// A story is a Begun, Texts, a Told and, once it was read aloud too, an Ended.
+// A story is a Begun, Texts, perhaps an Anew and Texts again, a Told and, once it was read aloud too, an Ended.
 // Between stories an Alive comes every few seconds, so that silence always means
 // a storyteller that hangs.
 package dialog
@@ -25,6 +25,7 @@ type Request struct {
 	Temperature float64 `json:"temperature"` // these mean what run.c's options mean
 	TopP        float64 `json:"topp"`
 	Steps       int     `json:"steps"`
+	Exact       bool    `json:"exact,omitempty"` // this very story, whatever is in it: avoid.txt does not count
 }
 
 // CannotTell is the exit status of a storyteller that cannot tell stories and has said
@@ -37,6 +38,7 @@ const CannotTell = 78
 const (
 	Begun   = "begun"   // a story, whoever asked for it: Seed
 	Text    = "text"    // some of it: Text
+	Anew    = "anew"    // it is left for what Error says; the Texts that follow begin another one: Seed
 	Told    = "told"    // it has no more text: Speed, Stopped, Error
 	Ended   = "ended"   // it was read aloud
 	Refused = "refused" // a request: Error, Busy

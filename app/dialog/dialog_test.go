@@ -8,7 +8,7 @@ import (
 )
 
 func TestLines(t *testing.T) {
-	for _, want := range []Request{{}, {"i-1", "Once\nupon \"a\" time", 7, 0.5, 0.9, 256}} {
+	for _, want := range []Request{{}, {"i-1", "Once\nupon \"a\" time", 7, 0.5, 0.9, 256, true}} {
 		line := Line(want)
 		got, ok := ParseRequest(line)
 		if !ok || got != want || bytes.Count(line, []byte("\n")) != 1 {

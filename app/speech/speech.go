@@ -31,6 +31,8 @@ type Speaker struct {
 	Params voice.Params
 	Sink   sound.Sink
 	Log    func(string) // one line when something is not as it should be
+	// Bedtime has it read slower and quieter with each paragraph of a text.
+	Bedtime bool
 	// Between, unless nil, is called between two sentences when the first was
 	// played; the next one waits for its return.
 	Between func(context.Context)
@@ -77,8 +79,11 @@ func (r *Report) String() string {
 
 // Story reads a story aloud while it is being told, and returns when its last
 // sentence was played, or ctx ended.
+//
+// Of a story that was left for one in its place, only whole sentences are read; that one
+// follows.
 func (s *Speaker) Story(ctx context.Context, st *story.Story) *Report {
-	r := st.Reader()
+	now, r := st, st.Reader()
 	var tokens []float64
 	report := s.follow(ctx, st.Begun, func() ([]byte, time.Time, error) {
 		for {
@@ -86,15 +91,36 @@ func (s *Speaker) Story(ctx context.Context, st *story.Story) *Report {
 			if err != nil {
 				return nil, time.Time{}, err
 			}
-			if p, ok := event.(story.Piece); ok {
-				tokens = append(tokens, seconds(p.At))
-				return p.Text, st.Begun.Add(p.At), nil
+			switch e := event.(type) {
+			case story.Piece:
+				at := now.Begun.Add(e.At)
+				tokens = append(tokens, seconds(at.Sub(st.Begun)))
+				return e.Text, at, nil
+			case story.End:
+				if !errors.As(e.Err, new(*story.Avoided)) {
+					continue
+				}
+				if e.Next == nil {
+					return nil, time.Time{}, errLeft
+				}
+				now, r = e.Next, e.Next.Reader()
+				return nil, now.Begun, errAnew
 			}
 		}
 	})
 	report.Tokens = tokens
 	return report
 }
+
+// Errors of what follow is given: what is there of the last sentence is not to be read. After
+// errAnew another story comes.
+var (
+	errAnew = errors.New("begun anew")
+	errLeft = errors.New("left")
+)
+
+// again is said between a story that was left and the one in its place.
+const again = "Let us begin again."
 
 // seconds are those of a report, to 0.1 ms.
 func seconds(d time.Duration) float64 {
@@ -124,7 +150,17 @@ func (s *Speaker) follow(ctx context.Context, begun time.Time, next func() ([]by
 	last := begun
 	for ctx.Err() == nil {
 		piece, at, err := next()
+		if err == errAnew {
+			split = sentence.Splitter{}
+			if n := len(report.Sentences); n > 0 && report.Sentences[n-1].Text != again {
+				t.say(ctx, again, at)
+			}
+			continue
+		}
 		if err != nil {
+			if err == errLeft {
+				split, err = sentence.Splitter{}, io.EOF
+			}
 			if err != io.EOF && ctx.Err() == nil {
 				s.Log(fmt.Sprintf("speech: %v", err))
 			}
@@ -150,6 +186,7 @@ type telling struct {
 	trouble  string // the voice's last, told once
 	told     bool   // why the sink does not play
 	hasSound bool
+	dusk     dusk
 }
 
 func (t *telling) since(at time.Time) float64 { return seconds(at.Sub(t.begun)) }
@@ -169,6 +206,11 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 			return
 		}
 	}
+	params := t.Params
+	if t.Bedtime {
+		params = t.dusk.params(params)
+		t.dusk.spoken(text)
+	}
 	asked := time.Now()
 	line := Sentence{Text: plain, Complete: t.since(complete), Asked: t.since(asked)}
 	if !t.Sink.Listens() { // nobody would hear it: the story has the processor to itself
@@ -177,7 +219,7 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 		r.Unheard++
 		return
 	}
-	spoken, err := t.Voice.Say(ctx, plain, t.Params, func(hz int, samples []int16) error {
+	spoken, err := t.Voice.Say(ctx, plain, params, func(hz int, samples []int16) error {
 		if !t.hasSound {
 			t.hasSound = true
 			r.First = seconds(time.Since(complete))

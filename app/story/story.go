@@ -26,6 +26,8 @@ type Request struct {
 	TopP        float32 `json:"topp"`        // nucleus sampling in (0, 1); 0 or 1 for none
 	Seed        uint64  `json:"seed"`
 	Steps       int     `json:"steps"` // tokens, the prompt's included
+	// Exact asks for this very story, whatever is in it: see [Teller.Avoid].
+	Exact bool `json:"-"`
 }
 
 // Defaults is what run.c does unasked.
@@ -63,7 +65,10 @@ type Piece struct {
 // End closes a story.
 type End struct {
 	Stats Stats
-	Err   error // nil, the context's error when stopped, or what failed
+	Err   error // nil, the context's error when stopped, an [*Avoided], or what failed
+	// Next, unless nil, is told in this story's place: it begins alike, and has another seed.
+	// Of this one the last words were left out, see [Teller.Avoid].
+	Next *Story
 }
 
 func (Piece) event() {}
@@ -80,6 +85,7 @@ type Story struct {
 	ID      string  // letters, digits and dashes; tells it from all others, as equal requests do not
 	Request Request // as told: seed, temperature and top-p within their ranges
 	Begun   time.Time
+	InPlace *Story // the one asked for, in whose place this is told; nil: this one was asked for
 
 	mu     sync.Mutex
 	events []Event
@@ -134,6 +140,18 @@ func (s *Story) End() (End, bool) {
 		return End{}, false
 	}
 	return s.events[len(s.events)-1].(End), true
+}
+
+// Current returns the story that is told in this one's place by now: itself, or the last
+// one that was begun anew.
+func (s *Story) Current() *Story {
+	for {
+		end, ended := s.End()
+		if !ended || end.Next == nil {
+			return s
+		}
+		s = end.Next
+	}
 }
 
 // Wait returns the story's end when it has come, or ctx's error.

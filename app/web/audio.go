@@ -297,7 +297,7 @@ func nthSentence(ctx context.Context, s *story.Story, n int) (string, bool) {
 		}
 		if next.end != nil {
 			rest := splitter.Flush()
-			return rest, n == 0 && rest != ""
+			return rest, n == 0 && rest != "" && !avoided(*next.end)
 		}
 	}
 }

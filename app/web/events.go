@@ -30,6 +30,8 @@ type (
 		ID      string  `json:"id"`
 		Request Request `json:"request"`
 		Ended   bool    `json:"ended"` // it was over when the stream began
+		// InPlace is the ID of the story that was asked for, if this is told in its place.
+		InPlace string `json:"inPlace,omitempty"`
 	}
 	// event text: what comes next, and where sentences ended, as offsets into
 	// the story in UTF-16 units, the way JavaScript counts.
@@ -42,6 +44,8 @@ type (
 		Stopped bool   `json:"stopped,omitempty"` // somebody pressed stop
 		Cut     bool   `json:"cut,omitempty"`     // the wanted length was reached
 		Error   string `json:"error,omitempty"`
+		Avoided bool   `json:"avoided,omitempty"` // it came to what is not for children
+		Anew    bool   `json:"anew,omitempty"`    // and another one follows in its place
 	}
 )
 
@@ -70,6 +74,15 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := r.Context()
 	had, at := parseEventID(r.Header.Get("Last-Event-ID"))
+	over := chosen // of the stories that were over when the stream began, the one that may be sent
+	if books := s.shelf.all(); !past && len(books) > 0 {
+		over = books[0]
+	}
+	if over.story != nil {
+		if _, ended := over.story.End(); !ended {
+			over = book{}
+		}
+	}
 	for {
 		b := chosen
 		if !past {
@@ -87,7 +100,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		if b.id != had {
 			had, at = b.id, 0
 		}
-		if at != ended && out.story(ctx, b, at) != nil {
+		if at != ended && out.story(ctx, b, at, b.id == over.id) != nil {
 			return
 		}
 		at = ended
@@ -163,9 +176,9 @@ func (e *eventWriter) wait(ctx context.Context, f func(context.Context) error) e
 	}
 }
 
-// story sends one story from piece number at to its end. Pieces that are
-// there already go out together.
-func (e *eventWriter) story(ctx context.Context, b book, at int) error {
+// story sends one story from piece number at to its end; over: it was when the stream
+// began. Pieces that are there already go out together.
+func (e *eventWriter) story(ctx context.Context, b book, at int, over bool) error {
 	var splitter sentence.Splitter
 	reader := b.story.Reader()
 	boundary := 0
@@ -179,7 +192,11 @@ func (e *eventWriter) story(ctx context.Context, b book, at int) error {
 			return err
 		}
 		if told == 0 && at == 0 {
-			if err := e.event("story", eventID(b.id, 0), storyEvent{b.id, b.request(), next.end != nil}); err != nil {
+			begins := storyEvent{ID: b.id, Request: b.request(), Ended: over}
+			if b.story.InPlace != nil {
+				begins.InPlace = b.story.InPlace.ID
+			}
+			if err := e.event("story", eventID(b.id, 0), begins); err != nil {
 				return err
 			}
 		}
@@ -197,7 +214,7 @@ func (e *eventWriter) story(ctx context.Context, b book, at int) error {
 			}
 			told++
 		}
-		if next.end != nil {
+		if next.end != nil && !avoided(*next.end) {
 			if rest := splitter.Flush(); rest != "" {
 				fresh.Ends = append(fresh.Ends, boundary+utf16Len(rest))
 			}

@@ -22,9 +22,10 @@ import (
 type pieces struct {
 	wait   func(n int) // before token n of a story
 	vocab  []string
-	tell   []string // the pieces after the prompt
-	tokens []int    // still to come
-	n      int      // told
+	tell   [][]string // the pieces after the prompt, of each story in turn; the last again and again
+	begun  int        // stories
+	tokens []int      // still to come
+	n      int        // told
 }
 
 func (p *pieces) Config() llama.Config {
@@ -33,9 +34,10 @@ func (p *pieces) Config() llama.Config {
 
 func (p *pieces) Start(prompt []int, _ *llama.Sampler) error {
 	p.tokens, p.n = slices.Clone(prompt[1:]), 0
-	for _, piece := range p.tell {
+	for _, piece := range p.tell[min(p.begun, len(p.tell)-1)] {
 		p.tokens = append(p.tokens, slices.Index(p.vocab, piece))
 	}
+	p.begun++
 	p.tokens = append(p.tokens, llama.BOS)
 	return nil
 }
@@ -59,14 +61,23 @@ func newTeller(t testing.TB, text string, pause time.Duration) *story.Teller {
 
 func newWaitingTeller(t testing.TB, text string, wait func(n int)) *story.Teller {
 	t.Helper()
-	p := &pieces{wait: wait, vocab: []string{"<unk>", "<s>", "</s>"}, tell: strings.SplitAfter(text, " ")}
+	return newTellerOf(t, wait, text)
+}
+
+// newTellerOf returns a teller of several stories in turn.
+func newTellerOf(t testing.TB, wait func(n int), texts ...string) *story.Teller {
+	t.Helper()
+	p := &pieces{wait: wait, vocab: []string{"<unk>", "<s>", "</s>"}}
+	for _, text := range texts {
+		p.tell = append(p.tell, strings.SplitAfter(text, " "))
+	}
 	for b := range 256 {
 		p.vocab = append(p.vocab, fmt.Sprintf("<0x%02X>", b))
 	}
 	for c := ' '; c <= '~'; c++ { // of which prompts are made
 		p.vocab = append(p.vocab, string(c))
 	}
-	for _, piece := range p.tell {
+	for _, piece := range slices.Concat(p.tell...) {
 		if !slices.Contains(p.vocab, piece) {
 			p.vocab = append(p.vocab, piece)
 		}

@@ -87,6 +87,10 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		unavailable(w, 30, err.Error())
 		return
 	}
+	if errors.As(err, new(*story.Avoided)) {
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+		return
+	}
 	if err != nil {
 		http.Error(w, fmt.Sprintf("the story could not begin: %v", err), http.StatusInternalServerError)
 		return
@@ -108,7 +112,7 @@ func unavailable(w http.ResponseWriter, seconds int, why string) {
 // busy tells whether any engine is telling a story.
 func (s *Server) busy() bool {
 	for _, b := range s.shelf.all() {
-		if _, ended := b.story.End(); !ended {
+		if _, ended := b.story.Current().End(); !ended {
 			return true
 		}
 	}
@@ -157,6 +161,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	}
 	entries := []entry{}
 	for _, b := range s.shelf.all() {
+		if end, ended := b.story.End(); ended && avoided(end) {
+			continue // another one is there in its place, or none
+		}
 		entries = append(entries, entry{b.id, b.request(), firstWords(b.story)})
 	}
 	writeJSON(w, entries)

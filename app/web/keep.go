@@ -22,8 +22,11 @@ const (
 	// KeptFile is the file in which the last stories survive a restart: JSON, the
 	// oldest first.
 	KeptFile = "stories.json"
-	// keptSize is how large it may be, in bytes: the oldest stories make room.
-	keptSize = 64 << 10
+	// KeptKB is how large it may be unless told otherwise, in KB: the oldest stories make
+	// room.
+	KeptKB = 64
+	// MaxKeptKB is the most that it may be told.
+	MaxKeptKB = 256
 )
 
 // keptStory is a story in that file.
@@ -37,6 +40,7 @@ type keptStory struct {
 // keeper has the last stories in a file.
 type keeper struct {
 	dir  string
+	size int // bytes of the file at most
 	note func(string)
 	busy chan struct{} // one token: one save at a time
 	told bool          // that stories cannot be kept; it is said once
@@ -48,12 +52,12 @@ func (k *keeper) keep(s *shelf) {
 	k.busy <- struct{}{}
 	defer func() { <-k.busy }()
 	var kept []keptStory
-	left := keptSize - len("[]\n")
+	left := k.size - len("[]\n")
 	for _, b := range s.all() {
 		end, ended := b.story.End()
 		told := soFar(b.story)
 		text := strings.Join(told.pieces, "")
-		if !ended || text == "" {
+		if !ended || text == "" || avoided(end) {
 			continue
 		}
 		one := keptStory{b.id, b.request(), text, endOf(end, len(told.pieces))}
@@ -95,7 +99,7 @@ func (k *keeper) restore(s *shelf) {
 	var text []byte
 	if err == nil {
 		defer f.Close()
-		text, err = io.ReadAll(io.LimitReader(f, keptSize+1))
+		text, err = io.ReadAll(io.LimitReader(f, MaxKeptKB<<10+1))
 	}
 	var stories []keptStory
 	if err == nil {
@@ -113,8 +117,8 @@ func (k *keeper) restore(s *shelf) {
 // decodeKept reads the file's text, which a person may have changed. What is no
 // story is left out.
 func decodeKept(text []byte) ([]keptStory, error) {
-	if len(text) > keptSize {
-		return nil, fmt.Errorf("it is larger than %d KB; delete it", keptSize>>10)
+	if len(text) > MaxKeptKB<<10 {
+		return nil, fmt.Errorf("it is larger than %d KB; delete it", MaxKeptKB)
 	}
 	var stories []keptStory
 	if err := json.Unmarshal(text, &stories); err != nil {

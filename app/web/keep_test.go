@@ -28,7 +28,7 @@ func toldStory(id, text string, err error) *story.Story {
 func TestKept(t *testing.T) {
 	dir := t.TempDir()
 	notes := 0
-	k := &keeper{dir: dir, note: func(line string) { notes++; t.Log(line) }, busy: make(chan struct{}, 1)}
+	k := &keeper{dir: dir, size: KeptKB << 10, note: func(line string) { notes++; t.Log(line) }, busy: make(chan struct{}, 1)}
 	before := newShelf()
 	want := map[string]endEvent{"a": {Cut: true}, "b": {Stopped: true}, "c": {Error: "no model"}}
 	var cut story.End
@@ -59,15 +59,15 @@ func TestKept(t *testing.T) {
 // TestKeptBudget keeps more than there is room for: the newest are there.
 func TestKeptBudget(t *testing.T) {
 	dir := t.TempDir()
-	k := &keeper{dir: dir, note: func(line string) { t.Error(line) }, busy: make(chan struct{}, 1)}
+	k := &keeper{dir: dir, size: KeptKB << 10, note: func(line string) { t.Error(line) }, busy: make(chan struct{}, 1)}
 	before := newShelf()
 	for i := range kept {
 		before.add(toldStory(string(rune('a'+i)), strings.Repeat("\"word\"\n", 1000), nil), "exact")
 	}
 	k.keep(before)
 	info, err := os.Stat(filepath.Join(dir, KeptFile))
-	if err != nil || info.Size() > keptSize || info.Size() < keptSize/2 {
-		t.Fatalf("the file has %v, %v; want at most %d bytes", info, err, keptSize)
+	if err != nil || info.Size() > KeptKB<<10 || info.Size() < KeptKB<<9 {
+		t.Fatalf("the file has %v, %v; want at most %d bytes", info, err, KeptKB<<10)
 	}
 	after := newShelf()
 	k.restore(after)
@@ -90,7 +90,7 @@ func TestKeptDamage(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, KeptFile), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		server := newTestServer(t, Options{Engines: one(newTeller(t, "x", 0)), Keep: dir})
+		server := newTestServer(t, Options{Engines: one(newTeller(t, "x", 0)), Keep: dir, KeepKB: KeptKB})
 		response, err := http.Get(server.URL + "/stories")
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func FuzzKept(f *testing.F) {
 // again after a restart.
 func TestBrowserKeep(t *testing.T) {
 	dir, saved := t.TempDir(), t.TempDir()
-	options := Options{Voice: hum{}, Engines: one(newTeller(t, pictureStory, 0)), Keep: dir}
+	options := Options{Voice: hum{}, Engines: one(newTeller(t, pictureStory, 0)), Keep: dir, KeepKB: KeptKB}
 	server := newTestServer(t, options)
 	b := browser.New(t, 900, 1000, true)
 	b.Downloads(saved)

@@ -96,11 +96,17 @@ func soFar(s *story.Story) batch {
 	return b
 }
 
+// avoided tells whether a story was left for what it came to: of its last sentence, which
+// is unfinished, nothing is to be read aloud.
+func avoided(end story.End) bool { return errors.As(end.Err, new(*story.Avoided)) }
+
 // endOf says why a story of so many pieces ended.
 func endOf(end story.End, pieces int) endEvent {
 	switch {
 	case errors.Is(end.Err, context.Canceled):
 		return endEvent{Stopped: true}
+	case avoided(end):
+		return endEvent{Avoided: true, Anew: end.Next != nil}
 	case end.Err != nil:
 		return endEvent{Error: end.Err.Error()}
 	}

@@ -6,6 +6,7 @@
 //	GET  /opening?hero=…         how a story begins about who, name, place and event: package opening
 //	GET  /start-here             what to do when something does not work; on the card's FAT partition, too
 //	POST /story                  begin a story, or one of these again: Request as JSON; 409 while another is told,
+//	                             422 for a beginning that is not for children,
 //	                             503 while something else has the memory
 //	POST /stop                   stop the story being told
 //	GET  /events[?story=ID]      the newest (or a past) story from its start, and what follows, as server-sent events
@@ -58,6 +59,7 @@ type Options struct {
 	Engines   []Engine     // that tell the stories, at least one, the default first
 	Hosts     []string     // names of this machine beside localhost, lower case
 	Keep      string       // folder in which the last stories survive a restart; "": they do not
+	KeepKB    int          // of which they may take so much; 0: they do not
 	Note      func(string) // is told what cannot be kept, a line each; nil: nobody
 	Version   string       // what the page says of itself; "": nothing
 	Small     bool         // the stories are the small built-in model's: the page says so
@@ -133,8 +135,8 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		mux.HandleFunc("GET /results/{name}", s.result)
 	}
 	s.handler = s.guard(mux)
-	if o.Keep != "" {
-		s.keeper = &keeper{dir: o.Keep, note: o.Note, busy: make(chan struct{}, 1)}
+	if o.Keep != "" && o.KeepKB > 0 {
+		s.keeper = &keeper{dir: o.Keep, size: o.KeepKB << 10, note: o.Note, busy: make(chan struct{}, 1)}
 		if o.Note == nil {
 			s.keeper.note = func(string) {}
 		}

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/app/avoid"
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/builtin"
@@ -162,6 +163,11 @@ func TestBuild(t *testing.T) {
 	}
 	if _, err := im.ReadFile("storyteller.toml"); err != nil {
 		t.Error(err)
+	}
+	if text, err := im.ReadFile(avoid.File); err != nil {
+		t.Error(err)
+	} else if l, problems := avoid.Parse(string(text)); l.Len() != avoid.Standard().Len() || problems != nil {
+		t.Errorf("%s has %d entries, problems %q; want the built-in list", avoid.File, l.Len(), problems)
 	}
 	part, err := im.Partition(2)
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"duostoryteller/app/avoid"
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/llama/packed"
@@ -489,6 +490,10 @@ func (s *state) writeCard(context.Context) (string, error) {
 // startHere is the page for whom the storyteller's own does not open.
 const startHere = "app/web/assets/start-here.html"
 
+// avoidList is the storyteller's built-in list of what stories do not have, for people to
+// change.
+const avoidList = "app/avoid/avoid.txt"
+
 // bootFiles are the files of the FAT partition: boot.sd, those of overlay/boot
 // and, where it was given, fip.bin.
 func (s *state) bootFiles() ([]card.File, error) {
@@ -521,6 +526,11 @@ func (s *state) bootFiles() ([]card.File, error) {
 		return nil, err
 	}
 	files = append(files, card.File{Name: "START-HERE.html", Data: help})
+	list, err := os.ReadFile(filepath.Join(s.Source, avoidList))
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, card.File{Name: avoid.File, Data: list})
 	return files, nil
 }
 

@@ -130,7 +130,7 @@ func (r *robot) parseTell(argument string) (request, error) {
 		switch option {
 		case "-s":
 			if number >= 1 && number <= math.MaxInt32 {
-				q.Seed = uint64(number)
+				q.Seed, q.Exact = uint64(number), true
 			}
 		case "-t":
 			q.Temperature = number

@@ -117,6 +117,7 @@ while read -r line; do
 		if [ $(wc -l < deaths) -lt 3 ]; then text 'half a sto'; kill -9 $$; fi
 		told "whole story";;
 	orphan) (sleep 0.2 & ) ; told gone;;
+	anew) text 'half a'; event anew ',"seed":8,"error":"it was not for children"'; told "$line";;
 	page) told one; id=page-1; event begun ',"seed":'$seed; told two;;
 	rival) mine=$id; id=page-1; event begun ',"seed":'$seed; id=$mine; event refused ',"error":"busy","busy":true'; id=page-1; told other;;
 	early) echo x >> rivals
@@ -205,8 +206,8 @@ func TestStory(t *testing.T) {
 	b := newBench(t, settings)
 	got := b.waitFor(t, "storyteller> ")
 	want := regexp.MustCompile(`^init: \d+ ms  story starts, seed 7  MemAvailable \d+ kB
-serve --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --console --events --usb device --results /boot --authorized-keys /boot/authorized_keys --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 --timing /run/speech.json --microphone auto --gain 60 --usual A cat --temperature 0 --topp 0.9 --steps 256
-\{"prompt":"A cat","seed":7,"temperature":0,"topp":0.9,"steps":256\}
+serve --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --console --events --usb device --results /boot --authorized-keys /boot/authorized_keys --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 --timing /run/speech.json --microphone auto --gain 60 --usual A cat --temperature 0 --topp 0.9 --steps 256 --avoid /boot/avoid.txt --keep 64
+\{"prompt":"A cat","seed":7,"temperature":0,"topp":0.9,"steps":256,"exact":true\}
 achieved tok/s: 2.500000
 init: \d+ ms  first word  MemAvailable \d+ kB
 init: \d+ ms  story ends  MemAvailable \d+ kB
@@ -217,9 +218,9 @@ storyteller> $`)
 	}
 	for _, tt := range []struct{ line, want string }{
 		{"", `{"prompt":"A cat","seed":`},
-		{"cat and dog", `{"prompt":"cat and dog","seed":7,"temperature":0,"topp":0.9,"steps":256}` + "\n"},
+		{"cat and dog", `{"prompt":"cat and dog","seed":7,"temperature":0,"topp":0.9,"steps":256,"exact":true}` + "\n"},
 		{"tell -s 9 -t 0.5 -n -i help", "init: tell -n -i: give a number\n"},
-		{"tell -s 9 -t 0.5 -p 1 -n 20 -i help", `{"prompt":"-i help","seed":9,"temperature":0.5,"topp":1,"steps":20}` + "\n"},
+		{"tell -s 9 -t 0.5 -p 1 -n 20 -i help", `{"prompt":"-i help","seed":9,"temperature":0.5,"topp":1,"steps":20,"exact":true}` + "\n"},
 		{"bench --runs 3", "\nbench --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --runs 3\n"},
 		{"A bear", `{"prompt":"A bear"`},
 	} {
@@ -244,6 +245,18 @@ storyteller> $`)
 	t.Error("the watchdog is not fed")
 }
 
+// At bedtime no story follows by itself.
+func TestBedtime(t *testing.T) {
+	settings := config.Default()
+	settings.Prompt, settings.After, settings.Bedtime = "A cat", config.AfterAgain, config.On
+	b := newBench(t, settings)
+	b.waitFor(t, "--bedtime")
+	b.waitFor(t, "story ends")
+	b.waitFor(t, "storyteller> ")
+	settings.Bedtime = config.Off
+	newBench(t, settings).waitFor(t, "story ends")
+}
+
 func TestStoryEnds(t *testing.T) {
 	tests := []struct {
 		name, prompt, after string
@@ -256,6 +269,7 @@ func TestStoryEnds(t *testing.T) {
 		{"damaged model", "unable", config.AfterPowerOff, []string{"row 7 is damaged\n", "cannot tell this story", "storyteller> "}, stayOn},
 		{"hangs and is killed", "hanging", config.AfterWait, []string{"half a sto", "hangs (not a word for ", "died (SIGKILL)", "whole story", "storyteller> "}, stayOn},
 		{"page's stories too", "page", config.AfterWait, []string{"one\n", "storyteller> \ninit:", "story starts, seed 7", "two\n", "storyteller> "}, stayOn},
+		{"another in its place", "anew", config.AfterWait, []string{"story starts, seed 7", "half a\ninit: it was not for children; another one, seed 8:\n{", "story ends", "storyteller> "}, stayOn},
 		{"the page was faster", "rival", config.AfterWait, []string{"comes next", "story starts, seed 7", "other", "story starts"}, stayOn},
 		{"the page was faster, and is heard of late", "early", config.AfterWait, []string{"comes next", "story starts, seed 3", "other", "story starts, seed 7", "mine after all", "storyteller> "}, stayOn},
 		{"the same, and again", "early", config.AfterAgain, []string{"comes next", "other", "mine after all", "mine after all"}, stayOn},

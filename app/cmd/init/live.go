@@ -27,6 +27,8 @@ func dials() []dial {
 		{name: "/seed", key: "seed", help: "the story's number; 0: another one each time"},
 		{name: "/voice", key: "voice", help: "that reads aloud: kal16, rms, espeak, off", values: []string{"kal16", "rms", "espeak", "off"}, anew: true},
 		{name: "/rate", key: "rate", help: "how fast it reads, 0.5 to 2", anew: true},
+		{name: "/bedtime", key: "bedtime", help: "on: slower and quieter with each paragraph, no light, no story after it; off", values: []string{"on", "off"}, anew: true},
+		{name: "/avoid", key: "avoid", help: "on: no story with what avoid.txt lists; off", values: []string{"on", "off"}, anew: true},
 		{name: "/engine", key: "engine", help: "exact, fast or plain", values: []string{"exact", "fast", "plain"}, anew: true},
 	}
 }

@@ -32,7 +32,7 @@ func TestLive(t *testing.T) {
 	say("/topp 2", `init: topp "2" is not allowed: give a number from 0 to 1`)
 	say("/steps 96", "/steps 96\n")
 	say("/seed 7", "/seed 7\n")
-	const dog = `{"prompt":"A dog","seed":7,"temperature":0.5,"topp":0.9,"steps":96}`
+	const dog = `{"prompt":"A dog","seed":7,"temperature":0.5,"topp":0.9,"steps":96,"exact":true}`
 	say("A dog", dog)
 	say("/seed 0", "/seed 0\n")
 	say("/again", dog)
@@ -48,6 +48,14 @@ func TestLive(t *testing.T) {
 	b.lines <- typed{line: "A bird"} // while it starts anew
 	b.waitFor(t, "--engine fast")
 	b.waitFor(t, `{"prompt":"A bird"`)
+	b.waitFor(t, "storyteller> ")
+	if got := say("/bedtime on", "the storyteller starts anew\n"); !strings.Contains(got, "/bedtime on") {
+		t.Errorf("the console says %q; want bedtime", got)
+	}
+	b.lines <- typed{line: "/avoid off"}
+	b.waitFor(t, "storyteller> ")
+	b.lines <- typed{line: "A bear"}
+	b.waitFor(t, "--avoid off --keep 64 --bedtime")
 	b.waitFor(t, "storyteller> ")
 	// While a story is told, after it.
 	b.lines <- typed{line: "wait"}

@@ -121,7 +121,7 @@ func (r *robot) onward() *request {
 func (r *robot) asked(prompt string) request {
 	c := r.settings
 	q := request{Request: dialog.Request{Prompt: prompt, Seed: uint64(c.Seed), Temperature: c.Temperature, TopP: c.TopP, Steps: c.Steps}}
-	if q.Seed == 0 {
+	if q.Exact = q.Seed != 0; !q.Exact { // whoever names a seed wants that very story
 		q.Seed = newSeed()
 	}
 	return q
@@ -130,8 +130,16 @@ func (r *robot) asked(prompt string) request {
 // another returns a story like the configured one, but another.
 func (r *robot) another() request {
 	q := r.asked(r.settings.Prompt)
-	q.Seed = newSeed()
+	q.Seed, q.Exact = newSeed(), false
 	return q
+}
+
+// after returns what comes after a story. At bedtime there is none after it.
+func (r *robot) after() string {
+	if r.settings.Bedtime == config.On && r.settings.After == config.AfterAgain {
+		return config.AfterWait
+	}
+	return r.settings.After
 }
 
 // tell begins what q asks for, or, if a story is being told, keeps it for later.
@@ -403,6 +411,15 @@ func (r *robot) heard(line []byte) power {
 			t.midLine = e.Text[len(e.Text)-1] != '\n'
 			r.out.Write(e.Text) // a console that fails must not stop the story
 		}
+	case dialog.Anew:
+		if t.midLine {
+			fmt.Fprintln(r.out)
+			t.midLine = false
+		}
+		fmt.Fprintf(r.out, "init: %s; another one, seed %d:\n", e.Error, e.Seed)
+		if t.request != nil && t.request == r.last {
+			r.last.Seed = e.Seed // for /again
+		}
 	case dialog.Told:
 		t.told, t.midLine, t.failed = true, false, e.Error != ""
 		fmt.Fprintln(r.out)
@@ -519,7 +536,7 @@ func (r *robot) ended() power {
 	if !t.failed {
 		r.worked()
 	}
-	switch (storyEnd{failed: t.failed, stopped: t.stopped, queued: r.next != nil, after: r.settings.After}).next() {
+	switch (storyEnd{failed: t.failed, stopped: t.stopped, queued: r.next != nil, after: r.after()}).next() {
 	case switchOff:
 		return powerOff
 	case another:
@@ -563,7 +580,7 @@ func (r *robot) exited(status unix.WaitStatus) power {
 		}
 	}
 	r.teller = nil
-	e := processEnd{status: status, asked: !ended.leaves.IsZero(), queued: r.next != nil, run: r.settings.Run, after: r.settings.After}
+	e := processEnd{status: status, asked: !ended.leaves.IsZero(), queued: r.next != nil, run: r.settings.Run, after: r.after()}
 	var t telling
 	if r.now != nil {
 		t = *r.now
@@ -619,7 +636,7 @@ func (r *robot) died(status unix.WaitStatus, dead *teller, t *telling, next deed
 		r.pending = t.request
 	default:
 		fmt.Fprintf(r.out, "init: that story is left: the storyteller has died %d times in a row\n", r.deaths.inRow)
-		if r.settings.After == config.AfterAgain {
+		if r.after() == config.AfterAgain {
 			r.pending = r.onward()
 		}
 	}

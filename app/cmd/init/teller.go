@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"duostoryteller/app/avoid"
 	"duostoryteller/app/config"
 	"duostoryteller/app/dialog"
 
@@ -73,6 +74,14 @@ func arguments(program string, c config.Config, verb string) []string {
 	args = append(args, "--microphone", c.Microphone, "--gain", strconv.Itoa(c.Gain),
 		// of stories that are asked for by voice or push-button
 		"--usual", c.Prompt, "--temperature", number(c.Temperature), "--topp", number(c.TopP), "--steps", strconv.Itoa(c.Steps))
+	list := c.Avoid
+	if list != config.Off {
+		list = cardDir + "/" + avoid.File
+	}
+	args = append(args, "--avoid", list, "--keep", strconv.Itoa(c.Stories))
+	if c.Bedtime == config.On {
+		args = append(args, "--bedtime")
+	}
 	if c.Button != "" {
 		args = append(args, "--button", c.Button)
 	}

@@ -25,7 +25,7 @@ type slot struct {
 // busy returns why no story may begin, a story.ErrBusy, or nil. The caller holds mu.
 func (s *slot) busy() error {
 	if s.newest != nil {
-		if _, ended := s.newest.End(); !ended {
+		if _, ended := s.newest.Current().End(); !ended {
 			return story.ErrBusy
 		}
 	}

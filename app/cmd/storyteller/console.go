@@ -32,6 +32,7 @@ type console struct {
 type printer interface {
 	begun(s *story.Story)
 	text(id string, piece []byte)
+	anew(id string, next *story.Story, why error) // what follows is another story's, in its place
 	told(id string, end story.End)
 	ended(id string)              // the reading aloud too
 	refused(story.Request, error) // a story that was asked for
@@ -54,7 +55,7 @@ func (c *console) prompts(ctx context.Context, in io.Reader) {
 		r.Prompt = lines.Text()
 		if asked, ok := dialog.ParseRequest(lines.Bytes()); ok {
 			r = story.Request{ID: asked.ID, Prompt: asked.Prompt, Seed: asked.Seed, Steps: asked.Steps,
-				Temperature: float32(asked.Temperature), TopP: float32(asked.TopP)}
+				Temperature: float32(asked.Temperature), TopP: float32(asked.TopP), Exact: asked.Exact}
 		}
 		c.tell(ctx, r)
 	}
@@ -111,6 +112,11 @@ func (c *console) print(ctx context.Context) {
 			read, quiet = nil, func() {}
 			c.out.ended(aloudID)
 		case s := <-stories:
+			if s.InPlace != nil {
+				if s = s.InPlace; s.ID == aloudID {
+					continue // it was printed in that one's place
+				}
+			}
 			quiet() // the voice is still busy with the story before
 			if read != nil {
 				c.out.ended(aloudID)
@@ -140,9 +146,10 @@ func (c *console) print(ctx context.Context) {
 	}
 }
 
-// follow prints one story.
+// follow prints one story, and those that are told in its place.
 func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error) {
 	c.out.begun(s)
+	id := s.ID
 	reader := s.Reader()
 	for {
 		event, err := reader.Next(ctx)
@@ -151,9 +158,14 @@ func (c *console) follow(ctx context.Context, s *story.Story) (story.End, error)
 		}
 		switch e := event.(type) {
 		case story.Piece:
-			c.out.text(s.ID, e.Text)
+			c.out.text(id, e.Text)
 		case story.End:
-			c.out.told(s.ID, e)
+			if e.Next != nil {
+				c.out.anew(id, e.Next, e.Err)
+				reader = e.Next.Reader()
+				continue
+			}
+			c.out.told(id, e)
 			return e, nil
 		}
 	}
@@ -167,6 +179,9 @@ type forPeople struct {
 
 func (p forPeople) begun(*story.Story)          {}
 func (p forPeople) text(_ string, piece []byte) { p.out.Write(piece) } // a console that fails must not end the page
+func (p forPeople) anew(_ string, next *story.Story, why error) {
+	fmt.Fprintf(p.out, "\n\n(%v; another one, seed %d:)\n\n", why, next.Request.Seed)
+}
 func (p forPeople) told(_ string, end story.End) {
 	fmt.Fprintln(p.out)
 	switch {
@@ -196,6 +211,9 @@ func (p forInit) begun(s *story.Story) {
 }
 func (p forInit) text(id string, piece []byte) {
 	p.event(dialog.Event{Kind: dialog.Text, ID: id, Text: piece})
+}
+func (p forInit) anew(id string, next *story.Story, why error) {
+	p.event(dialog.Event{Kind: dialog.Anew, ID: id, Seed: next.Request.Seed, Error: why.Error()})
 }
 func (p forInit) ended(id string) { p.event(dialog.Event{Kind: dialog.Ended, ID: id}) }
 func (p forInit) refused(r story.Request, err error) {

@@ -87,7 +87,7 @@ func (e *ears) join(ctx context.Context, cmd *cobra.Command, c *console, voices 
 	e.slot, e.note = memory, c.note
 	e.ask = func(prompt string) {
 		r := c.request
-		r.Prompt, r.Seed = cmp.Or(prompt, e.usual), 0
+		r.Prompt, r.Seed, r.Exact = cmp.Or(prompt, e.usual), 0, false
 		if _, err := c.engines[0].Tell(ctx, r); err != nil {
 			e.note(err.Error())
 		}
@@ -107,6 +107,10 @@ func (e *ears) join(ctx context.Context, cmd *cobra.Command, c *console, voices 
 		}
 	}
 	e.light, _ = panel.FindLight("/sys/class/leds")
+	if voices.bedtime { // it stays dark
+		e.show(panel.Idle)
+		e.light = nil
+	}
 	c.out = attentive{c.out, e}
 	e.rest()
 	go e.attend(ctx)

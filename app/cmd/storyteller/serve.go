@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 
+	"duostoryteller/app/avoid"
+	"duostoryteller/app/config"
 	"duostoryteller/app/story"
 	"duostoryteller/app/usbnet"
 	"duostoryteller/app/version"
@@ -40,6 +42,8 @@ func serveCommand() *cobra.Command {
 		keys        string
 		hosts       []string
 		hears       ears
+		list        string
+		keep        = web.KeptKB
 	)
 	cmd := &cobra.Command{
 		Use:   "serve --model CHECKPOINT [flags]",
@@ -57,6 +61,11 @@ a program, as the board's init: events and requests in JSON.
 With --microphone or --button, beside --console, stories can be asked for by
 voice or push-button as well; see 'listen'.
 
+Stories do not have what a list of words and phrases says: when something of it comes
+up, the story ends before that word, and one with the next seed is told in its
+place, three times at most. --avoid FILE takes another list than the built-in one,
+--avoid off none. The other verbs know no list: what they tell is what run.c tells.
+
 On the board, --usb device makes the USB port a network card for the PC at the
 other end of the cable, which finds the page at http://192.168.42.1/ or
 http://storyteller.local/. With --usb host the port is for a sound card: there
@@ -72,6 +81,7 @@ and kept beside that file, as ssh_host_key.`,
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			request.Temperature, request.TopP, request.Seed, request.Steps = float32(temperature), float32(topp), uint64(seed), int(steps)
+			request.Exact = request.Seed != 0 // who names a seed wants that very story
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			voices.notes.direct = events
@@ -87,6 +97,9 @@ and kept beside that file, as ssh_host_key.`,
 			}
 			if hears.gain < 0 || hears.gain > 100 {
 				return usageErrorf(cmd, "--gain %d: it is 0 to 100", hears.gain)
+			}
+			if keep < 0 || keep > web.MaxKeptKB {
+				return usageErrorf(cmd, "--keep %d: it is 0 to %d", keep, web.MaxKeptKB)
 			}
 			if keys != "" && usb == "" {
 				return usageErrorf(cmd, "--authorized-keys is for the board's cable: give --usb as well")
@@ -113,9 +126,11 @@ and kept beside that file, as ssh_host_key.`,
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}
-			options := web.Options{Hosts: hosts, Keep: results, Note: note, Version: version.Text(), Small: small(model.model), System: os.DirFS("/"), Suites: button}
+			options := web.Options{Hosts: hosts, Keep: results, KeepKB: keep, Note: note, Version: version.Text(), Small: small(model.model), System: os.DirFS("/"), Suites: button}
+			avoided := avoidList(list, note)
 			for _, name := range offered(model.engine) {
 				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
+				teller.Avoid(avoided)
 				defer teller.Stop() // nothing may use the model once this returns
 				options.Engines = append(options.Engines, web.Engine{Name: name, Teller: turn{teller, inMemory}})
 			}
@@ -190,6 +205,8 @@ and kept beside that file, as ssh_host_key.`,
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
 	flags.StringVar(&results, "results", "", "keep the results of the page's test suites, and the last stories, in this folder")
+	flags.IntVar(&keep, "keep", keep, "with --results: how many KB the last stories may take there, 0 for none")
+	flags.StringVar(&list, "avoid", "", "file with the words and phrases that no story is to have, off for none; unasked it is the built-in one")
 	flags.StringVar(&keys, "authorized-keys", "", "with --usb device: who has one of the keys in this file gets a shell by ssh")
 	flags.BoolVar(&events, "events", false, "with --console: print events for a program, and take its requests; see package dialog")
 	hears.add(cmd)
@@ -200,6 +217,22 @@ and kept beside that file, as ssh_host_key.`,
 	flags.VarP(&steps, "steps", "n", "of the console's stories")
 	flags.StringVarP(&request.Prompt, "prompt", "i", "", "a story to tell at once, with --console")
 	return cmd
+}
+
+// avoidList returns what stories are not to have: the list at path, the built-in one for
+// "", none for "off".
+func avoidList(path string, note func(string)) *avoid.List {
+	switch path {
+	case "":
+		return avoid.Standard()
+	case config.Off:
+		return nil
+	}
+	list, problems := avoid.Load(path)
+	for _, p := range problems {
+		note(fmt.Sprintf("%s: %s", path, p))
+	}
+	return list
 }
 
 // link makes the USB port what it is asked to be. The page's address becomes

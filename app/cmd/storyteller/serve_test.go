@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/avoid"
 	"duostoryteller/app/dialog"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/story"
@@ -225,6 +226,110 @@ func TestConsoleTurns(t *testing.T) {
 	}
 	if end, ended := first.End(); !ended || !errors.Is(end.Err, context.Canceled) {
 		t.Errorf("the end of a stopped story = %v, %v", end, ended)
+	}
+}
+
+// parrot is an engine that tells one text after the other, each when it may.
+type parrot struct {
+	blocked
+	texts  []string
+	tokens []byte
+}
+
+func (p *parrot) Start([]int, *llama.Sampler) error {
+	<-p.may
+	p.tokens, p.texts = []byte(p.texts[0]), p.texts[1:]
+	return nil
+}
+
+func (p *parrot) Next() (int, error) {
+	if len(p.tokens) == 0 {
+		return llama.BOS, nil
+	}
+	c := p.tokens[0]
+	p.tokens = p.tokens[1:]
+	return int(c) + 3, nil
+}
+
+// A story that is told in another's place is that story still, for init and for the turn.
+func TestConsoleAvoid(t *testing.T) {
+	_, path, err := testmodel.Models()[1].Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may, inMemory := make(chan struct{}), &slot{}
+	list, _ := avoid.Parse("gun")
+	teller := story.NewTeller(&parrot{blocked: blocked{may}, texts: []string{"A gun.", "A cat.", "A gun."}}, tokenizer)
+	teller.Avoid(list)
+	in, out := io.Pipe()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &console{
+		engines: []web.Engine{{Name: "one", Teller: turn{teller, inMemory}}},
+		hush:    make(chan struct{}, 2), out: forInit{out}, hold: func() {}, release: func() {},
+		listen: func(context.Context, *story.Story) func() { return func() {} },
+	}
+	done := make(chan struct{})
+	go func() {
+		c.print(ctx)
+		close(done)
+	}()
+	said := bufio.NewScanner(in)
+	next := func(want string) {
+		t.Helper()
+		text := ""
+		for said.Scan() {
+			e, _ := dialog.ParseEvent(said.Bytes())
+			if e.Kind == dialog.Alive {
+				continue
+			}
+			if e.Kind == dialog.Text {
+				text += string(e.Text)
+				continue
+			}
+			if e.Speed > 0 {
+				e.Speed = 1
+			}
+			if got := fmt.Sprintf("%s|%s %s %d %s", text, e.Kind, e.ID, e.Seed, e.Error); got != want {
+				t.Fatalf("the event %q; want %q", got, want)
+			}
+			return
+		}
+	}
+	ask := func(line string) { c.prompts(ctx, strings.NewReader(line+"\n")) }
+	ask(`{"id":"init-1","prompt":"","seed":7,"temperature":1,"topp":1}`)
+	next("|begun init-1 7 ")
+	may <- struct{}{}
+	next("A |anew init-1 8 it came to what is not for children (line 1 of avoid.txt)")
+	if err := func() error { inMemory.mu.Lock(); defer inMemory.mu.Unlock(); return inMemory.busy() }(); err != story.ErrBusy {
+		t.Errorf("the slot is %v; want it busy", err)
+	}
+	may <- struct{}{}
+	next("A cat.|told init-1 0 ")
+	next("|ended init-1 0 ")
+	ask(`{"id":"init-2","prompt":"","seed":7,"temperature":1,"topp":1,"exact":true}`)
+	may <- struct{}{}
+	next("|begun init-2 7 ")
+	next("A gun.|told init-2 0 ")
+	next("|ended init-2 0 ")
+	cancel()
+	<-done
+}
+
+func TestAvoidList(t *testing.T) {
+	var notes []string
+	note := func(line string) { notes = append(notes, line) }
+	if n := avoidList("off", note).Len(); n != 0 {
+		t.Errorf("off has %d entries", n)
+	}
+	if n := avoidList("", note).Len(); n != avoid.Standard().Len() || notes != nil {
+		t.Errorf("unasked: %d entries, notes %q; want the built-in list", n, notes)
+	}
+	if n := avoidList("/nowhere/avoid.txt", note).Len(); n != avoid.Standard().Len() || len(notes) != 1 || !strings.HasPrefix(notes[0], "/nowhere/avoid.txt: no such file") {
+		t.Errorf("a file that is not there: %d entries, notes %q", n, notes)
 	}
 }
 

@@ -104,6 +104,7 @@ type voiceFlags struct {
 	wav      string
 	timing   string
 	name     string
+	bedtime  bool
 	params   voice.Params
 	mu       sync.Mutex // guards params once flags are parsed
 	cardWait time.Duration
@@ -158,6 +159,7 @@ func (f *voiceFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&f.params.Rate, "rate", normal.Rate, "speed of the voice, 0.5 to 2")
 	flags.Float64Var(&f.params.Pitch, "pitch", normal.Pitch, "pitch of the voice, 0.5 to 2")
 	flags.Float64Var(&f.params.Volume, "volume", normal.Volume, "volume of the voice, 0 to 2")
+	flags.BoolVar(&f.bedtime, "bedtime", false, "slower and quieter with each paragraph")
 	flags.DurationVar(&f.cardWait, "card-wait", 5*time.Second, "how long to wait for a sound card that is not there")
 }
 
@@ -214,7 +216,7 @@ func (f *voiceFlags) open(cmd *cobra.Command) (*speech.Speaker, error) {
 	if len(sinks) == 0 {
 		sinks = append(sinks, new(speech.Nowhere))
 	}
-	return &speech.Speaker{Voice: voice.NewProcess(program, note), Params: params, Sink: sinks, Log: note}, nil
+	return &speech.Speaker{Voice: voice.NewProcess(program, note), Params: params, Bedtime: f.bedtime, Sink: sinks, Log: note}, nil
 }
 
 // close ends what open began and writes the report where it was asked for.

@@ -11,10 +11,11 @@ const remember = {
 };
 
 // story is what the page shows now. text is the story so far, ends[n] the
-// offset just behind sentence n.
+// offset just behind sentence n, ended that all of it is here; over: it was when we came.
 let story = null;
 let events = null;
 let refused = false; // somebody else's story was being told when we asked
+let asked = ""; // the story that was just asked for here
 let alone = false; // a past story is shown: do not jump to a new one
 
 // say shows labels in the status line; without any, nothing.
@@ -52,21 +53,26 @@ addEventListener("pagehide", () => { if (events) events.close(); });
 addEventListener("pageshow", (e) => { if (e.persisted) follow(alone && story ? story.id : ""); });
 
 function open(s) {
-  voice.stop();
-  story = { id: s.id, request: s.request, text: "", ends: [], ended: s.ended, chosen: alone, mine: remember.get("mine") === s.id };
+  const anew = Boolean(s.inPlace), goesOn = anew && voice.on; // the voice ends its sentence first
+  const fresh = asked !== "" && asked === (s.inPlace || s.id);
+  asked = "";
+  if (!goesOn) voice.stop();
+  story = { id: s.id, request: s.request, text: "", ends: [], ended: false, over: s.ended, chosen: alone, anew, mine: remember.get("mine") === (s.inPlace || s.id) };
   el("text").replaceChildren(tail());
   el("ending").hidden = true;
   el("story").hidden = false;
   el("story").setAttribute("aria-busy", "true");
   el("keep").hidden = true;
   if (s.ended) say();
+  else if (anew) say("statusAnew");
   else say(story.mine ? "statusThinking" : refused ? "statusBusy" : "statusFollowing");
   buttons();
-  // A story that had ended before this page was opened is read aloud only if
-  // it was chosen, or if a reload interrupted its reading.
+  // A story that had ended before this page was opened is read aloud only if it was
+  // asked for here or chosen, or if a reload interrupted its reading.
   const [id, at] = (remember.get("reading") || "").split("/");
   const from = id === s.id && !alone ? Number(at) : 0;
-  if (!s.ended || alone || from > 0) voice.start(story, from);
+  if (goesOn) voice.wake();
+  else if (!s.ended || alone || fresh || from > 0) voice.start(story, from);
   mark();
 }
 
@@ -80,7 +86,7 @@ function tail() {
 // add appends text; ends are the offsets behind the sentences that it ended.
 function add({ text, ends }) {
   if (!story) return;
-  if (!story.text && story.mine && !story.ended) say("statusTelling");
+  if (!story.text && story.mine && !story.over && !story.anew) say("statusTelling");
   story.text += text;
   for (const end of ends || []) finish(story.ends.length, end);
   showTail();
@@ -104,10 +110,10 @@ function finish(n, end) {
 }
 
 function close(end) {
-  if (!story) return;
+  if (!story || end.anew) return; // another one follows in its place
   story.ended = true;
   el("text").lastElementChild.remove(); // the tail, empty by now
-  el("ending").textContent = end.error ? labels.failed + " " + end.error
+  el("ending").textContent = end.avoided ? labels.avoided : end.error ? labels.failed + " " + end.error
     : end.stopped ? labels.stopped : end.cut ? labels.tooLong : labels.theEnd;
   el("ending").hidden = false;
   el("story").removeAttribute("aria-busy");
@@ -145,6 +151,10 @@ async function tell(request) {
     follow();
     return;
   }
+  if (answer.status === 422) {
+    say("avoided");
+    return;
+  }
   if (answer.status === 503) {
     el("status").textContent = `${labels.statusElsewhere} (${(await answer.text()).trim()})`;
     return;
@@ -154,7 +164,8 @@ async function tell(request) {
     return;
   }
   refused = false;
-  remember.set("mine", (await answer.json()).id);
+  asked = (await answer.json()).id;
+  remember.set("mine", asked);
   if (story) story.ended = true;
   follow();
   document.querySelector(".actions").scrollIntoView({ behavior: "smooth" });
@@ -224,6 +235,7 @@ const voice = {
   context: null, // AudioContext; a browser starts it only after a key or touch
   abort: null,   // stops the reading that is under way
   on: false,
+  of: null,      // the story that is read
   waiting: null, // called when a sentence or the end has come
   wake() { if (this.waiting) this.waiting(); },
 
@@ -242,10 +254,15 @@ const voice = {
     this.unlock();
     this.abort = new AbortController();
     this.on = true;
+    this.of = of;
     buttons();
     this.read(of, n, this.abort.signal)
       .catch((e) => { if (e.name !== "AbortError") say("statusSilent"); })
-      .finally(() => { if (story === of && this.on && !this.abort.signal.aborted) this.done(of); });
+      .finally(() => {
+        if (!this.on || this.of !== of || this.abort.signal.aborted) return;
+        if (story === of) this.done(of);
+        else this.start(story); // told in its place
+      });
   },
 
   done(of) {
@@ -267,8 +284,8 @@ const voice = {
   async read(of, n, signal) {
     let clock = 0; // when the last sample will have been heard
     for (;; n++) {
-      while (n >= of.ends.length) {
-        if (of.ended) return this.until(clock, signal);
+      while (n >= of.ends.length || story !== of) {
+        if (of.ended || story !== of) return this.until(clock, signal);
         await new Promise((resolve, reject) => {
           this.waiting = resolve;
           signal.addEventListener("abort", () => reject(new DOMException("", "AbortError")), { once: true });
@@ -318,6 +335,7 @@ const voice = {
       if (first) {
         first = false;
         this.until(clock, signal).then(() => {
+          if (story !== of) return;
           highlight(n);
           remember.set("reading", of.id + "/" + n);
           say(state);

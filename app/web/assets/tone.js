@@ -12,9 +12,15 @@ if (el("rate")) {
   tone = (of, n, awake) => {
     let rate = Number(el("rate").value), volume = 1;
     if (el("bedtime").checked && !awake) {
-      const paragraphs = (of.text.slice(0, n ? of.ends[n - 1] : 0).match(/\n+/g) || []).length;
+      let paragraphs = 0, sentences = 0; // as the board has it: package speech
+      for (let i = 0; i < n; i++) {
+        if (++sentences === 4 || of.text.slice(i ? of.ends[i - 1] : 0, of.ends[i]).includes("\n")) {
+          paragraphs++;
+          sentences = 0;
+        }
+      }
       rate = Math.max(0.6, rate * 0.94 ** (paragraphs + 1));
-      volume = Math.max(0.2, 0.8 ** paragraphs);
+      volume = Math.max(0.15, 0.8 ** paragraphs);
     }
     return { query: query(Math.round(rate * 100) / 100), volume };
   };
