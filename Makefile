@@ -66,7 +66,7 @@ HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphin
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 RACE_TOOLS  := gcc libc6-dev
 TEST_TOOLS  := $(sort $(IMAGE_TOOLS) $(RUN_TOOLS) $(TWIN_TOOLS) $(RACE_TOOLS) \
-	erofs-utils dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user \
+	erofs-utils e2fsprogs dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user \
 	$(patsubst %,%?,$(filter-out gcc libc6-dev,$(VOICE_TOOLS) $(HEARING_TOOLS)) libespeak-ng-dev libsonic-dev pocketsphinx chromium chromium-driver))
 
 # $(call tools,PACKAGES) installs what is missing, and says what that is. It is
