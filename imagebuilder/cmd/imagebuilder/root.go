@@ -73,6 +73,7 @@ emulated machine with 64 MB.`,
 	root.AddCommand(
 		onLinux(runtime.GOOS, buildCommand()),
 		fetchCommand(),
+		convertCommand(),
 		firmwareCommand(),
 		fitCommand(),
 		inspectCommand(),
