@@ -116,7 +116,7 @@ SYSTEMS := linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 darwin/amd64 windo
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What a build is made from, as the user wants it.
-INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 .PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
 help:

@@ -30,9 +30,10 @@ type Options struct {
 	Cache  string // downloads, the kernel
 	Data   string // a folder that may have the checkpoint and the tokenizer
 
-	Model     string // checkpoint to use; builtin.Name for the built-in one; "" for the board's
-	Tokenizer string // tokenizer to use; "" for the board's
-	Golden    string // cases for the card's regression suite; "" for those in Data, or made here
+	Model       string // checkpoint to use; builtin.Name for the built-in one, or a name of package models; "" for the board's
+	ModelSHA256 string // what the checkpoint's must be, in hexadecimal; "" for no such condition
+	Tokenizer   string // tokenizer to use; "" for the board's
+	Golden      string // cases for the card's regression suite; "" for those in Data, or made here
 
 	// RequireModel makes it an error that the board's checkpoint cannot be had;
 	// else the built-in one takes its place, and the build says so.
@@ -72,7 +73,8 @@ const Image = "storyteller.img"
 // state is what the phases hand on to one another.
 type state struct {
 	Options
-	tmp string // for everything until the last phase; inside Out, so that renaming works
+	forBoard bool   // a card is made: the model must work on the board
+	tmp      string // for everything until the last phase; inside Out, so that renaming works
 
 	commit     string // of the sources; package source
 	board      *board.Board
@@ -114,6 +116,7 @@ func Run(ctx context.Context, o Options) error {
 
 // run is the table of contents of a build.
 func (s *state) run(ctx context.Context) (err error) {
+	s.forBoard = true
 	// What is cheap and can fail comes first, what takes minutes after it.
 	phases := []struct {
 		name string

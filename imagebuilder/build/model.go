@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/builtin"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/fetch"
+	"duostoryteller/imagebuilder/models"
 )
 
 // standIn is a checkpoint of the board's model's shape that may lie in the
@@ -116,13 +119,40 @@ func (s *state) findFiles(ctx context.Context) (err error) {
 		if err := s.takeBuiltin("; the small built-in one, as asked for, NOT the real " + s.board.Model.File); err != nil || s.Tokenizer == "" {
 			return err
 		}
-	} else if s.model.checkpoint, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn); err != nil {
+	} else if s.model.checkpoint, err = s.findCheckpoint(ctx); err != nil {
 		return err
 	} else if err := s.readHeader(); err != nil { // before its tokenizer is looked for
 		return err
 	}
 	s.model.tokenizer, err = s.find(ctx, s.Tokenizer, s.board.Tokenizer, "--tokenizer", "")
 	return err
+}
+
+// findCheckpoint finds the one that is named, by its file or as one that is known.
+func (s *state) findCheckpoint(ctx context.Context) (f file, err error) {
+	known, ok := models.Find(s.Model)
+	if ok {
+		_, err := os.Stat(s.Model) // a file of that name is what was meant
+		ok = err != nil
+	}
+	if !ok {
+		f, err = s.find(ctx, s.Model, s.board.Model, "--model", standIn)
+	} else {
+		if s.forBoard { // before a download of hundreds of megabytes
+			if err := models.Refuse(s.board, known.Name, known.Shape); err != nil {
+				return file{}, err
+			}
+		}
+		f, err = s.find(ctx, "", known.File(), "--model", "")
+	}
+	switch {
+	case err != nil:
+	case s.ModelSHA256 != "" && !strings.EqualFold(s.ModelSHA256, f.sha256):
+		err = fmt.Errorf("%s: its SHA-256 is %s, expected %s (--model-sha256): it is another file", f.path, f.sha256, s.ModelSHA256)
+	case ok && known.SHA256 == "" && s.ModelSHA256 == "":
+		f.note = fmt.Sprintf("; its SHA-256, which is not known here, is %s: --model-sha256 (make: MODEL_SHA256=) holds later builds to it", f.sha256)
+	}
+	return f, err
 }
 
 // readHeader finds out whether the checkpoint is one, and its shape.
@@ -132,7 +162,10 @@ func (s *state) readHeader() error {
 		return err
 	}
 	s.model.header = checkpoint.Header
-	return checkpoint.Close()
+	if s.forBoard {
+		err = models.Refuse(s.board, s.model.checkpoint.path, checkpoint.Config)
+	}
+	return errors.Join(err, checkpoint.Close())
 }
 
 // takeBuiltin takes the model that this program carries.
@@ -182,7 +215,7 @@ func (s *state) find(ctx context.Context, given string, pinned board.File, flag,
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return file{}, err
-		case f.sha256 == pinned.SHA256:
+		case f.sha256 == pinned.SHA256 || pinned.SHA256 == "" && f.size == pinned.Size:
 			return f, nil
 		case dir == s.Data: // the cache mends itself
 			return file{}, fmt.Errorf("%s: its SHA-256 is %s, expected %s: replace it, or give another one with %s", f.path, f.sha256, pinned.SHA256, flag)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/imagebuilder/models"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -55,6 +56,38 @@ func TestVersions(t *testing.T) {
 		}
 		if _, err := s.findModel(t.Context()); err == nil || !strings.Contains(err.Error(), "its header asks for") {
 			t.Errorf("findModel() with version %d and a byte more: %v; want it refused", version, err)
+		}
+	}
+}
+
+// TestKnownModels: what is too large for the board is refused before it is downloaded;
+// a PC takes it from the folder or the cache.
+func TestKnownModels(t *testing.T) {
+	s := small(t)
+	s.Model, s.Tokenizer = "stories110M", ""
+	if err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "stories110M is too large for Milk-V Duo") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a card with stories110M: %v; want it refused in a line", err)
+	}
+	for name, want := range map[string]string{"stories42M": "its SHA-256 is", "stories110M": "another file"} {
+		known, _ := models.Find(name)
+		path := filepath.Join(s.Data, name+".bin")
+		f, err := os.Create(path)
+		if err == nil {
+			err = f.Truncate(known.Shape.FileSize())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		s.forBoard, s.Model, s.ModelSHA256 = false, name, ""
+		if name == "stories110M" { // nobody has told its hash
+			if f, err := s.findCheckpoint(t.Context()); err != nil || f.path != path || !strings.Contains(f.note, f.sha256) {
+				t.Errorf("%s: %+v, %v; want it with its SHA-256", name, f, err)
+			}
+			s.ModelSHA256 = strings.Repeat("0", 64)
+		}
+		if _, err := s.findCheckpoint(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", name, err, want)
 		}
 	}
 }

@@ -17,6 +17,35 @@ type Memory struct {
 // Total is their sum.
 func (m Memory) Total() int64 { return m.Weights + m.HotRows + m.KVCache }
 
+// String has the sum and the parts.
+func (m Memory) String() string {
+	mb := func(n int64) float64 { return float64(n) / 1e6 }
+	return fmt.Sprintf("%.0f MB of memory (weights %.1f, hot rows %.1f, KV cache %.1f)", mb(m.Total()), mb(m.Weights), mb(m.HotRows), mb(m.KVCache))
+}
+
+// Parts are the bytes that an engine reads of a model: of all layers, and of what
+// stands for the classifier.
+type Parts struct{ Layers, Classifier int64 }
+
+// PartsOf tells them for a model of a shape.
+func PartsOf(c llama.Config, use Use) (p Parts, err error) {
+	l, err := newLayout(c, min(Hot, c.VocabSize))
+	if err != nil {
+		return p, err
+	}
+	l.place(use)
+	for i, s := range l.sections {
+		switch {
+		case !l.kept(i) || i < l.hotRows()+1:
+		case i == l.screen() || i == l.head():
+			p.Classifier += s.length
+		default:
+			p.Layers += s.length
+		}
+	}
+	return p, nil
+}
+
 // MemoryOf tells what an engine for that use takes for a model of a shape.
 func MemoryOf(c llama.Config, use Use) (Memory, error) {
 	l, err := newLayout(c, min(Hot, c.VocabSize))
@@ -53,10 +82,9 @@ func checkMemory(need Memory, read func() (machine.Memory, error)) error {
 	if err != nil {
 		return nil
 	}
-	const mb, kb = 1 << 20, 1 << 10
+	const mb, kb = 1e6, 1 << 10
 	if have := int64(m.Available) * kb; need.Total() > have {
-		return fmt.Errorf("this model is too large for this machine: it takes %d MB of memory, and %d for a story, but %d of %d MB are free: build the card with a smaller one",
-			(need.Weights+need.HotRows)/mb, (need.KVCache+mb-1)/mb, have/mb, int64(m.Total)*kb/mb)
+		return fmt.Errorf("this model is too large for this machine: it takes %v, but %d of %d MB are free: build the card with a smaller one", need, have/mb, int64(m.Total)*kb/mb)
 	}
 	return nil
 }

@@ -87,6 +87,7 @@ cannot be had of these two; a locked input that cannot be had is an error.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "milkv-duo", "board to fetch for, a folder of board/")
 	f.StringVar(&o.Model, "model", "", "a checkpoint that need not be fetched, or \"builtin\"")
+	f.StringVar(&o.ModelSHA256, "model-sha256", "", "what the checkpoint's SHA-256 must be")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "a tokenizer that need not be fetched")
 	f.StringVar(&o.FIP, "fip", "", "a fip.bin that need not be fetched, or \"none\"")
 	f.StringVar(&o.Firmware, "firmware", "", "version of the official image, as for 'build'")

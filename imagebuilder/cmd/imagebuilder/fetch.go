@@ -44,6 +44,7 @@ model that is built in, and says so on standard error.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "milkv-duo", "board whose files to fetch, a folder of board/")
 	f.StringVar(&o.Model, "model", "", "another checkpoint, or \"builtin\" for the small one that is built in")
+	f.StringVar(&o.ModelSHA256, "model-sha256", "", "what the checkpoint's SHA-256 must be")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "another tokenizer")
 	f.BoolVar(&o.RequireModel, "require-model", false, "fail where the board's own checkpoint cannot be had")
 	return cmd

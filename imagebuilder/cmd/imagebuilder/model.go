@@ -17,6 +17,7 @@ import (
 func modelCommand() *cobra.Command {
 	var boardName, measured string
 	var clock, dram, card float64
+	var shape string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "model [COUNTS.json...]",
@@ -38,9 +39,14 @@ Clock and bandwidths are [cost] in the board's board.toml, where their sources
 are. --measured takes those that a board's memory suite measured in their place,
 from the file that 'imagebuilder test' has written or memory.json from the card.
 
-Whatever it is asked for, it first checks itself against the programs that were
+With --shape it prints what each engine will do with a model before any card is made:
+memory by part, and bytes and tokens a second as ranges, modelled.
+
+Otherwise, whatever it is asked for, it first checks itself against the programs that were
 timed on a board and what else was measured there, official.toml beside board.toml.`,
 		Example: `  imagebuilder model
+  imagebuilder model --shape stories42M
+  imagebuilder model --shape 512,1376,8,8,8,32000,1024
   imagebuilder model --measured results/milkv-duo-2026-01-31-120000.json
   imagebuilder model --dram 1.3e9 --card 18e6 counts.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -90,6 +96,9 @@ timed on a board and what else was measured there, official.toml beside board.to
 					m.Figures = append(m.Figures, known.Model(c, m.Parameters))
 				}
 			}
+			if shape != "" {
+				return printPlans(cmd.OutOrStdout(), b, known, shape, asJSON)
+			}
 			if asJSON {
 				text, err := json.MarshalIndent(m, "", "  ")
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
@@ -104,6 +113,7 @@ timed on a board and what else was measured there, official.toml beside board.to
 	f.Float64Var(&clock, "clock", 0, "cycles a second, instead of the board's")
 	f.Float64Var(&dram, "dram", 0, "bytes a second from memory, instead of the board's")
 	f.Float64Var(&card, "card", 0, "bytes a second from the card, instead of the board's")
+	f.StringVar(&shape, "shape", "", "what each engine will do with this model: a checkpoint, a known name, or DIM,HIDDEN,LAYERS,HEADS,KVHEADS,VOCABULARY,CONTEXT")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

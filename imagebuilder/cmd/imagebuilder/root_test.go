@@ -136,6 +136,27 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestShape prints the table of engines, and refuses what cannot work and what is no shape.
+func TestShape(t *testing.T) {
+	for _, tt := range []struct {
+		shape  string
+		status int
+		want   string
+	}{
+		{"stories15M", 0, "fits: "},
+		{"48,104,2,4,4,-301,96", 0, "301 tokens"},
+		{"stories42M", 1, "too large for Milk-V Duo"},
+		{"stories42", 2, "7 numbers"},
+		{"48,104,2,5,5,301,96", 1, "5 heads"},
+		{"48,104,2,4,4,301,x", 2, "not a number"},
+	} {
+		status, stdout, stderr := command(t, "model", "--shape", tt.shape)
+		if status != tt.status || !strings.Contains(stdout+stderr, tt.want) {
+			t.Errorf("model --shape %s = status %d, %s%s; want %d, %q", tt.shape, status, stdout, stderr, tt.status, tt.want)
+		}
+	}
+}
+
 // TestFlashCompressed writes an image as it is downloaded to a file that stands for
 // a card.
 func TestFlashCompressed(t *testing.T) {

@@ -1,0 +1,75 @@
+package models
+
+import (
+	"strings"
+	"testing"
+
+	"duostoryteller/app/cost"
+	"duostoryteller/app/llama/packed"
+	"duostoryteller/imagebuilder/board"
+)
+
+func load(t *testing.T) (*board.Board, cost.Board) {
+	t.Helper()
+	b, err := board.Load("../../board", "milkv-duo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := cost.ReadBoard(b.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, known
+}
+
+// TestKnown: the shapes give the sizes of the files, and the board's own model is the same.
+func TestKnown(t *testing.T) {
+	b, _ := load(t)
+	for name, size := range map[string]int64{"stories15M": 60_816_028, "stories42M": 167e6, "stories110M": 438e6} {
+		k, ok := Find(name)
+		if !ok {
+			t.Fatalf("no %s", name)
+		}
+		f := k.File()
+		if diff := f.Size - size; diff < -1e6 || diff > 1e6 || !strings.HasSuffix(f.URL, "/"+name+".bin") {
+			t.Errorf("%s: %+v; want about %d bytes", name, f, size)
+		}
+		if name == "stories15M" && f != b.Model {
+			t.Errorf("%s is %+v, the board's %+v", name, f, b.Model)
+		}
+	}
+	if _, ok := Find("stories1T"); ok {
+		t.Error("a model of no name is known")
+	}
+}
+
+// TestPlans: the counted shape has the counts, memory is what the board takes, and what
+// is larger takes more and is slower.
+func TestPlans(t *testing.T) {
+	b, known := load(t)
+	var last []Plan
+	for _, k := range all() {
+		plans, err := Plans(b, known, k.Shape)
+		if err != nil || len(plans) != 2 {
+			t.Fatalf("%s: %+v, %v", k.Name, plans, err)
+		}
+		for i, p := range plans {
+			need, err := packed.MemoryOf(k.Shape, []packed.Use{packed.Exact, packed.Fast}[i])
+			if err != nil || p.Memory != need {
+				t.Errorf("%s, %s: %+v, %v; want %+v", k.Name, p.Engine, p.Memory, err, need)
+			}
+			if k.Shape == Counted() && (p.Bytes[0] != known.Engines[i].DRAM || p.Bytes[1] != p.Bytes[0] || p.Speed[0] != known.Ours(known.Assumed)[i].Speed || p.Speed[1] != known.Ours(known.Best)[i].Speed) {
+				t.Errorf("%s, %s: %+v; want the counted %+v", k.Name, p.Engine, p, known.Engines[i])
+			}
+			if !(p.Bytes[0] <= p.Bytes[1] && 0 < p.Speed[0] && p.Speed[0] <= p.Speed[1]) ||
+				last != nil && (p.Memory.Total() <= last[i].Memory.Total() || p.Bytes[0] <= last[i].Bytes[0] || p.Speed[0] >= last[i].Speed[0]) {
+				t.Errorf("%s, %s: %+v after %+v", k.Name, p.Engine, p, last)
+			}
+		}
+		last = plans
+		err = Refuse(b, k.Name, k.Shape)
+		if k.Name == "stories15M" && err != nil || k.Name != "stories15M" && (err == nil || !strings.Contains(err.Error(), plans[0].Memory.String()) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("Refuse(%s) = %v; want the table's line of what does not fit", k.Name, err)
+		}
+	}
+}
