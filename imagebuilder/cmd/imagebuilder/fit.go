@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"duostoryteller/app/hearing"
+	"duostoryteller/app/sshd"
 	"duostoryteller/app/textfile"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/firmware"
@@ -114,8 +115,10 @@ func readWords(name string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// readKeys joins the public keys of files.
-func readKeys(names []string) (all []byte, err error) {
+// readKeys joins the public keys of files. What the board would leave out, such as a weak
+// key, or one with an option that it would have to obey, is an error.
+func readKeys(names []string) ([]byte, error) {
+	var all []byte
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -124,11 +127,17 @@ func readKeys(names []string) (all []byte, err error) {
 		if bytes.Contains(data, []byte("PRIVATE KEY")) {
 			return nil, fmt.Errorf("%s is a private key: give the file beside it that ends in .pub", name)
 		}
-		rest := data
-		for len(bytes.TrimSpace(rest)) > 0 {
+		text, err := textfile.Decode(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if _, problems := sshd.ParseKeys(text); len(problems) > 0 {
+			return nil, fmt.Errorf("%s, by the board: %s", name, problems[0])
+		}
+		for rest := []byte(text); len(rest) > 0; {
 			key, comment, _, more, err := ssh.ParseAuthorizedKey(rest)
-			if err != nil {
-				return nil, fmt.Errorf("%s has no public key as OpenSSH writes it: %w", name, err)
+			if err != nil { // remarks
+				break
 			}
 			all = append(all, bytes.TrimSpace(ssh.MarshalAuthorizedKey(key))...)
 			if comment != "" {
@@ -140,6 +149,9 @@ func readKeys(names []string) (all []byte, err error) {
 	}
 	if len(names) > 0 && len(all) == 0 {
 		return nil, fmt.Errorf("%s has no key", strings.Join(names, ", "))
+	}
+	if _, problems := sshd.ParseKeys(string(all)); len(problems) > 0 {
+		return nil, fmt.Errorf("%s, together, by the board: %s", strings.Join(names, ", "), problems[0])
 	}
 	return all, nil
 }

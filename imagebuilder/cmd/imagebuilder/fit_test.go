@@ -28,8 +28,11 @@ func TestReadKeys(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n": "private",
-		"hello": "no public key",
-		"":      "no key",
+		"hello": "line 1 is not used",
+		// Without the option the key would open more than its owner wants.
+		`command="uptime" ` + a + "\n":    "option",
+		"\n" + strings.Repeat(a+"\n", 33): "more than 32 keys",
+		"":                                "no key",
 	} {
 		if _, err := readKeys([]string{write(text)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)
