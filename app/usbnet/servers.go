@@ -10,6 +10,11 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4/server4"
 )
 
+// pageHint is the option 114 of RFC 8910: where a PC that asks for it reads that there is a
+// page. RFC 8908 wants https, for which a board without a name on the Internet has no
+// certificate: a PC that insists on that passes over it.
+func pageHint() string { return "http://" + Address().Addr().String() + "/captive-portal" }
+
 // lease is how long the PC may keep its address; it is always the same one.
 const lease = time.Hour
 
@@ -66,6 +71,9 @@ func answerDHCP(m *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 			dhcpv4.WithYourIP(offered),
 			dhcpv4.WithNetmask(net.CIDRMask(Address().Bits(), 32)),
 			dhcpv4.WithLeaseTime(uint32(lease.Seconds())))
+		if m.ParameterRequestList().Has(dhcpv4.OptionURL) { // without a list, nothing is asked for
+			options = append(options, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionURL, []byte(pageHint()))))
+		}
 	}
 	answer, err := dhcpv4.NewReplyFromRequest(m, options...)
 	if err != nil {

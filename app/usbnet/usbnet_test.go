@@ -181,6 +181,25 @@ func TestAnswerDHCP(t *testing.T) {
 	}
 }
 
+// A PC that asks where it can read of a page is told; nobody else is.
+func TestPageHint(t *testing.T) {
+	for _, asks := range []bool{true, false} {
+		options := []dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover), dhcpv4.WithHwAddr(net.HardwareAddr{2, 0, 0, 0, 0, 1})}
+		want := ""
+		if asks {
+			options = append(options, dhcpv4.WithRequestedOptions(dhcpv4.OptionURL))
+			want = "http://192.168.42.1/captive-portal"
+		}
+		m, err := dhcpv4.New(options...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(answerDHCP(m).Options.Get(dhcpv4.OptionURL)); got != want {
+			t.Errorf("asked: %v; told %q, want %q", asks, got, want)
+		}
+	}
+}
+
 func FuzzAnswerDHCP(f *testing.F) {
 	m, err := dhcpv4.NewDiscovery(net.HardwareAddr{2, 0, 0, 0, 0, 1})
 	if err != nil {

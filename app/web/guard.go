@@ -48,6 +48,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-cache")
+		if lead(w, r) {
+			return
+		}
 		if !s.knownHost(r.Host) {
 			http.Error(w, "this storyteller is not called that; use its address, as in http://192.168.42.1/", http.StatusMisdirectedRequest)
 			return

@@ -13,6 +13,8 @@
 //	GET  /audio/ID/N.wav         sentence N of a story, spoken; streamed while the voice speaks; ?rate=0.9&pitch=1.1
 //	GET  /sample.wav             a sentence that shows how the voice sounds at that rate and pitch
 //	GET  /stories                the stories kept, newest first, as JSON
+//	GET  /captive-portal         that there is a page to look at, as RFC 8908 has it, for a PC that was told by DHCP;
+//	                             what PCs ask the Internet for is led to the page
 //	GET  /status                 speed, memory and temperature as JSON
 //	POST /suites[?short=1]       run the test suites, or little of each; the report as text while it grows
 //	GET  /results/NAME           a file of the newest results, such as report.html
@@ -121,6 +123,7 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	mux.Handle("GET /assets/", http.FileServerFS(assets))
 	mux.HandleFunc("GET /start-here", serveStartHere)
 	mux.HandleFunc("GET /opening", makeOpening)
+	mux.HandleFunc("GET "+CaptivePath, captive)
 	mux.HandleFunc("POST /story", s.begin)
 	mux.HandleFunc("POST /stop", s.stop)
 	mux.HandleFunc("GET /events", s.events)
