@@ -227,8 +227,9 @@ const (
 	// millions, the recogniser's start included.
 	mostInstructions = 0.9
 	// leastAvailable is the memory that must be left at any moment, in kB. The goal is
-	// 3 MB; 2.4 to 2.8 MB were seen. What takes 1.5 MB more than it did in earlier
-	// versions (4.1 MB left) is not found yet.
+	// 3 MB; 2.4 to 2.8 MB were seen before garbage of init and of the room was bounded,
+	// one voice spoke at a time, and the processor's own lists of free pages were kept
+	// short. It was not measured again since.
 	leastAvailable = 3 << 9
 	// roomTakes is what the room itself takes of the memory, in kB.
 	roomTakes = 2 << 10

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -567,6 +568,7 @@ func (r *robot) sumUp() *telling {
 	end := now()
 	stageAt(r.out, cmp.Or(t.verb(), "story")+" ends", end)
 	stageAt(r.out, "memory at its lowest", moment{end.time, min(t.lowest, end.available)})
+	debug.FreeOSMemory() // what its events left behind is the model's
 	return t
 }
 

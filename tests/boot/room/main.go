@@ -48,7 +48,7 @@ func main() {
 	if len(os.Args) < 2 {
 		// Little of the machine's memory is to be the room's.
 		_, err := os.StartProcess("/proc/self/exe", []string{os.Args[0], "stay"}, &os.ProcAttr{
-			Env: append(os.Environ(), "GOGC=20"), Files: []*os.File{nil, os.Stdout, os.Stderr}, Sys: &syscall.SysProcAttr{Setsid: true}})
+			Env: append(os.Environ(), "GOGC=3"), Files: []*os.File{nil, os.Stdout, os.Stderr}, Sys: &syscall.SysProcAttr{Setsid: true}})
 		if err != nil {
 			fmt.Println("room:", err)
 			os.Exit(1)
