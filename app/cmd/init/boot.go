@@ -107,6 +107,7 @@ func boot() {
 	r := newRobot(out, settings, children)
 	r.feed, r.worked, r.trial = dog.feed, func() { worked(out, cardDir) }, onTrial
 	r.keep = keep
+	r.tidy = debug.FreeOSMemory
 	r.reads = func(ahead int) { _, _ = machine.SetReadAhead(ahead) } // what does not work was said above
 	switch {
 	case os.Getenv(damage) != "":

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +37,7 @@ type robot struct {
 	feed     func()                                              // the watchdog, while all is well
 	reads    func(ahead int)                                     // called with how far ahead files are to be read from now on, in KB
 	worked   func()                                              // called when a story was told
+	tidy     func()                                              // gives memory back: called when something is over
 	trial    func() bool                                         // whether this system is an update that has told no story yet
 	damage   string                                              // of the card, with which no story is told; "" for none
 
@@ -98,7 +98,7 @@ func newRobot(out io.Writer, settings config.Config, children *reaper) *robot {
 		launch: func(argv, env []string) (*teller, error) { return startTeller(children, argv, env) },
 		sit:    func(program string, at *terminal) (*teller, error) { return startShell(children, program, at) },
 		keep:   func(results.File) {},
-		delay:  backOff, silence: hangs, feed: func() {}, reads: func(int) {}, worked: func() {}, trial: func() bool { return false }}
+		delay:  backOff, silence: hangs, feed: func() {}, reads: func(int) {}, worked: func() {}, tidy: func() {}, trial: func() bool { return false }}
 }
 
 // first returns what the configuration asks for.
@@ -568,7 +568,7 @@ func (r *robot) sumUp() *telling {
 	end := now()
 	stageAt(r.out, cmp.Or(t.verb(), "story")+" ends", end)
 	stageAt(r.out, "memory at its lowest", moment{end.time, min(t.lowest, end.available)})
-	debug.FreeOSMemory() // what its events left behind is the model's
+	r.tidy()
 	return t
 }
 
