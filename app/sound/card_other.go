@@ -7,7 +7,7 @@ import "errors"
 // Usable returns why sound cards cannot be used on this operating system, nil on
 // Linux.
 func Usable() error {
-	return errors.New("this program uses sound cards on Linux only; on this system the browser reads aloud: storyteller serve")
+	return errors.New("sound cards are used on Linux only: --wav FILE writes the sound into a file")
 }
 
 // OpenCard reports that there is no card: see Usable.
