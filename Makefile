@@ -3,7 +3,8 @@
 #   make image             out/storyteller.img. The vendor's firmware comes from the official
 #                          image: FIRMWARE=v2.0.1 from another, FIP=FILE from a fip.bin or an
 #                          image that is there, FIP=none is without. MODEL= and TOKENIZER=
-#                          name others than stories15M, MODEL=builtin the small one that is
+#                          name others than stories15M, MODEL=stories42M a download, which
+#                          MODEL_SHA256= checks, MODEL=builtin the small one that is
 #                          built in; DEBIAN_MIRROR= where the machine is not Debian's;
 #                          BASELINE= a riscv64 build of run.c to be measured on the board
 #                          beside ours
