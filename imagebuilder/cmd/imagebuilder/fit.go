@@ -167,6 +167,9 @@ func fitImage(w io.Writer, name, output string, c owner.Changes, asks []string) 
 	if err != nil {
 		return err
 	}
+	if there, err := os.Stat(output); err == nil && os.SameFile(info, there) {
+		return usageError{fmt.Errorf("%s stays as it is: give the fitted image another name with --output", name)}
+	}
 	if err := bootable(w, image, info.Size(), asks); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

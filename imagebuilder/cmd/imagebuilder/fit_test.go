@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"duostoryteller/imagebuilder/owner"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -36,6 +40,23 @@ func TestReadKeys(t *testing.T) {
 	} {
 		if _, err := readKeys([]string{write(text)}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)
+		}
+	}
+}
+
+// The image that is fitted stays as it is, by whatever name the result is asked for.
+func TestFitOntoItself(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "card.img"), filepath.Join(dir, "link.img")
+	if err := os.WriteFile(name, []byte("a card"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(name, link); err != nil {
+		t.Skip("no links here: ", err)
+	}
+	for _, output := range []string{name, link} {
+		if err := fitImage(io.Discard, name, output, owner.Changes{}, nil); !errors.As(err, new(usageError)) || !strings.Contains(err.Error(), "stays as it is") {
+			t.Errorf("fitting %s as %s = %v; want it refused", name, output, err)
 		}
 	}
 }
