@@ -23,8 +23,10 @@
 // tokens take the whole classifier; meanwhile an eight-bit one is made of it, with
 // bounds, which package classifier decides by from then on.
 //
-// The fast engine never loads the float32 layers: it computes with layers of seven
-// bits a weight, and takes the draft's draw for the decision where only a large error
-// of the logits would change it. The other positions are decided by the same
-// classifier, several at a time.
+// The fast engine never loads the float32 layers: it computes with the draft's, if
+// they cost less than a hundredth of the loss, or with layers of seven bits a weight, and
+// takes the draft's draw for the decision where only a large error of the logits would
+// change it. The other positions are decided by the same classifier, several at a
+// time, as far as it can by what it screens: where it would have to read the whole
+// classifier from the card to be sure, some two seconds, the draft's draw stands.
 package engine

@@ -45,6 +45,11 @@ type Counters struct {
 	Drafted   int64 // guessed tokens
 	Accepted  int64 // guesses that were right
 	Sampled   int64 // tokens decided
+
+	// Unconfirmed are the fast engine's guesses that the classifier could not decide
+	// by the rows it screens.
+	Unconfirmed int64
+
 	BytesRead int64 // of exact rows, from the file
 
 	Draft, Verify time.Duration // guessing, and the layers for good; both without attention
@@ -368,10 +373,22 @@ func (e *Engine) decide(inputs []float32, k int, guessed []int) error {
 			}
 		} else {
 			var err error
-			if token, err = e.classes.Decide(open, &e.sampler); err != nil {
+			confirmed := true
+			if e.fast && guessed != nil {
+				token, confirmed, err = e.classes.Try(open, &e.sampler)
+			} else {
+				token, err = e.classes.Decide(open, &e.sampler)
+			}
+			if err != nil {
 				return err
 			}
-			if e.hints[open] >= 0 {
+			if !confirmed { // what it would take to be sure is an exact engine's
+				e.counters.Unconfirmed++
+				token = guessed[p]
+				if e.sampler.Temperature != 0 {
+					e.sampler.Coin()
+				}
+			} else if e.hints[open] >= 0 {
 				e.guesser.learn(e.grades[p], token == e.hints[open])
 			}
 			open++

@@ -58,7 +58,7 @@ func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about 
 	}
 	for p := range k {
 		out, in := dst[p*d:(p+1)*d], x[p*n:(p+1)*n]
-		if e.fast {
+		if e.fast && layer.Fast[which].Weights != nil {
 			e.multiply(out, layer.Fast[which].Scale, in, func(acc []int32, q []int8) {
 				e.set.MatMulI8(acc, layer.Fast[which].Weights, q, n, d, 1, packed.FastLimit)
 			})

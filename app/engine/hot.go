@@ -14,10 +14,11 @@ import (
 
 // Pack builds the packed form of a checkpoint, with those rows of the classifier
 // kept in memory that the model itself finds most likely, in all, while it tells
-// that many tokens of its own stories, and those that stand out most. It gives the
-// same bytes on every machine.
+// that many tokens of its own stories, and those that stand out most. The fast engine's
+// layers are left out if the draft's are as good. It gives the same bytes on every
+// machine.
 func Pack(c *llama.Checkpoint, set *arith.Set, tokens int) (*packed.Model, error) {
-	return packed.Pack(c, func(m *packed.Model) ([]int32, error) {
+	m, err := packed.Pack(c, func(m *packed.Model) ([]int32, error) {
 		rows, err := findHot(m, c, set, tokens)
 		if err == nil {
 			// A few stories do not show all words that the model knows. One that it
@@ -27,6 +28,18 @@ func Pack(c *llama.Checkpoint, set *arith.Set, tokens int) (*packed.Model, error
 		}
 		return rows, err
 	})
+	if err != nil {
+		return nil, err
+	}
+	loss, err := draftLoss(m, c, set, min(tokens, lossTokens))
+	if err == nil && loss <= mostLoss {
+		err = m.DropFast()
+	}
+	if err != nil {
+		m.Close()
+		return nil, fmt.Errorf("cannot pack the checkpoint: %w", err)
+	}
+	return m, nil
 }
 
 // standOut orders rows of the classifier by how far they are from the mean of all,

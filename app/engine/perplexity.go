@@ -39,13 +39,4 @@ func (e *Engine) Perplexity(tokens []int) (float64, error) {
 }
 
 // surprise is -log of a token's probability.
-func surprise(logits []float32, token int) float64 {
-	largest, sum := logits[0], 0.0
-	for _, v := range logits {
-		largest = max(largest, v)
-	}
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - float64(largest))
-	}
-	return math.Log(sum) + float64(largest) - float64(logits[token])
-}
+func surprise(logits []float32, token int) float64 { return logSum(logits) - float64(logits[token]) }

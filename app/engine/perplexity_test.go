@@ -1,11 +1,15 @@
 package engine_test
 
 import (
+	"encoding/binary"
 	"math"
+	"os"
 	"testing"
+	"unsafe"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/app/engine"
+	"duostoryteller/app/engine/classifier"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/tests/testmodel"
@@ -89,5 +93,73 @@ func TestGarbage(t *testing.T) {
 			t.Logf("fast %t: %v allocations in a story of %d tokens", fast, got, m.Config.SeqLen)
 		}
 		e.Close()
+	}
+}
+
+// TestFastLayers: the packer leaves the fast engine the draft's layers where these cost
+// next to nothing, as those do whose weights are few whole numbers anyway, and only there.
+func TestFastLayers(t *testing.T) {
+	m := testmodel.Models()[0]
+	for _, whole := range []bool{false, true} {
+		checkpoint, _, err := m.Files(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole {
+			roundLayers(t, checkpoint)
+		}
+		c, err := llama.OpenCheckpoint(checkpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		p, err := engine.Pack(c, arith.All()[0], 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		for i, layer := range p.Layers {
+			for j, own := range layer.Fast {
+				if (own.Weights == nil) != whole {
+					t.Errorf("weights rounded %t: layer %d, product %d, for the fast engine alone: %t", whole, i, j, own.Weights != nil)
+				}
+			}
+		}
+	}
+}
+
+// roundLayers makes the rows of a checkpoint's layers four-bit numbers times a scale.
+func roundLayers(t *testing.T, path string) {
+	t.Helper()
+	c, err := llama.OpenCheckpoint(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []struct {
+		weights []float32
+		n       int
+	}{{c.WQ, c.Dim}, {c.WK, c.Dim}, {c.WV, c.Dim}, {c.WO, c.Dim}, {c.W1, c.Dim}, {c.W2, c.HiddenDim}, {c.W3, c.Dim}} {
+		// Both are views of the file, in its order.
+		at := llama.HeaderSize + int(uintptr(unsafe.Pointer(&w.weights[0]))-uintptr(unsafe.Pointer(&c.TokenEmbedding[0])))
+		for r := 0; r < len(w.weights); r += w.n {
+			row, q := make([]float64, w.n), make([]int8, w.n)
+			for i, v := range w.weights[r:][:w.n] {
+				row[i] = float64(v)
+			}
+			scale, _, _ := classifier.QuantizeRow(q, row, 7)
+			for i := range row {
+				binary.LittleEndian.PutUint32(data[at+4*(r+i):], math.Float32bits(scale*float32(q[i])))
+			}
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -387,16 +387,15 @@ func (p *position) finish() {
 // and advances s as that would.
 func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	at := &c.positions[p]
-	c.Counters.Decisions++
-	if !finite(at.a) || !finite(at.b) || !finite(at.c) || !finite(at.along) || !finite(at.best) {
+	light := at.light
+	token, ok, err := c.Try(p, s)
+	if ok || err != nil {
+		return token, err
+	}
+	if !at.finite() {
 		return c.full(at.x, s)
 	}
-	light := at.light
 	if light {
-		c.Counters.Light++
-	}
-	token, ok, err := c.settle(at, s, 1)
-	if light && !ok && err == nil {
 		c.Counters.Rescreened++
 		token, ok, err = c.again(at, s, depth, maxCandidates)
 	}
@@ -416,6 +415,24 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 		return token, err
 	}
 	return c.full(at.x, s)
+}
+
+// Try is Decide if what Screen found is enough for it. If not, it leaves s as it is.
+func (c *Classifier) Try(p int, s *llama.Sampler) (token int, ok bool, err error) {
+	at := &c.positions[p]
+	c.Counters.Decisions++
+	if !at.finite() {
+		return 0, false, nil
+	}
+	if at.light {
+		c.Counters.Light++
+	}
+	return c.settle(at, s, 1)
+}
+
+// finite says whether the bounds mean anything.
+func (p *position) finite() bool {
+	return finite(p.a) && finite(p.b) && finite(p.c) && finite(p.along) && finite(p.best)
 }
 
 // again looks at a position's rows once more, the screen's with them, and tries to

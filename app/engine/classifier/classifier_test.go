@@ -179,9 +179,22 @@ func TestDecisions(t *testing.T) {
 					for p := range positions {
 						sampler := llama.NewSampler(size.rows, temperature, topps[r.IntN(len(topps))], r.Uint64()|1)
 						reference := *sampler
-						got, err := c.Decide(p, sampler)
+						decide := func(p int, s *llama.Sampler) (token int, ok bool, err error) {
+							token, err = c.Decide(p, s)
+							return token, true, err
+						}
+						if r.IntN(3) == 0 {
+							decide = c.Try
+						}
+						got, ok, err := decide(p, sampler)
 						if err != nil {
 							t.Fatal(err)
+						}
+						if !ok {
+							if sampler.State != reference.State {
+								t.Fatalf("Try leaves the sampler at %d; want %d, as it was", sampler.State, reference.State)
+							}
+							continue
 						}
 						if err := exact.All(logits, x[p*size.dim:][:size.dim]); err != nil {
 							t.Fatal(err)

@@ -9,11 +9,12 @@
 // computes it and compares.
 //
 //	0   "DUOSTORY"
-//	8   version, 4
+//	8   version, 5
 //	12  the seven integers of a llama2.c header
 //	40  hot: how many rows of the classifier are kept in memory
-//	44  number of sections
-//	48  length and CRC-32C of each section: uint64, uint32
+//	44  7, or 4 if there are no fast layers: bits a weight for the fast engine
+//	48  number of sections
+//	52  length and CRC-32C of each section: uint64, uint32
 //	…   CRC-32C of all that comes before
 //
 // The sections, float32 unless said otherwise:
@@ -28,15 +29,16 @@
 //	screen  a classifier.Screen: direction, limits, groups; along, scale and
 //	        error of each row; the rows by arith.PackI4
 //	head    a classifier.Head of them: scale, error and norm; arith.PackI8
-//	draft   one a layer: the four matrices once more, four bits a weight: scales
-//	        of the rows, then the rows by arith.PackI4
+//	draft   one a layer: the same once more, four bits a weight: scales of the
+//	        rows, then the rows by arith.PackI4
 //	rows    the classifier as it is (vocab, dim), behind each row its CRC-32C,
 //	        begun with the row's number: a row of elsewhere is no right one
 //	embed   the token embedding as it is, if the classifier is not the same;
 //	        likewise
 //
 // The exact engine keeps all but fast, rows and embed in memory, the fast engine
-// all but layer, draft, rows and embed; a row of the last two is read when it is
+// all but layer, draft, rows and embed, or all but layer, rows and embed if there is no
+// fast; a row of the last two is read when it is
 // wanted, and checked. Nothing in a file depends on how a sum is rounded: it serves
 // every llama.Arithmetic.
 package packed

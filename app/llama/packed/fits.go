@@ -27,9 +27,9 @@ func (m Memory) String() string {
 // stands for the classifier.
 type Parts struct{ Layers, Classifier int64 }
 
-// PartsOf tells them for a model of a shape.
+// PartsOf tells them for a model of a shape, whose draft serves the fast engine as well.
 func PartsOf(c llama.Config, use Use) (p Parts, err error) {
-	l, err := newLayout(c, min(Hot, c.VocabSize))
+	l, err := newLayout(c, min(Hot, c.VocabSize), false)
 	if err != nil {
 		return p, err
 	}
@@ -46,9 +46,10 @@ func PartsOf(c llama.Config, use Use) (p Parts, err error) {
 	return p, nil
 }
 
-// MemoryOf tells what an engine for that use takes for a model of a shape.
+// MemoryOf tells what an engine for that use takes for a model of a shape, at most: as if
+// the fast engine had layers of its own.
 func MemoryOf(c llama.Config, use Use) (Memory, error) {
-	l, err := newLayout(c, min(Hot, c.VocabSize))
+	l, err := newLayout(c, min(Hot, c.VocabSize), true)
 	if err != nil {
 		return Memory{}, err
 	}
@@ -58,7 +59,7 @@ func MemoryOf(c llama.Config, use Use) (Memory, error) {
 
 // FileSize is how many bytes the packed form of a model of a shape has.
 func FileSize(c llama.Config) (int64, error) {
-	l, err := newLayout(c, min(Hot, c.VocabSize))
+	l, err := newLayout(c, min(Hot, c.VocabSize), true)
 	if err != nil {
 		return 0, err
 	}

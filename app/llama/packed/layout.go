@@ -16,7 +16,7 @@ const Magic = "DUOSTORY"
 const (
 	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
 	// changes either raises it.
-	Version  = 4
+	Version  = 5
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -24,6 +24,12 @@ const (
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Bits a weight of the fast engine's layers: its own, or the draft's.
+const (
+	fastBits  = 7
+	draftBits = 4
+)
 
 // section is one stretch of the file.
 type section struct {
@@ -39,7 +45,7 @@ type Use int
 const (
 	// Exact is run.c's words: the float32 layers, and their draft.
 	Exact Use = iota
-	// Fast is the eight-bit layers instead of both.
+	// Fast is the fast layers instead of both, or the draft's if there are none.
 	Fast
 	whole // for the file to be written
 )
@@ -48,15 +54,21 @@ const (
 type layout struct {
 	config   llama.Config
 	hot      int
+	hasFast  bool // there are layers for the fast engine beside the draft's
 	sections []section
 	use      Use
 	resident int64 // bytes of memory
 }
 
 // Indices of sections; those of the layers follow each other.
-func (l *layout) hotRows() int    { return 1 }
-func (l *layout) fast(i int) int  { return 2 + i }
-func (l *layout) layer(i int) int { return l.fast(l.config.Layers) + i }
+func (l *layout) hotRows() int   { return 1 }
+func (l *layout) fast(i int) int { return 2 + i }
+func (l *layout) layer(i int) int {
+	if l.hasFast {
+		i += l.config.Layers
+	}
+	return 2 + i
+}
 func (l *layout) screen() int     { return l.layer(l.config.Layers) }
 func (l *layout) head() int       { return l.screen() + 1 }
 func (l *layout) draft(i int) int { return l.head() + 1 + i }
@@ -65,14 +77,16 @@ func (l *layout) embed() int      { return l.rows() + 1 }
 
 // kept says whether section i is kept in memory.
 func (l *layout) kept(i int) bool {
-	exact := i >= l.layer(0) && i < l.screen() || i >= l.draft(0)
+	fast := l.hasFast && i >= l.fast(0) && i < l.layer(0)
 	switch {
 	case i >= l.rows():
 		return false
-	case i >= l.fast(0) && i < l.layer(0):
+	case fast:
 		return l.use != Exact
-	case exact:
+	case i >= l.layer(0) && i < l.screen():
 		return l.use != Fast
+	case i >= l.draft(0):
+		return l.use != Fast || !l.hasFast
 	default:
 		return true
 	}
@@ -107,14 +121,14 @@ func matrices(c llama.Config) [4]matrix {
 	}
 }
 
-func newLayout(c llama.Config, hot int) (*layout, error) {
+func newLayout(c llama.Config, hot int, hasFast bool) (*layout, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	if hot < 1 || hot > c.VocabSize {
 		return nil, fmt.Errorf("%d hot rows of %d", hot, c.VocabSize)
 	}
-	l := &layout{config: c, hot: hot}
+	l := &layout{config: c, hot: hot, hasFast: hasFast}
 	at := int64(pageSize)
 	add := func(name string, length int64) {
 		l.sections = append(l.sections, section{name: name, offset: at, length: length})
@@ -124,14 +138,16 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 	add("final", 4*(dim+int64(hot)))
 	add("hot", 4*int64(hot)*dim)
 	norms := 2 * dim * 4
-	layer, fast, draft := norms, norms, int64(0)
+	layer, fast, draft := norms, norms, norms
 	for _, m := range matrices(c) {
 		layer += 4 * int64(arith.PackedF32Len(m.n, m.d))
 		fast += 4*int64(m.d) + int64(arith.PackedI8Len(m.n, m.d))
 		draft += 4*int64(m.d) + int64(arith.PackedI4Len(m.n, m.d))
 	}
 	for i := range c.Layers {
-		add(fmt.Sprintf("fast layer %d", i), fast)
+		if hasFast {
+			add(fmt.Sprintf("fast layer %d", i), fast)
+		}
 	}
 	for i := range c.Layers {
 		add(fmt.Sprintf("layer %d", i), layer)
@@ -151,7 +167,7 @@ func newLayout(c llama.Config, hot int) (*layout, error) {
 	return l, nil
 }
 
-const fixedHeader = 8 + 4 + llama.HeaderSize + 4 + 4
+const fixedHeader = 8 + 4 + llama.HeaderSize + 4 + 4 + 4
 
 func (l *layout) headerLen() int { return fixedHeader + 12*len(l.sections) + 4 }
 
@@ -166,7 +182,11 @@ func (l *layout) header() []byte {
 	if !c.SharedClassifier {
 		vocab = -vocab
 	}
-	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen, l.hot, len(l.sections)} {
+	bits := draftBits
+	if l.hasFast {
+		bits = fastBits
+	}
+	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen, l.hot, bits, len(l.sections)} {
 		b = le.AppendUint32(b, uint32(int32(v)))
 	}
 	for _, s := range l.sections {
@@ -190,7 +210,11 @@ func parseHeader(b []byte) (*layout, error) {
 	if err != nil {
 		return nil, fmt.Errorf("header damaged: %w", err)
 	}
-	l, err := newLayout(config, int(int32(le.Uint32(b[12+llama.HeaderSize:]))))
+	bits := le.Uint32(b[12+llama.HeaderSize+4:])
+	if bits != draftBits && bits != fastBits {
+		return nil, fmt.Errorf("header damaged: layers of %d bits a weight", bits)
+	}
+	l, err := newLayout(config, int(int32(le.Uint32(b[12+llama.HeaderSize:]))), bits == fastBits)
 	if err != nil {
 		return nil, fmt.Errorf("header damaged: %w", err)
 	}

@@ -44,7 +44,7 @@ type Layer struct {
 
 	// By product; nil in a model that is loaded for something else.
 	Exact [4][]float32 // packed by arith.PackF32
-	Fast  [4]Eight
+	Fast  [4]Eight     // nil, too, if the draft serves the fast engine as well
 	Draft [4]Four
 }
 
@@ -150,19 +150,26 @@ func (m *Model) slice() {
 	for i := range m.Layers {
 		layer := &m.Layers[i]
 		shapes := matrices(c)
-		if l.kept(l.fast(i)) {
+		norms := func(b *cutter) { layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim) }
+		if l.hasFast && l.kept(l.fast(i)) {
 			b := m.bytes(l.fast(i))
-			layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
+			norms(&b)
 			for j, s := range shapes {
 				layer.Fast[j] = b.eight(s.n, s.d)
 			}
 		}
+		if l.kept(l.draft(i)) {
+			b := m.bytes(l.draft(i))
+			norms(&b)
+			for j, s := range shapes {
+				layer.Draft[j] = b.four(s.n, s.d)
+			}
+		}
 		if l.kept(l.layer(i)) {
-			b, d := m.bytes(l.layer(i)), m.bytes(l.draft(i))
-			layer.AttNorm, layer.FFNNorm = b.floats(c.Dim), b.floats(c.Dim)
+			b := m.bytes(l.layer(i))
+			norms(&b)
 			for j, s := range shapes {
 				layer.Exact[j] = b.floats(arith.PackedF32Len(s.n, s.d))
-				layer.Draft[j] = d.four(s.n, s.d)
 			}
 		}
 	}
@@ -197,8 +204,10 @@ func (m *Model) wait(i int) error {
 
 // WaitLayer waits for layer i and what comes before it.
 func (m *Model) WaitLayer(i int) error {
-	if m.layout.use == Fast {
-		return m.wait(m.layout.fast(i))
+	if l := m.layout; l.use == Fast && l.hasFast {
+		return m.wait(l.fast(i))
+	} else if l.use == Fast {
+		return m.wait(l.draft(i))
 	}
 	return m.wait(m.layout.layer(i))
 }

@@ -247,7 +247,27 @@ func TestUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer packed.Close()
-	path := file(t, content)
+	checkUses(t, c, packed, content)
+	var without bytes.Buffer
+	before := packed.Resident()
+	if err := packed.DropFast(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := packed.WriteTo(&without); err != nil {
+		t.Fatal(err)
+	}
+	if packed.Resident() >= before || without.Len() >= len(content) {
+		t.Errorf("without fast layers %d bytes of memory, %d of file; want less than %d, %d", packed.Resident(), without.Len(), before, len(content))
+	}
+	if err := Verify(file(t, without.Bytes())); err != nil {
+		t.Error(err)
+	}
+	checkUses(t, c, packed, without.Bytes())
+}
+
+func checkUses(t *testing.T, c *llama.Checkpoint, packed *Model, content []byte) {
+	t.Helper()
+	path, hasFast := file(t, content), packed.layout.hasFast
 	for _, use := range []Use{Exact, Fast} {
 		m, err := Open(path, use, nil)
 		if err != nil {
@@ -262,7 +282,7 @@ func TestUse(t *testing.T) {
 		if err := m.WaitAll(); err != nil {
 			t.Fatal(err)
 		}
-		if m.Resident() >= packed.Resident() {
+		if (use == Fast || hasFast) && m.Resident() >= packed.Resident() {
 			t.Errorf("use %d takes %d bytes of memory, all takes %d", use, m.Resident(), packed.Resident())
 		}
 		for i := range m.Layers {
@@ -270,14 +290,22 @@ func TestUse(t *testing.T) {
 			if !slices.Equal(got.AttNorm, want.AttNorm) || !slices.Equal(got.FFNNorm, want.FFNNorm) {
 				t.Errorf("use %d, layer %d: the norms differ from those packed", use, i)
 			}
+			if own := c.RMSAtt[i*c.Dim:][:c.Dim]; !slices.Equal(got.AttNorm, own) {
+				t.Errorf("use %d, layer %d: the norms differ from the checkpoint's", use, i)
+			}
 			for p := range want.Exact {
-				switch use {
-				case Exact:
+				switch {
+				case use == Exact:
 					if !slices.Equal(got.Exact[p], want.Exact[p]) || !slices.Equal(got.Draft[p].Weights, want.Draft[p].Weights) ||
 						!slices.Equal(got.Draft[p].Scale, want.Draft[p].Scale) || got.Fast[p].Weights != nil {
 						t.Errorf("layer %d, product %d, loaded for the exact engine, differs from what was packed", i, p)
 					}
-				case Fast:
+				case !hasFast:
+					if !slices.Equal(got.Draft[p].Weights, want.Draft[p].Weights) || !slices.Equal(got.Draft[p].Scale, want.Draft[p].Scale) ||
+						got.Exact[p] != nil || got.Fast[p].Weights != nil {
+						t.Errorf("layer %d, product %d, loaded for the fast engine, differs from the draft", i, p)
+					}
+				default:
 					if !slices.Equal(got.Fast[p].Weights, want.Fast[p].Weights) || !slices.Equal(got.Fast[p].Scale, want.Fast[p].Scale) ||
 						got.Exact[p] != nil || got.Draft[p].Weights != nil {
 						t.Errorf("layer %d, product %d, loaded for the fast engine, differs from what was packed", i, p)
@@ -294,7 +322,7 @@ func TestUse(t *testing.T) {
 // FuzzHeader: no header makes the reader fail badly or believe in sections that
 // it could not hold.
 func FuzzHeader(f *testing.F) {
-	l, err := newLayout(llama.Config{Dim: 8, HiddenDim: 12, Layers: 2, Heads: 2, KVHeads: 1, VocabSize: 300, SeqLen: 4}, 300)
+	l, err := newLayout(llama.Config{Dim: 8, HiddenDim: 12, Layers: 2, Heads: 2, KVHeads: 1, VocabSize: 300, SeqLen: 4}, 300, true)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 // Unpacked returns c as a model that has nothing but its norms and exact rows, ready
 // for use: it takes no memory of its own.
 func Unpacked(c *llama.Checkpoint) (*Model, error) {
-	l, err := newLayout(c.Config, c.VocabSize)
+	l, err := newLayout(c.Config, c.VocabSize, false)
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func Pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error
 }
 
 func pack(c *llama.Checkpoint, hot func(*Model) ([]int32, error)) (*Model, error) {
-	l, err := newLayout(c.Config, min(Hot, c.VocabSize))
+	l, err := newLayout(c.Config, min(Hot, c.VocabSize), true)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,9 @@ func (m *Model) packLayers(c *llama.Checkpoint) {
 		layer := &m.Layers[i]
 		copy(layer.AttNorm, part(c.RMSAtt, dim))
 		copy(layer.FFNNorm, part(c.RMSFFN, dim))
-		copy(m.bytes(m.layout.fast(i)), m.bytes(m.layout.layer(i))[:2*4*dim])
+		norms := m.bytes(m.layout.layer(i))[:2*4*dim]
+		copy(m.bytes(m.layout.fast(i)), norms)
+		copy(m.bytes(m.layout.draft(i)), norms)
 		for product, w := range [4][]float32{
 			slices.Concat(part(c.WQ, dim*dim), part(c.WK, dim*kv), part(c.WV, dim*kv)),
 			part(c.WO, dim*dim),
@@ -84,6 +86,30 @@ func (m *Model) packLayers(c *llama.Checkpoint) {
 			layer.Draft[product].pack(w, n, d)
 		}
 	}
+}
+
+// DropFast leaves the fast engine the draft's layers: where these are as good, they
+// take half the memory and half the time to get there. It is for a model that was just
+// packed.
+func (m *Model) DropFast() error {
+	from := m.layout
+	to, err := newLayout(m.Config, from.hot, false)
+	if err != nil {
+		return err
+	}
+	to.place(whole)
+	ahead := len(from.sections) - len(to.sections)
+	for i := range to.rows() {
+		old := i
+		if i >= to.layer(0) {
+			old += ahead
+		}
+		s := from.sections[old] // later ones move to where earlier ones were
+		copy(m.memory[to.sections[i].memory:], m.memory[s.memory:][:pages(s.length)])
+	}
+	m.layout, m.ready, m.memory = to, to.rows(), m.memory[:to.resident]
+	m.slice()
+	return nil
 }
 
 func (q Eight) pack(w []float32, n, d int) {
