@@ -63,7 +63,7 @@ func TestAgainKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	teller := newTeller(t, tale, 0)
-	server := newTestServer(t, Options{Engines: one(teller), Keep: dir})
+	server := newTestServer(t, Options{Engines: one(teller), Keep: dir, KeepKB: KeptKB})
 	if response, text := do(t, "POST", server.URL+"/story", `{"again":"plain"}`); response.StatusCode != http.StatusBadRequest || !strings.Contains(text, "plain") {
 		t.Errorf("again of the engine plain's = %s %q; want 400 and why", response.Status, text)
 	}

@@ -113,7 +113,7 @@ func TestKeptSameID(t *testing.T) {
 	}
 	v := new(asked)
 	teller := newTeller(t, " is told now.", 0)
-	server := newTestServer(t, Options{Engines: one(teller), Keep: dir, Voice: v})
+	server := newTestServer(t, Options{Engines: one(teller), Keep: dir, KeepKB: KeptKB, Voice: v})
 	if _, err := teller.Tell(t.Context(), story.Request{ID: "init-1", Prompt: "Another", Seed: 2}); err != nil {
 		t.Fatal(err)
 	}
