@@ -107,7 +107,7 @@ func readActivity(pid int) activity {
 func parseActivity(stat []byte) activity {
 	// The name, in parentheses, can hold anything.
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const state, utime, stime = 3 - 3, 14 - 3, 15 - 3
+	const state, utime, stime = 0, 11, 12 // fields 3, 14 and 15 of the manual page
 	if len(fields) <= stime {
 		return activity{}
 	}
