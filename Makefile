@@ -54,6 +54,9 @@
 #   make vulncheck         known flaws in what the programs are made of; VULNDB=file:///DIR
 #                          where there is no network
 #   make test-serving      what a page costs the story in the emulated machine: four minutes
+#   make test-usb          plug the board's USB port into a Linux PC, both emulated in one machine;
+#                          that wants a kernel of its own, two in five of its files compiled anew after
+#                          the card's kernel: some ten minutes once
 #   make clean             remove out/ (the cache with the kernel stays)
 
 IMAGEBUILDER := go run ./imagebuilder/cmd/imagebuilder
@@ -119,7 +122,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-openings tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-usb test-openings tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -224,6 +227,10 @@ vulncheck:
 test-serving:
 	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
 	STORYTELLER_SERVING=1 go test -count=1 -timeout 30m -v -run TestServing ./tests/boot
+
+test-usb:
+	$(call tools,$(IMAGE_TOOLS) $(RUN_TOOLS))
+	STORYTELLER_USB=1 go test -count=1 -timeout 90m -v -run 'TestUSB$$' ./tests/boot
 
 emulators:
 	@$(emulators)
