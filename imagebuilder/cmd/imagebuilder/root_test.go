@@ -60,7 +60,7 @@ func TestErrors(t *testing.T) {
 		{"fit " + noise + " --fip " + noise, 1, "neither a fip.bin nor a card image"},
 		{"fit " + noise + " --words " + noise, 1, "line 1"},
 		{"fit " + noise + " --words " + empty, 1, "empty"},
-		{"fit " + noise + " --key " + noise, 1, "no public key"},
+		{"fit " + noise + " --key " + noise, 1, "line 1 is not used: ssh: no key found"},
 		{"fit " + noise + " --key " + empty, 1, "no key"},
 		{"flash", 2, "arg"},
 		{"model --dram 0", 2, "more than 0"},
