@@ -2,7 +2,6 @@ package boot
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"duostoryteller/app/bench"
+	"duostoryteller/app/report"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/inputs"
@@ -102,7 +102,8 @@ func TestTwin(t *testing.T) {
 	const settings = "voice = \"off\"\nmicrophone = \"off\"\n"
 
 	t.Run("open firmware", func(t *testing.T) {
-		m := start(t, patience, twinFor(t, changed(t, image, configured(configuration(c, c.Steps)+settings+"button = \"gpiochip1/15\"\n")), ""))
+		m, suites := onBench(t, changed(t, image, configured(configuration(c, c.Steps)+settings+"button = \"gpiochip1/15\"\n")))
+		checkKnowsItself(t, suites)
 		if got := m.story(); !c.Right(got) {
 			t.Errorf("%s: told %q", c, got)
 		}
@@ -112,7 +113,6 @@ func TestTwin(t *testing.T) {
 			m.waitFor(prompt)
 		}
 		m.checkCounters()
-		m.testKnowsItself()
 		m.testLight(c)
 		m.testButton()
 		m.kernelIsContent()
@@ -171,21 +171,28 @@ func TestTwin(t *testing.T) {
 	})
 }
 
-// testKnowsItself: the device tree says that this is a Milk-V Duo, and still
-// nothing here is measured. The stories are told with the vector unit.
-func (m *machine) testKnowsItself() {
-	m.t.Helper()
-	m.send("bench --runs 1 -n 16 --json -")
-	text := m.waitFor(`(?s)bench starts .*?\n(\{\n.*?\n\})\n`)[1]
-	m.waitFor(prompt)
-	var r bench.Report
-	if err := json.Unmarshal([]byte(text), &r); err != nil {
-		m.t.Fatalf("the report: %v:\n%s", err, text)
+// checkKnowsItself: the device tree says that this is a Milk-V Duo, and still nothing
+// in its suites is measured. The stories are told with the vector unit.
+func checkKnowsItself(t *testing.T, suites []report.Entry) {
+	t.Helper()
+	var names []string
+	var page report.Results
+	for _, s := range suites {
+		line, passed := s.Summary()
+		t.Log(line)
+		if err := page.Add(s); err != nil || !passed {
+			t.Errorf("%s, %v; want it passed", line, err)
+		}
+		names = append(names, s.Name)
 	}
-	e := r.Environment
-	m.t.Logf("%s, %s, arithmetic %s", e.Machine, e.Kind, e.Arithmetic)
-	if !strings.HasPrefix(e.Machine, "Milk-V Duo") || e.Kind != bench.Emulated || e.Arithmetic != "rvv071" {
-		m.t.Errorf("the machine is %q, its figures are %s, arithmetic %s; want a Milk-V Duo, %s, rvv071", e.Machine, e.Kind, e.Arithmetic, bench.Emulated)
+	want := slices.DeleteFunc(report.Names(), func(name string) bool { return name == report.Baseline }) // of which the card has none
+	if !slices.Equal(names, want) {
+		t.Fatalf("the suites are %v; want %v", names, want)
+	}
+	for _, e := range []bench.Environment{page.Regression.Environment, page.Exact.Environment, page.Fast.Environment, page.Memory.Environment, page.Speech.Environment} {
+		if !strings.HasPrefix(e.Machine, "Milk-V Duo") || e.Kind != bench.Emulated || e.Arithmetic != "rvv071" {
+			t.Errorf("the machine is %q, its figures are %s, arithmetic %s; want a Milk-V Duo, %s, rvv071", e.Machine, e.Kind, e.Arithmetic, bench.Emulated)
+		}
 	}
 }
 
