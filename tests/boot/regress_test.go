@@ -29,6 +29,7 @@ func onBench(t *testing.T, image string) (*machine, []report.Entry) {
 	if err != nil {
 		t.Skip("no pseudo-terminals here: ", err)
 	}
+	e := twinFor(t, image, "") // which may have to build the emulator: before anybody waits for the board
 	dir := t.TempDir()
 	pipe, script, card := filepath.Join(dir, "pipe"), filepath.Join(dir, "power"), filepath.Join(dir, "card.img")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -98,8 +99,7 @@ func onBench(t *testing.T, image string) (*machine, []report.Entry) {
 	if lines.Text() != "on" {
 		t.Fatalf("the power was never switched on: %v", (<-ended).err)
 	}
-	e := twinFor(t, card, "")
-	e.Console = far
+	e.Image, e.Console = card, far
 	m := start(t, patience, e)
 	wait.Go(func() { io.Copy(m, far) })
 	end := <-ended
