@@ -36,6 +36,9 @@ func TestWrite(t *testing.T) {
 	if err := Write(&page, sample()); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.HasSuffix(page.String(), "</html>\n") || strings.HasSuffix(page.String(), "\n\n") {
+		t.Errorf("the page ends with %q", page.String()[page.Len()-20:])
+	}
 	text := page.String()
 	for _, want := range []string{"1 of 2 right, 50.0 %", "&lt;script&gt;once", "token 1, byte 3", "25.8 tokens/s", "times are emulated", "0.0123 s of computing", "official"} {
 		if !strings.Contains(text, want) {
