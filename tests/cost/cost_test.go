@@ -273,7 +273,7 @@ func (c *counter) modelled(t *testing.T, packed, tokenizer, kind string, tokens 
 // rows runs the program story and returns for each token what the plugin counts.
 func (c *counter) rows(t *testing.T, qemu []string, packed, tokenizer, kind string, tokens int) (rows [][]int64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Minute)
 	defer cancel()
 	args := append(slices.Clone(qemu[1:]), c.program, packed, tokenizer, kind, strconv.Itoa(tokens))
 	cmd := exec.CommandContext(ctx, qemu[0], args...)
