@@ -20,6 +20,7 @@ import (
 	"duostoryteller/app/bench"
 	"duostoryteller/app/cost"
 	"duostoryteller/app/report"
+	"duostoryteller/app/wholefile"
 )
 
 // Results are what the suites of one board said.
@@ -224,7 +225,7 @@ func (r Results) Save(dir string, known *cost.Board) (string, error) {
 		return "", err
 	}
 	stem := r.Stem(dir)
-	return stem + ".json", errors.Join(write(stem+".json", append(text, '\n')), write(stem+".html", page.Bytes()), write(stem+".xml", junit))
+	return stem + ".json", errors.Join(wholefile.Bytes(stem+".json", append(text, '\n')), wholefile.Bytes(stem+".html", page.Bytes()), wholefile.Bytes(stem+".xml", junit))
 }
 
 // page is what the report is made of.
@@ -289,18 +290,4 @@ func measured(text []byte) (*bandwidth.Report, error) {
 		return nil, errors.New("memory costs nothing in it beside the instructions: it was not measured where the model holds")
 	}
 	return m, nil
-}
-
-// write writes a file, whole or not at all.
-func write(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".unfinished-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

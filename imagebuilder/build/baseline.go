@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/convert"
 )
 
@@ -62,7 +63,7 @@ func (s *state) legacyCheckpoint() (file, error) {
 		return file{}, err
 	}
 	path := filepath.Join(dir, s.model.checkpoint.sha256[:16]+".bin")
-	if err := convert.WriteFile(path, func(w io.Writer) error { return convert.Legacy(w, checkpoint) }); err != nil {
+	if err := wholefile.Write(path, func(w io.Writer) error { return convert.Legacy(w, checkpoint) }); err != nil {
 		return file{}, err
 	}
 	legacy, err := describe(path, fmt.Sprintf("made of %s: run.c reads the legacy form only", s.model.checkpoint.name))

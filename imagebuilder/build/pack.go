@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -10,6 +11,7 @@ import (
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/fetch"
 )
 
@@ -54,17 +56,8 @@ func pack(from, to string) error {
 		return fmt.Errorf("%s: %w", from, err)
 	}
 	defer m.Close()
-	out, err := os.CreateTemp(filepath.Dir(to), ".pack-")
-	if err != nil {
+	return wholefile.Write(to, func(w io.Writer) error {
+		_, err := m.WriteTo(w)
 		return err
-	}
-	defer os.Remove(out.Name()) // nothing, once renamed
-	defer out.Close()
-	if _, err := m.WriteTo(out); err != nil {
-		return err
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), to)
+	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"duostoryteller/app/llama"
 	"duostoryteller/app/verify"
+	"duostoryteller/app/wholefile"
 )
 
 // findSuite finds the card's regression suite: the cases in the file that the
@@ -103,7 +104,7 @@ func (s *state) recordSuite(ctx context.Context) ([]verify.Case, error) {
 	if err := os.MkdirAll(filepath.Dir(kept), 0o755); err != nil {
 		return nil, err
 	}
-	return cases, writeWhole(kept, text)
+	return cases, wholefile.Bytes(kept, text)
 }
 
 // encode makes a suite's file of cases.
@@ -116,18 +117,4 @@ func encode(cases []verify.Case) ([]byte, error) {
 		}
 	}
 	return text.Bytes(), nil
-}
-
-// writeWhole writes a file of the cache, whole or not at all.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

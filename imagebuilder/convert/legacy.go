@@ -5,11 +5,8 @@ package convert
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 
 	"duostoryteller/app/llama"
 )
@@ -41,21 +38,4 @@ func Legacy(w io.Writer, c *llama.Checkpoint) error {
 		}
 	}
 	return out.Flush()
-}
-
-// WriteFile writes a file whole or not at all.
-func WriteFile(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing, once renamed
-	err = write(f)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

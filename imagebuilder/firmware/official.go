@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/flock"
@@ -137,7 +138,7 @@ func (d Downloader) Get(ctx context.Context, r Release) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", image, err)
 	}
-	if err := writeWhole(name, data); err != nil {
+	if err := wholefile.Bytes(name, data); err != nil {
 		return "", err
 	}
 	return name, os.Remove(image) // 70 MB for a file of 400 KB
@@ -208,18 +209,4 @@ func fromZip(ctx context.Context, name, tmp string) ([]byte, error) {
 		return nil, err
 	}
 	return readFrom(im)
-}
-
-// writeWhole writes a file whole or not at all.
-func writeWhole(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing, once renamed
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

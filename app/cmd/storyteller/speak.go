@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"duostoryteller/app/speech"
 	"duostoryteller/app/story"
 	"duostoryteller/app/voice"
+	"duostoryteller/app/wholefile"
 
 	"github.com/spf13/cobra"
 )
@@ -256,19 +256,7 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// writeFile writes v as JSON, whole or not at all.
+// writeFile writes v as JSON.
 func writeFile(path string, v any) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
-	}
-	defer os.Remove(f.Name())
-	err = errors.Join(f.Chmod(0o644), writeJSON(f, v), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", path, err)
-	}
-	return nil
+	return wholefile.Write(path, func(w io.Writer) error { return writeJSON(w, v) })
 }

@@ -15,6 +15,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"duostoryteller/app/wholefile"
 )
 
 // Name is how the model is asked for where a file could be named.
@@ -52,27 +54,12 @@ func Write(dir string) (checkpoint, tokenizer string, err error) {
 	return checkpoint, tokenizer, write(tokenizer, tokenizerData)
 }
 
-// write writes a file whole or not at all.
+// write writes a file, unless it is there and right.
 func write(name string, data []byte) error {
 	if have, err := os.ReadFile(name); err == nil && bytes.Equal(have, data) {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".new-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // nothing, once renamed
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return wholefile.Bytes(name, data)
 }
 
 // Is tells whether the file at path is this checkpoint.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/convert"
 
 	"github.com/spf13/cobra"
@@ -61,7 +62,7 @@ run.c itself reads only that.`,
 			}
 			write := func(name string, do func(io.Writer) error) error {
 				path := filepath.Join(args[1], name)
-				if err := convert.WriteFile(path, do); err != nil {
+				if err := wholefile.Write(path, do); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), path)

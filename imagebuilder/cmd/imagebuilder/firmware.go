@@ -3,10 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/firmware"
 
 	"github.com/spf13/cobra"
@@ -43,7 +42,7 @@ writes the fip.bin to a file.`,
 			if output == "" {
 				return nil
 			}
-			if err := writeFile(output, data); err != nil {
+			if err := wholefile.Bytes(output, data); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", output)
@@ -73,25 +72,4 @@ func orNone(s string) string {
 		return "(does not say)"
 	}
 	return s
-}
-
-// writeFile writes a file beside its place and moves it there when it is
-// complete.
-func writeFile(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".part-")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

@@ -13,6 +13,7 @@ import (
 	"duostoryteller/app/hearing"
 	"duostoryteller/app/sshd"
 	"duostoryteller/app/textfile"
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/fit"
@@ -198,7 +199,7 @@ func fitImage(w io.Writer, name, output string, c owner.Changes, asks []string) 
 	if err := os.Rename(out.Name(), output); err != nil {
 		return err
 	}
-	if err := writeFile(list, text); err != nil {
+	if err := wholefile.Bytes(list, text); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "%s, %d bytes, SHA-256 %s\n%s has its parts\n", output, m.Image.Size, m.Image.SHA256, list)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
@@ -93,7 +94,7 @@ what it names, so the same commit gives the same card.`,
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing has changed\n", inputs.File)
 				return nil
 			}
-			return writeFile(file, lock.Text())
+			return wholefile.Bytes(file, lock.Text())
 		},
 	}
 	cmd.Flags().StringVar(&mirror, "debian-mirror", "", "Debian mirror (default: the one in this machine's apt sources)")
