@@ -108,12 +108,12 @@ func (h Header) FileSize() int64 {
 	if h.Version == 0 {
 		return h.Config.FileSize()
 	}
-	numbers := (h.Config.FileSize()-HeaderSize)/4 - int64(h.ropeLen())
+	weights := h.Weights()
 	if h.Version == 1 {
-		return headerSizeAK42 + 4*numbers
+		return headerSizeAK42 + 4*weights
 	}
 	norms := int64(2*h.Layers+1) * int64(h.Dim)
-	return headerSizeAK42 + 4*norms + (numbers - norms) + 4*((numbers-norms)/int64(h.GroupSize))
+	return headerSizeAK42 + 4*norms + (weights - norms) + 4*((weights-norms)/int64(h.GroupSize))
 }
 
 // ParseConfig reads a legacy checkpoint's header. A negative vocabulary size in the
@@ -129,6 +129,18 @@ func ParseConfig(header []byte) (Config, error) {
 		c.VocabSize, c.SharedClassifier = -c.VocabSize, false
 	}
 	return c, c.Validate()
+}
+
+// AppendHeader appends the legacy checkpoint's header, which [ParseConfig] reads.
+func (c Config) AppendHeader(b []byte) []byte {
+	vocab := c.VocabSize
+	if !c.SharedClassifier {
+		vocab = -vocab
+	}
+	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(int32(v)))
+	}
+	return b
 }
 
 // parseFields reads the seven integers that all headers have.
@@ -170,12 +182,15 @@ func (c Config) Validate() error {
 func (c Config) ropeLen() int { return 2 * (c.SeqLen * c.HeadSize() / 2) }
 
 // FileSize is how many bytes a legacy checkpoint of this shape has, header included.
-func (c Config) FileSize() int64 {
+func (c Config) FileSize() int64 { return HeaderSize + 4*(c.Weights()+int64(c.ropeLen())) }
+
+// Weights is how many numbers a model of this shape learned.
+func (c Config) Weights() int64 {
 	d, h, l, kv, v := int64(c.Dim), int64(c.HiddenDim), int64(c.Layers), int64(c.KVDim()), int64(c.VocabSize)
 	perLayer := 2*d + 2*d*d + 2*d*kv + 3*d*h
-	n := v*d + l*perLayer + d + int64(c.ropeLen())
+	n := v*d + l*perLayer + d
 	if !c.SharedClassifier {
 		n += v * d
 	}
-	return HeaderSize + 4*n
+	return n
 }

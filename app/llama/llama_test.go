@@ -252,6 +252,9 @@ func FuzzParseConfig(f *testing.F) {
 		if c.FileSize() < HeaderSize+4*int64(c.VocabSize)*int64(c.Dim) || c.HeadSize()*c.Heads != c.Dim || c.KVDim() > c.Dim {
 			t.Errorf("ParseConfig(%x) = %+v with a file of %d bytes", data, c, c.FileSize())
 		}
+		if back := c.AppendHeader(nil); !bytes.Equal(back, data[:HeaderSize]) {
+			t.Errorf("ParseConfig(%x) = %+v, whose header is %x", data, c, back)
+		}
 	})
 }
 

@@ -316,7 +316,7 @@ func (t *tensors) checkpoint(c llama.Config) (*llama.Checkpoint, error) {
 	for _, m := range t.mapped {
 		have += int64(len(m))
 	}
-	if want := numbers(c) * 2; want > have { // of 16 bits at least
+	if want := c.Weights() * 2; want > have { // of 16 bits at least
 		return nil, fmt.Errorf("the weights that config.json asks for take %d bytes at least, its files of weights have %d", want, have)
 	}
 	m := &llama.Checkpoint{Header: llama.Header{Config: c}, TokenEmbedding: floats(c.VocabSize, dim),
@@ -375,12 +375,6 @@ func (t *tensors) checkpoint(c llama.Config) (*llama.Checkpoint, error) {
 		}
 	}
 	return m, nil
-}
-
-// numbers is how many weights a model of that shape has.
-func numbers(c llama.Config) int64 {
-	rotary := int64(c.SeqLen) * int64(c.HeadSize())
-	return (c.FileSize()-llama.HeaderSize)/4 - rotary
 }
 
 // interleave puts the rows of a query's or key's matrix into run.c's order. Rotary

@@ -15,20 +15,13 @@ import (
 // of the format, which run.c skips, are written all the same: older programs read them.
 func Legacy(w io.Writer, c *llama.Checkpoint) error {
 	out := bufio.NewWriterSize(w, 1<<20)
-	vocab := c.VocabSize
-	if !c.SharedClassifier {
-		vocab = -vocab
-	}
-	var number [4]byte
-	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen} {
-		binary.LittleEndian.PutUint32(number[:], uint32(int32(v)))
-		out.Write(number[:])
-	}
+	out.Write(c.AppendHeader(nil))
 	cos, sin := llama.Rotary(c.Config, llama.Strict)
 	parts := [][]float32{c.TokenEmbedding, c.RMSAtt, c.WQ, c.WK, c.WV, c.WO, c.RMSFFN, c.W1, c.W2, c.W3, c.RMSFinal, cos, sin}
 	if !c.SharedClassifier {
 		parts = append(parts, c.Classifier)
 	}
+	var number [4]byte
 	for _, part := range parts {
 		for _, v := range part {
 			binary.LittleEndian.PutUint32(number[:], math.Float32bits(v))

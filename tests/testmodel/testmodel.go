@@ -65,13 +65,7 @@ const firstPiece = 3 + 256
 func (m Model) WriteCheckpoint(w io.Writer) error {
 	c, rng := m.Config, random{m.Seed}
 	out := bufio.NewWriter(w)
-	vocab := c.VocabSize
-	if !c.SharedClassifier {
-		vocab = -vocab
-	}
-	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen} {
-		binary.Write(out, binary.LittleEndian, int32(v))
-	}
+	out.Write(c.AppendHeader(nil))
 	put := func(v float32) { binary.Write(out, binary.LittleEndian, math.Float32bits(v)) }
 	uniform := func(n int, size float32) {
 		for range n {

@@ -177,16 +177,12 @@ func (l *layout) header() []byte {
 	le := binary.LittleEndian
 	b = append(b, Magic...)
 	b = le.AppendUint32(b, Version)
-	c := l.config
-	vocab := c.VocabSize
-	if !c.SharedClassifier {
-		vocab = -vocab
-	}
+	b = l.config.AppendHeader(b)
 	bits := draftBits
 	if l.hasFast {
 		bits = fastBits
 	}
-	for _, v := range []int{c.Dim, c.HiddenDim, c.Layers, c.Heads, c.KVHeads, vocab, c.SeqLen, l.hot, bits, len(l.sections)} {
+	for _, v := range []int{l.hot, bits, len(l.sections)} {
 		b = le.AppendUint32(b, uint32(int32(v)))
 	}
 	for _, s := range l.sections {
