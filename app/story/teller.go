@@ -121,8 +121,9 @@ func (t *Teller) tell(ctx context.Context, done context.CancelFunc, s *Story) {
 			s.add(end)
 			return
 		}
-		bad.Tried, bad.Greedy = tried, s.Request.Temperature == 0
+		bad.Tried, bad.Greedy = 1, s.Request.Temperature == 0
 		if tried > maxAnew || bad.Greedy {
+			bad.Tried = tried
 			s.add(end)
 			return
 		}
@@ -131,7 +132,6 @@ func (t *Teller) tell(ctx context.Context, done context.CancelFunc, s *Story) {
 		if r.Seed++; r.Seed == 0 { // which would be the clock's
 			r.Seed = 1
 		}
-		bad.Tried = 1
 		end.Next = newStory(r, time.Now())
 		end.Next.InPlace = asked
 		t.mu.Lock() // in one step for who asks whether a story is told

@@ -271,7 +271,7 @@ func (m *machine) checkCounters() {
 	total, _ := strconv.Atoi(got[1])
 	available, _ := strconv.Atoi(got[2])
 	if total > 64<<10 || available < 5<<10 {
-		m.t.Errorf("MemTotal %d kB, MemAvailable %d kB; want at most 64 MB, at least 5", total, available)
+		m.t.Errorf("MemTotal %d kB, MemAvailable %d kB; want at most 64 MB, at least 5 MB", total, available)
 	}
 }
 
