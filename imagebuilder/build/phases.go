@@ -353,7 +353,7 @@ func (s *state) writeRoot(context.Context) (string, error) {
 	if err := s.listParts(); err != nil {
 		return "", err
 	}
-	if err := tree.Add(rootfs.Bytes(share+"/suites/regression.jsonl", 0o644, s.suite), rootfs.Bytes(share+"/parts.json", 0o644, s.parts)); err != nil {
+	if err := tree.Add(rootfs.Bytes(share+"/suites/regression.jsonl", 0o644, s.suite), rootfs.Bytes(version.Parts, 0o644, s.parts)); err != nil {
 		return "", err
 	}
 	if err := tree.Add(s.voices.Files...); err != nil {
@@ -594,7 +594,7 @@ func (s *state) listParts() (err error) {
 	}
 	for _, f := range s.layout.files {
 		sum := sha256.Sum256(f.Data)
-		c := manifest.Component{Name: f.Name, Kind: "file in the FAT partition", Hash: "sha256:" + hex.EncodeToString(sum[:]), Licence: projectLicence(s.Source)}
+		c := manifest.Component{Name: f.Name, Kind: manifest.FATFile, Hash: "sha256:" + hex.EncodeToString(sum[:]), Licence: projectLicence(s.Source)}
 		switch f.Name {
 		case "fip.bin":
 			c.Kind, c.Version, c.Licence = "firmware", s.fipInfo.UBoot, "LicenseRef-vendor"

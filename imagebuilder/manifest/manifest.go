@@ -30,6 +30,9 @@ type Image struct {
 	Parts string `json:"parts_sha256"`
 }
 
+// FATFile is the kind of what lies in the FAT partition and has none of its own.
+const FATFile = "file in the FAT partition"
+
 // Component is one part of an image.
 type Component struct {
 	Name    string `json:"name"`

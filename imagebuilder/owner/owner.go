@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"duostoryteller/app/sums"
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
@@ -32,11 +33,6 @@ const (
 	settingsFile = "storyteller.toml"
 	keysFile     = "authorized_keys"
 )
-
-// partsFile is the list of the card's parts in its root file system.
-const partsFile = "/usr/share/storyteller/parts.json"
-
-const kindFile = "file in the FAT partition"
 
 // Changes are what to change; what is empty stays as it is.
 type Changes struct {
@@ -115,7 +111,7 @@ func Image(image io.ReaderAt, size int64, c Changes, out *os.File, scratch strin
 
 // readParts reads the card's list of its parts.
 func readParts(tree *rootfs.Tree) (*manifest.Manifest, error) {
-	text, err := content(tree, partsFile)
+	text, err := content(tree, version.Parts)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +119,7 @@ func readParts(tree *rootfs.Tree) (*manifest.Manifest, error) {
 	d.DisallowUnknownFields() // they would be lost
 	parts := new(manifest.Manifest)
 	if err := d.Decode(parts); err != nil {
-		return nil, fmt.Errorf("the card's %s is of another version of this program: %w", partsFile, err)
+		return nil, fmt.Errorf("the card's %s is of another version of this program: %w", version.Parts, err)
 	}
 	return parts, nil
 }
@@ -181,7 +177,7 @@ func list(parts *manifest.Manifest, files []card.File, c Changes) {
 	var all []manifest.Component
 	known := map[string]manifest.Component{}
 	for _, p := range parts.Components {
-		if p.Kind == kindFile || p.Kind == "firmware" {
+		if p.Kind == manifest.FATFile || p.Kind == "firmware" {
 			known[p.Name] = p
 		} else {
 			all = append(all, p)
@@ -196,7 +192,7 @@ func list(parts *manifest.Manifest, files []card.File, c Changes) {
 		case f.Name == firmwareFile:
 			p = manifest.Component{Name: f.Name, Kind: "firmware", Version: c.FIPVersion, Source: "given by --fip", Licence: "LicenseRef-vendor"}
 		default:
-			p = manifest.Component{Name: f.Name, Kind: kindFile, Source: "the card's owner", Licence: "NOASSERTION"}
+			p = manifest.Component{Name: f.Name, Kind: manifest.FATFile, Source: "the card's owner", Licence: "NOASSERTION"}
 		}
 		p.Hash = hash
 		all = append(all, p)
@@ -220,7 +216,7 @@ func replace(tree *rootfs.Tree, parts []byte) (*rootfs.Tree, error) {
 		if err := bare.Add(f); err != nil {
 			return nil, err
 		}
-		if f.Path == partsFile {
+		if f.Path == version.Parts {
 			f = rootfs.Bytes(f.Path, f.Mode, parts)
 		}
 		if err := changed.Add(f); err != nil {

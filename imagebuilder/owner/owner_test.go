@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"duostoryteller/app/sums"
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
@@ -36,7 +37,7 @@ func build(t *testing.T, dir string, files []card.File, parts manifest.Manifest)
 		t.Fatal(err)
 	}
 	err = tree.Add(rootfs.Bytes("/bin/storyteller", 0o755, bytes.Repeat([]byte("program "), 9000)), rootfs.Symlink("/bin/ls", "sh"),
-		rootfs.Bytes("/usr/share/storyteller/model.packed", 0o644, bytes.Repeat([]byte("weights "), 50_000)), rootfs.Bytes(partsFile, 0o644, text))
+		rootfs.Bytes("/usr/share/storyteller/model.packed", 0o644, bytes.Repeat([]byte("weights "), 50_000)), rootfs.Bytes(version.Parts, 0o644, text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func check(t *testing.T, name string) {
 	if faults := sums.Damaged(root, func(string) bool { return true }); len(faults) > 0 {
 		t.Errorf("the board would say %v", faults)
 	}
-	r, err := root.Open(partsFile[1:])
+	r, err := root.Open(version.Parts[1:])
 	if err != nil {
 		t.Fatal(err)
 	}

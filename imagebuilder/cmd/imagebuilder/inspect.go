@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/fit"
@@ -139,7 +140,7 @@ func inspectRoot(w io.Writer, r *io.SectionReader) error {
 	if err != nil {
 		return err
 	}
-	if parts, err := fs.ReadFile(root, "usr/share/storyteller/parts.json"); err == nil {
+	if parts, err := fs.ReadFile(root, version.Parts[1:]); err == nil {
 		fmt.Fprintf(w, "\nlist of parts: SHA-256 %x, which results that were made with this card name\n", sha256.Sum256(parts))
 	}
 	fmt.Fprintln(w, "\nthe root file system:")
