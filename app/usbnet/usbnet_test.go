@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/web"
+
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
@@ -183,6 +185,9 @@ func TestAnswerDHCP(t *testing.T) {
 
 // A PC that asks where it can read of a page is told; nobody else is.
 func TestPageHint(t *testing.T) {
+	if !strings.HasSuffix(pageHint(), web.CaptivePath) {
+		t.Errorf("%s is told; the page answers at %s", pageHint(), web.CaptivePath)
+	}
 	for _, asks := range []bool{true, false} {
 		options := []dhcpv4.Modifier{dhcpv4.WithMessageType(dhcpv4.MessageTypeDiscover), dhcpv4.WithHwAddr(net.HardwareAddr{2, 0, 0, 0, 0, 1})}
 		want := ""

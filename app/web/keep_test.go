@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"duostoryteller/app/config"
 	"duostoryteller/app/story"
 	"duostoryteller/tests/browser"
 )
@@ -22,6 +23,13 @@ import (
 // told is a story that ended as it did, with a text.
 func toldStory(id, text string, err error) *story.Story {
 	return story.Restored(story.Request{ID: id, Prompt: "Once", Temperature: 0.5, TopP: 0.9, Seed: 7, Steps: 96}, text, story.End{Err: err})
+}
+
+// What the settings allow on the card, this package keeps.
+func TestKeptSize(t *testing.T) {
+	if config.MaxStories != MaxKeptKB || config.Default().Stories != KeptKB {
+		t.Errorf("the settings keep %d KB and allow %d; the page keeps %d and allows %d", config.Default().Stories, config.MaxStories, KeptKB, MaxKeptKB)
+	}
 }
 
 // TestKept brings a shelf through a restart.
