@@ -105,10 +105,9 @@ func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
 	return tok
 }
 
-// TestGolden tells run.c's stories with the repository's own models, with every
-// implementation of the arithmetic and several numbers of positions at a time.
-func TestGolden(t *testing.T) {
-	var cases []golden.Case
+// ownCases are run.c's stories with the repository's own models, in both arithmetics.
+func ownCases(t *testing.T) (cases []golden.Case) {
+	t.Helper()
 	for _, file := range []string{"golden.jsonl", "golden-riscv64-ofast.jsonl"} {
 		some, err := golden.Read("../../tests/testmodel/" + file)
 		if err != nil {
@@ -116,6 +115,13 @@ func TestGolden(t *testing.T) {
 		}
 		cases = append(cases, some...)
 	}
+	return cases
+}
+
+// TestGolden tells run.c's stories with the repository's own models, with every
+// implementation of the arithmetic and several numbers of positions at a time.
+func TestGolden(t *testing.T) {
+	cases := ownCases(t)
 	for _, m := range testmodel.Models() {
 		path, tokenizer := ownModel(t, m)
 		tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
@@ -160,14 +166,7 @@ func TestGolden(t *testing.T) {
 // TestRaw tells run.c's stories from checkpoints as they are, and with a packed form
 // beside them, with every implementation of the arithmetic.
 func TestRaw(t *testing.T) {
-	var cases []golden.Case
-	for _, file := range []string{"golden.jsonl", "golden-riscv64-ofast.jsonl"} {
-		some, err := golden.Read("../../tests/testmodel/" + file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cases = append(cases, some...)
-	}
+	cases := ownCases(t)
 	for _, m := range testmodel.Models() {
 		checkpoint, tokenizer, err := m.Files(t.TempDir())
 		if err != nil {

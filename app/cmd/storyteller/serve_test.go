@@ -184,16 +184,23 @@ func (b blocked) Next() (int, error) {
 }
 func (blocked) Close() error { return nil }
 
+func smallTokenizer(t *testing.T) *llama.Tokenizer {
+	t.Helper()
+	m := testmodel.Models()[1]
+	_, path, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizer, err := llama.OpenTokenizer(path, m.Config.VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokenizer
+}
+
 // One story at a time, over all engines; an empty line stops it.
 func TestConsoleTurns(t *testing.T) {
-	_, path, err := testmodel.Models()[1].Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokenizer := smallTokenizer(t)
 	may, inMemory := make(chan struct{}), &slot{}
 	one := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
 	other := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
@@ -253,14 +260,7 @@ func (p *parrot) Next() (int, error) {
 
 // A story that is told in another's place is that story still, for init and for the turn.
 func TestConsoleAvoid(t *testing.T) {
-	_, path, err := testmodel.Models()[1].Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokenizer := smallTokenizer(t)
 	may, inMemory := make(chan struct{}), &slot{}
 	list, _ := avoid.Parse("gun")
 	teller := story.NewTeller(&parrot{blocked: blocked{may}, texts: []string{"A gun.", "A cat.", "A gun."}}, tokenizer)
@@ -382,14 +382,7 @@ func TestSlotReserved(t *testing.T) {
 // What init is told of a story has the ID that init asked for it with, two stories with
 // one seed notwithstanding; so has a request that is refused.
 func TestEventIDs(t *testing.T) {
-	_, path, err := testmodel.Models()[1].Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tokenizer, err := llama.OpenTokenizer(path, testmodel.Models()[1].Config.VocabSize)
-	if err != nil {
-		t.Fatal(err)
-	}
+	tokenizer := smallTokenizer(t)
 	may, inMemory := make(chan struct{}), &slot{}
 	one := turn{story.NewTeller(blocked{may}, tokenizer), inMemory}
 	said, stdout := io.Pipe()
