@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/rootfs"
@@ -89,44 +91,35 @@ func (b *bad) bootFile(name string) (at, size int64) {
 
 const packedModel = "usr/share/storyteller/model.packed"
 
-// section returns where a section of the packed checkpoint lies, the header
-// being the one before the first: see the format in package packed.
-func (b *bad) section(n int) (at, size int64) {
+// model lists the parts of the packed checkpoint, where they lie on the card.
+func (b *bad) model() []packed.Section {
 	b.t.Helper()
-	file, length := b.file(packedModel)
-	const page, list = 4096, 48
-	if n < 0 {
-		return file, list
+	at, size := b.file(packedModel)
+	sections, err := packed.Sections(io.NewSectionReader(bytes.NewReader(b.data), at, size))
+	if err != nil {
+		b.t.Fatal(err)
 	}
-	at = file + page
-	for i := 0; ; i++ {
-		size = int64(binary.LittleEndian.Uint64(b.data[file+list+12*int64(i):]))
-		if i == n {
-			break
+	for i := range sections {
+		sections[i].Offset += at
+	}
+	return sections
+}
+
+// section is where a part of the packed checkpoint lies.
+func (b *bad) section(name string) (at, size int64) {
+	b.t.Helper()
+	for _, s := range b.model() {
+		if s.Name == name {
+			return s.Offset, s.Length
 		}
-		at += (size + page - 1) / page * page
 	}
-	if at+size > file+length {
-		b.t.Fatalf("section %d ends outside of the packed checkpoint", n)
-	}
-	return at, size
-}
-
-// sections is how many the packed checkpoint has.
-func (b *bad) sections() int {
-	file, _ := b.file(packedModel)
-	return int(binary.LittleEndian.Uint32(b.data[file+44:]))
-}
-
-// layers is how many the packed checkpoint has.
-func (b *bad) layers() int {
-	file, _ := b.file(packedModel)
-	return int(binary.LittleEndian.Uint32(b.data[file+20:]))
+	b.t.Fatalf("the packed checkpoint has no section %q", name)
+	return 0, 0
 }
 
 // damages is the matrix: what is bad, and what comes of it. The console says want,
 // or the story is told right, or, if both are given, both.
-func damages(sections, layers int) []damageCase {
+func damages(model []packed.Section) []damageCase {
 	const anew = `.*; write the card anew, on a PC`
 	all := []damageCase{
 		{"partition table, whole", func(b *bad) { b.noise(0, 512) }, false, `U-Boot cannot start the card`},
@@ -151,27 +144,27 @@ func damages(sections, layers int) []damageCase {
 		{"/bin/storyteller", func(b *bad) { at, n := b.file("bin/storyteller"); b.noise(at+n/2, 1) }, false, `no story: /bin/storyteller: its checksum is wrong` + anew},
 		{"tokenizer.bin", func(b *bad) { at, n := b.file("usr/share/storyteller/tokenizer.bin"); b.noise(at+n/2, 1) }, false, `no story: .*tokenizer.bin: its checksum is wrong` + anew},
 		{"list of checksums", func(b *bad) { at, n := b.file("usr/share/storyteller/sums"); b.noise(at+n/2, 1) }, false, `no story: .*sums: the list of checksums is damaged` + anew},
-		{"model: header", func(b *bad) { at, _ := b.section(-1); b.noise(at+12, 4) }, false, `model.packed: header damaged`},
+		{"model: header", func(b *bad) { at, _ := b.file(packedModel); b.noise(at+12, 4) }, false, `model.packed: header damaged`},
 	}
-	for i := range sections {
-		all = append(all, damageCase{fmt.Sprintf("model: section %d", i), func(b *bad) { at, n := b.section(i); b.noise(at+n/2, 1) }, false,
-			`section "[^"]+" is damaged`})
-	}
-	// What the fast engine has for layers is not read by the exact one.
-	for i := range layers {
-		fast := &all[len(all)-sections+2+i]
-		fast.name, fast.tells, fast.want = fmt.Sprintf("model: section %d, the fast engine's", 2+i), true, ""
-	}
-	// The small model's rows are read one by one: only its embedding's, and that
-	// section is the last.
-	all[len(all)-2] = damageCase{fmt.Sprintf("model: section %d, rows that are never read", sections-2), all[len(all)-2].damage, true, ""}
-	all[len(all)-1].damage = func(b *bad) {
-		at, n := b.section(sections - 1)
-		for i := int64(0); i < n; i += 100 {
-			b.noise(at+i, 1)
+	for _, section := range model {
+		c := damageCase{"model: " + section.Name, func(b *bad) { at, n := b.section(section.Name); b.noise(at+n/2, 1) }, false,
+			fmt.Sprintf("section %q is damaged", section.Name)}
+		switch {
+		case section.Name == "rows": // the exact engine reads none of the small model's
+			c.tells, c.want = true, ""
+		case section.Name == "embed": // read row by row
+			c.damage = func(b *bad) {
+				at, n := b.section("embed")
+				for i := int64(0); i < n; i += 100 {
+					b.noise(at+i, 1)
+				}
+			}
+			c.want = `row \d+ of section "embed" is damaged .*: write the card again`
+		case strings.HasPrefix(section.Name, "fast "): // the exact engine reads none of them
+			c.tells, c.want = true, ""
 		}
+		all = append(all, c)
 	}
-	all[len(all)-1].want = `row \d+ of section "embed" is damaged .*: write the card again`
 	return append(all,
 		damageCase{"storyteller.toml", func(b *bad) { at, n := b.bootFile("storyteller.toml"); b.noise(at, n) }, false, `init: /boot/storyteller.toml: .*(?s:.*)story starts`},
 		damageCase{"words.txt", func(b *bad) { at, n := b.bootFile("words.txt"); b.noise(at, n) }, true, ""},
@@ -238,7 +231,7 @@ func (k tough) damage(t *testing.T, all bool) {
 	whole := newBad(t, image)
 	uuid := fmt.Sprintf("%08x-02", whole.card.Signature)
 	few := map[string]bool{"root: superblock": true, "/bin/storyteller": true, directoryLost: true}
-	cases := damages(whole.sections(), whole.layers())
+	cases := damages(whole.model())
 	for _, pair := range pairs(cases) {
 		few[pair.name] = pair.name == "/sbin/init and tokenizer.bin"
 		cases = append(cases, pair)
@@ -265,7 +258,7 @@ func (k tough) damage(t *testing.T, all bool) {
 	}
 	t.Run("a read error that goes away", func(t *testing.T) {
 		b := newBad(t, image)
-		at, _ := b.section(b.sections() - 1)
+		at, _ := b.section("embed")
 		faults := filepath.Join(t.TempDir(), "faults")
 		text := fmt.Sprintf("[inject-error]\nevent = \"read_aio\"\nerrno = \"5\"\nonce = \"on\"\nsector = \"%d\"\n", at/512+8)
 		if err := os.WriteFile(faults, []byte(text), 0o600); err != nil {

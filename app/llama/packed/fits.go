@@ -71,8 +71,27 @@ func (l *layout) memory() Memory {
 	c, hot := l.config, l.sections[l.hotRows()].length
 	return Memory{
 		Weights: l.resident - hot, HotRows: hot,
-		KVCache: int64(2) * 4 * int64(c.Layers) * int64(c.SeqLen) * int64(c.KVDim()),
+		KVCache: kvCache(c),
 	}
+}
+
+// unpackedMemory is what it takes to use a checkpoint as llama2.c has it: each token
+// reads all weights but those of other tokens' embeddings, and the screened
+// classifier is made in memory.
+func (l *layout) unpackedMemory() Memory {
+	c := l.config
+	weights := c.Weights()
+	if !c.SharedClassifier {
+		weights -= int64(c.VocabSize) * int64(c.Dim)
+	}
+	return Memory{
+		Weights: 4*weights + l.sections[l.screen()].length + l.sections[l.head()].length,
+		KVCache: kvCache(c),
+	}
+}
+
+func kvCache(c llama.Config) int64 {
+	return 2 * 4 * int64(c.Layers) * int64(c.SeqLen) * int64(c.KVDim())
 }
 
 // checkMemory refuses a model for which the machine has not the memory. Without

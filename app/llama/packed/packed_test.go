@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,6 +89,27 @@ func TestOpen(t *testing.T) {
 		if _, again := packFile(t, m); !bytes.Equal(again, content) {
 			t.Errorf("%s: packed twice, the bytes differ", m.Name)
 		}
+	}
+}
+
+func TestSections(t *testing.T) {
+	_, content := packFile(t, testmodel.Models()[1])
+	sections, err := Sections(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sections {
+		bad := bytes.Clone(content)
+		bad[s.Offset+s.Length-1] ^= 1
+		if err := Verify(file(t, bad)); err == nil || !strings.Contains(err.Error(), strconv.Quote(s.Name)) {
+			t.Errorf("the last byte of section %q damaged: %v; want it named", s.Name, err)
+		}
+	}
+	if last := sections[len(sections)-1]; last.Offset+last.Length != int64(len(content)) {
+		t.Errorf("the last section ends at byte %d; want the file's end, %d", last.Offset+last.Length, len(content))
+	}
+	if _, err := Sections(bytes.NewReader(content[:100])); err == nil || !strings.Contains(err.Error(), "truncated") {
+		t.Errorf("100 bytes: %v; want truncated", err)
 	}
 }
 
@@ -231,6 +253,17 @@ func TestCheckMemory(t *testing.T) {
 	}
 	if err := checkMemory(need, machineOf(0, os.ErrNotExist)); err != nil {
 		t.Errorf("without /proc/meminfo: %v", err)
+	}
+	l, err := newLayout(c, c.VocabSize, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := l.unpackedMemory()
+	if weights := 4 * (c.Weights() - int64(c.VocabSize*c.Dim)); raw.Weights <= weights || raw.Weights > 2*weights || raw.KVCache != need.KVCache {
+		t.Errorf("told from the checkpoint as it is: %v; want the weights that a token reads, the screened classifier, and the same KV cache as %v", raw, need)
+	}
+	if err := checkMemory(raw, machineOf(52_000, nil)); err == nil {
+		t.Error("a checkpoint of 42M weights is told as it is in 52 MB")
 	}
 	// Just too little: the story's memory counts.
 	if err := checkMemory(Memory{Weights: 60 << 20, KVCache: 1}, machineOf(60<<10, nil)); err == nil {

@@ -47,13 +47,7 @@ func Open(path string, use Use, progress func(done, total int64)) (*Model, error
 }
 
 func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error) {
-	head := make([]byte, pageSize)
-	if n, err := io.ReadFull(f, head); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
-	} else if n < pageSize {
-		return nil, fmt.Errorf("truncated: a header has %d bytes, the file has %d", pageSize, n)
-	}
-	l, err := parseHeader(head)
+	l, err := readLayout(f)
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +175,38 @@ func (m *Model) check(section int) error {
 	return nil
 }
 
+// Section is where one part of a packed checkpoint lies in its file, in bytes.
+type Section struct {
+	Name           string
+	Offset, Length int64
+}
+
+// Sections lists the parts of the packed checkpoint in r, in the file's order.
+func Sections(r io.ReaderAt) ([]Section, error) {
+	l, err := readLayout(r)
+	if err != nil {
+		return nil, err
+	}
+	var all []Section
+	for _, s := range l.sections {
+		all = append(all, Section{s.name, s.offset, s.length})
+	}
+	return all, nil
+}
+
+// readLayout reads the header of a packed checkpoint.
+func readLayout(r io.ReaderAt) (*layout, error) {
+	head := make([]byte, pageSize)
+	switch n, err := r.ReadAt(head, 0); {
+	case n == pageSize:
+		return parseHeader(head)
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("truncated: a header has %d bytes, the file has %d", pageSize, n)
+	default:
+		return nil, err
+	}
+}
+
 // Verify reads the whole packed checkpoint at path and compares every checksum.
 func Verify(path string) error {
 	f, err := os.Open(path)
@@ -188,11 +214,7 @@ func Verify(path string) error {
 		return fmt.Errorf("packed checkpoint: %w", err)
 	}
 	defer f.Close()
-	head := make([]byte, pageSize)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return fmt.Errorf("packed checkpoint %s: header: %w", path, err)
-	}
-	l, err := parseHeader(head)
+	l, err := readLayout(f)
 	if err != nil {
 		return fmt.Errorf("packed checkpoint %s: %w", path, err)
 	}

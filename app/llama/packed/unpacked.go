@@ -4,13 +4,18 @@ import (
 	"sync"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/machine"
 )
 
 // Unpacked returns c as a model that has nothing but its norms and exact rows, ready
-// for use: it takes no memory of its own.
+// for use: it takes no memory of its own. A machine that could not keep what each token
+// reads is refused: it would read the card again for every token.
 func Unpacked(c *llama.Checkpoint) (*Model, error) {
 	l, err := newLayout(c.Config, c.VocabSize, false)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkMemory(l.unpackedMemory(), machine.ReadMemory); err != nil {
 		return nil, err
 	}
 	m := &Model{
