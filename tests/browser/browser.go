@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 // Browser is a headless Chromium, driven through chromedriver with the
 // commands of W3C WebDriver (https://www.w3.org/TR/webdriver2/).
 type Browser struct {
-	Patience time.Duration // of Wait
+	Patience time.Duration // of Wait and Click
 
 	t       *testing.T
 	session string // address of the session
@@ -168,10 +169,18 @@ func (b *Browser) element(css string) string {
 	return ""
 }
 
-// Click clicks the element that a CSS selector finds.
+// Click clicks the element that a CSS selector finds, when it can be clicked: a page that
+// has just been opened catches up with the story, and hides meanwhile what begins one.
 func (b *Browser) Click(css string) {
 	b.t.Helper()
-	b.do("POST", b.element(css)+"/click", nil, nil)
+	err := b.try("POST", b.element(css)+"/click", nil, nil)
+	for end := time.Now().Add(b.Patience); err != nil && strings.Contains(err.Error(), "element not interactable") && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+		err = b.try("POST", b.element(css)+"/click", nil, nil)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // Press types keys into the element.
