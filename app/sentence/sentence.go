@@ -8,6 +8,7 @@ package sentence
 import (
 	"bytes"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -169,6 +170,34 @@ func lastRuneStart(b []byte) int {
 
 func isSpace(c byte) bool  { return c == ' ' || c >= '\t' && c <= '\r' }
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// A voice pauses behind what it is asked for as it does at a comma or a little longer; this
+// is what makes a listener hear that a sentence ended, and that a paragraph did.
+const (
+	sentencePause  = 250 * time.Millisecond
+	paragraphPause = 750 * time.Millisecond
+)
+
+// Pause is the silence that belongs behind a sentence, as Write or Flush returned it, beside
+// the voice's own.
+func Pause(sentence string) time.Duration {
+	text := strings.TrimRightFunc(sentence, unicode.IsSpace)
+	bare := string(trimClosers([]byte(text)))
+	switch {
+	case text == "":
+		return 0
+	case strings.Contains(sentence[len(text):], "\n"):
+		return paragraphPause
+	case strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "…"):
+		return sentencePause
+	case strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?"):
+		if len(bare) < len(text) {
+			return 0 // "Why?" Lily asked.
+		}
+		return sentencePause
+	}
+	return 0 // a long sentence that goes on, or a story that was broken off
+}
 
 // mute are marks that a voice would read by their names.
 const mute = "*_`~^|<>{}\\"

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -78,6 +79,29 @@ func TestLongSentence(t *testing.T) {
 	}
 	if got := split(strings.Repeat("é", 3000), 7); len(got) < 2 || !utf8.ValidString(got[0]) {
 		t.Errorf("6000 bytes without a space: %d sentences, first valid UTF-8: %v; want several whole", len(got), utf8.ValidString(got[0]))
+	}
+}
+
+func TestPause(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"Tom ran. ":                 sentencePause,
+		"Tom ran.":                  sentencePause,
+		"“Tom ran.” ":               sentencePause,
+		"He waited… ":               sentencePause,
+		"What!? ":                   sentencePause,
+		"Tom ran.\n":                paragraphPause,
+		"He said, \"Run!\"\n\n":     paragraphPause,
+		"The Fox \n\n":              paragraphPause,
+		"\"Why?\" ":                 0, // Lily asked
+		"A line\nwrapped, ":         0,
+		"Tom":                       0,
+		" \n ":                      0,
+		"":                          0,
+		"He ran home (very fast.) ": sentencePause,
+	} {
+		if got := Pause(text); got != want {
+			t.Errorf("Pause(%q) = %v; want %v", text, got, want)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ type Sentence struct {
 	Asked    float64 `json:"asked"`    // the voice was asked for it
 	First    float64 `json:"first"`    // its first sample came
 	Played   float64 `json:"played"`   // its first sample went to the card; 0: it was not heard
-	Speech   float64 `json:"speech"`   // length of its sound
+	Speech   float64 `json:"speech"`   // length of its sound, without the pause behind it
 	Compute  float64 `json:"compute"`  // processor time of the voice
 }
 
@@ -211,6 +211,7 @@ func (t *telling) say(ctx context.Context, text string, complete time.Time) {
 		params = t.dusk.params(params)
 		t.dusk.spoken(text)
 	}
+	params.Pause = sentence.Pause(text)
 	asked := time.Now()
 	line := Sentence{Text: plain, Complete: t.since(complete), Asked: t.since(asked)}
 	if !t.Sink.Listens() { // nobody would hear it: the story has the processor to itself

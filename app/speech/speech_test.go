@@ -21,18 +21,19 @@ import (
 // fakeVoice takes 10 ms to its first sample, speaks 20 bytes a second and is
 // mute for the texts in mute.
 type fakeVoice struct {
-	said []string
-	mute string
+	said   []string
+	pauses []time.Duration
+	mute   string
 }
 
 func (v *fakeVoice) Start() error { return nil }
 func (v *fakeVoice) Close() error { return nil }
 
-func (v *fakeVoice) Say(ctx context.Context, text string, _ voice.Params, pcm func(int, []int16) error) (voice.Spoken, error) {
+func (v *fakeVoice) Say(ctx context.Context, text string, p voice.Params, pcm func(int, []int16) error) (voice.Spoken, error) {
 	if v.mute != "" && strings.Contains(text, v.mute) {
 		return voice.Spoken{}, fmt.Errorf("%w: it died", voice.ErrSilent)
 	}
-	v.said = append(v.said, text)
+	v.said, v.pauses = append(v.said, text), append(v.pauses, p.Pause)
 	time.Sleep(10 * time.Millisecond)
 	s := voice.Spoken{Hz: 16000, Compute: time.Millisecond, First: 10 * time.Millisecond}
 	for range text {
@@ -112,6 +113,18 @@ func TestText(t *testing.T) {
 		}
 		if text, err := json.Marshal(r); err != nil || !strings.Contains(string(text), `"compute_per_speech":0.0012`) {
 			t.Errorf("JSON %s, %v", text, err)
+		}
+	})
+}
+
+// A pause is behind each sentence, the longest where a paragraph ends.
+func TestPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVoice{}
+		s := Speaker{Voice: v, Params: voice.Normal(), Sink: &fakeSink{}, Log: func(l string) { t.Errorf("line %q", l) }}
+		s.Text(t.Context(), strings.NewReader("One. Two!\nThree."))
+		if len(v.pauses) != 3 || v.pauses[0] <= 0 || v.pauses[1] <= v.pauses[0] || v.pauses[2] != v.pauses[0] {
+			t.Errorf("pauses of %v behind %q; want a longer one behind the paragraph", v.pauses, v.said)
 		}
 	})
 }

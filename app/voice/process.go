@@ -72,7 +72,7 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 	for len(tried) < attempts {
 		err, sink := v.try(ctx, req, &h, pcm)
 		if err == nil {
-			return h.Spoken, nil
+			return h.Spoken, pause(h.Hz, p, pcm)
 		}
 		v.stop()
 		if ctx.Err() != nil {
@@ -90,6 +90,18 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 		}
 	}
 	return h.Spoken, fmt.Errorf("%w: %w", ErrSilent, tried[len(tried)-1])
+}
+
+var silence [2048]int16
+
+// pause hands over the silence behind a text.
+func pause(hz int, p Params, pcm func(int, []int16) error) error {
+	for n := int(p.Pause.Seconds() / p.Rate * float64(hz)); n > 0; n -= len(silence) {
+		if err := pcm(hz, silence[:min(n, len(silence))]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // try asks the child once. sink tells that the error is pcm's.

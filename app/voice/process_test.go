@@ -161,6 +161,34 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// Behind a text comes its pause, longer at a slower rate; it is no part of the speech.
+func TestPause(t *testing.T) {
+	for rate, want := range map[float64]int{0.5: 8000, 1: 4000, 2: 2000} {
+		v, _ := fakeProcess(t, "well")
+		var got []int16
+		p := Params{Rate: rate, Pitch: 1, Volume: 1, Pause: 250 * time.Millisecond}
+		s, err := v.Say(t.Context(), "Hello.", p, collect(&got))
+		if err != nil || s.Samples != len(saying("Hello.")) {
+			t.Errorf("rate %g: Say = %+v, %v; want the speech alone counted", rate, s, err)
+		}
+		if !slices.Equal(got, append(saying("Hello."), make([]int16, want)...)) {
+			t.Errorf("rate %g: %d samples; want those of the text and %d of silence", rate, len(got), want)
+		}
+	}
+	boom := errors.New("boom")
+	v, _ := fakeProcess(t, "well")
+	p := Normal()
+	p.Pause = time.Second
+	if _, err := v.Say(t.Context(), "Hello.", p, func(_ int, s []int16) error {
+		if s[0] == 0 {
+			return boom
+		}
+		return nil
+	}); err != boom {
+		t.Errorf("a listener that fails in the pause: %v; want its error", err)
+	}
+}
+
 // A voice that always fails costs its sentences, with an error that says why.
 func TestGiveUp(t *testing.T) {
 	v, lines := fakeProcess(t, "die")
@@ -213,10 +241,13 @@ func TestStop(t *testing.T) {
 func TestParams(t *testing.T) {
 	for p, ok := range map[Params]bool{
 		Normal():            true,
-		{0.5, 2, 0}:         true,
-		{0.4, 1, 1}:         false,
-		{1, 2.1, 1}:         false,
-		{1, 1, -1}:          false,
+		{0.5, 2, 0, 0}:      true,
+		{0.4, 1, 1, 0}:      false,
+		{1, 2.1, 1, 0}:      false,
+		{1, 1, -1, 0}:       false,
+		{1, 1, 1, -1}:       false,
+		{1, 1, 1, 5e9}:      true,
+		{1, 1, 1, 5e9 + 1}:  false,
 		{}:                  false,
 		{Rate: 1, Pitch: 1}: true,
 	} {
@@ -224,7 +255,7 @@ func TestParams(t *testing.T) {
 			t.Errorf("%+v.Check() = %v; want ok %v", p, err, ok)
 		}
 	}
-	got, _ := request("Hi", Params{1, 1.25, 0.5})
+	got, _ := request("Hi", Params{Rate: 1, Pitch: 1.25, Volume: 0.5, Pause: time.Second})
 	if want := "SAY1\xe8\x03\x00\x00\xe2\x04\x00\x00\xf4\x01\x00\x00\x02\x00\x00\x00Hi"; string(got) != want {
 		t.Errorf("request = %q; want %q", got, want)
 	}

@@ -26,7 +26,11 @@ type Params struct {
 	Rate   float64 // speed, 0.5 to 2
 	Pitch  float64 // fundamental frequency, 0.5 to 2
 	Volume float64 // amplitude, 0 to 2; what would clip is limited
+	// Pause is silence behind the text, at rate 1; a slower voice makes longer ones.
+	Pause time.Duration
 }
+
+const longestPause = 5 * time.Second
 
 // Normal is the voice as it is.
 func Normal() Params { return Params{Rate: 1, Pitch: 1, Volume: 1} }
@@ -41,13 +45,16 @@ func (p Params) Check() error {
 			return fmt.Errorf("%s %g: give a factor from %g to %g, 1 is the voice's own", v.name, v.x, v.lo, v.hi)
 		}
 	}
+	if p.Pause < 0 || p.Pause > longestPause {
+		return fmt.Errorf("a pause of %v: give at most %v", p.Pause, longestPause)
+	}
 	return nil
 }
 
 // Spoken tells what one sentence took.
 type Spoken struct {
 	Hz      int           // sample rate
-	Samples int           // mono samples handed over
+	Samples int           // mono samples handed over, without the pause behind them
 	Compute time.Duration // processor time of the voice
 	First   time.Duration // from asking to the first sample
 }

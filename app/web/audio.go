@@ -216,6 +216,7 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("the story has no sentence %d", n), http.StatusNotFound)
 		return
 	}
+	params.Pause = sentence.Pause(text)
 	if text = sentence.Plain(text); text == "" { // as on the board's own loudspeaker
 		w.WriteHeader(http.StatusNoContent)
 		return

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/sentence"
 	"duostoryteller/app/sound"
 	"duostoryteller/app/speech"
 	"duostoryteller/tests/testmodel"
@@ -92,6 +93,17 @@ func wav(t *testing.T, path string) []int16 {
 	return samples
 }
 
+// pauses is the silence behind a text's sentences, in samples.
+func pauses(text string) (samples int) {
+	var s sentence.Splitter
+	for _, one := range append(s.Write([]byte(text)), s.Flush()) {
+		if sentence.Plain(one) != "" {
+			samples += int(sentence.Pause(one).Seconds() * 16000)
+		}
+	}
+	return samples
+}
+
 func TestSpeak(t *testing.T) {
 	voices(t)
 	path := filepath.Join(t.TempDir(), "text.wav")
@@ -99,17 +111,18 @@ func TestSpeak(t *testing.T) {
 		name, stdin string
 		args        []string
 		letters     int
+		pauses      int // samples, 16,000 a second
 	}{
-		{"arguments", "not this", []string{"One.", "Two three."}, 14},
-		{"standard input", "One. Two three.\n", nil, 14},
-		{"nothing to pronounce", "...\n", nil, 0},
+		{"arguments", "not this", []string{"One.", "Two three."}, 14, pauses("One. Two three.")},
+		{"standard input", "One. Two three.\n", nil, 14, pauses("One. Two three.\n")},
+		{"nothing to pronounce", "...\n", nil, 0, 0},
 	} {
 		stdout, stderr, status := storyteller(tt.stdin, append([]string{"speak", "--wav", path}, tt.args...)...)
 		if stdout != "" || stderr != "" || status != 0 {
 			t.Errorf("%s: %q, %q, %d; want silence, 0", tt.name, stdout, stderr, status)
 		}
-		if n := len(wav(t, path)); n != 1600*tt.letters {
-			t.Errorf("%s: %d samples; want those of %d letters", tt.name, n, tt.letters)
+		if n := len(wav(t, path)); n != 1600*tt.letters+tt.pauses {
+			t.Errorf("%s: %d samples; want those of %d letters and %d of pauses", tt.name, n, tt.letters, tt.pauses)
 		}
 	}
 }
@@ -177,7 +190,7 @@ func TestTellSpoken(t *testing.T) {
 	for _, s := range r.Sentences {
 		letters += len(s.Text)
 	}
-	if samples := len(wav(t, path)); samples != 1600*letters || letters < len("The cat sat.") || !r.Complete {
+	if samples := len(wav(t, path)); samples != 1600*letters+pauses(strings.TrimSuffix(want, "\n")) || letters < len("The cat sat.") || !r.Complete {
 		t.Errorf("%d samples for %d letters, complete: %v", samples, letters, r.Complete)
 	}
 	if len(r.Tokens) < 20 || !slices.IsSorted(r.Tokens) {

@@ -40,6 +40,12 @@ void child_pcm(const short *samples, int n) {
     }
 }
 
+void child_silence(int n) {
+    static const short silence[CHUNK];
+    for (; n > 0; n -= CHUNK)
+        child_pcm(silence, n < CHUNK ? n : CHUNK);
+}
+
 int main(void) {
     static char text[MAX_TEXT + 1];
     unsigned char head[20];

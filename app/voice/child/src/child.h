@@ -18,5 +18,7 @@ int engine_say(const char *text, const struct params *p);
 /* Sends n mono samples. */
 void child_pcm(const short *samples, int n);
 
+/* Sends n samples of silence; none if n is negative. */
+void child_silence(int n);
 
 #endif

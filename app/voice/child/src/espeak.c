@@ -23,7 +23,12 @@ const char *audio_object_strerror(void) { return "no sound card here"; }
 
 /* espeak-ng ends a sentence at a question mark, though "Why?" she asked is one,
  * and pauses for long there: a pause is cut to what it makes at a comma. */
-static int longest, silent; /* samples */
+static int hz, longest, silent; /* samples a second; samples */
+
+/* Behind the last word it makes no pause at all, so that the next sentence would follow
+ * like its next word: as much is added as a voice of flite leaves there and before a
+ * sentence. */
+static const double BEHIND = 0.3; /* seconds, at the voice's own speed */
 
 static int stream(short *samples, int n, espeak_EVENT *events) {
     int kept = 0;
@@ -55,7 +60,7 @@ static const char *data_folder(void) {
 }
 
 int engine_start(void) {
-    int hz = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 100, data_folder(), espeakINITIALIZE_DONT_EXIT);
+    hz = espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 100, data_folder(), espeakINITIALIZE_DONT_EXIT);
     if (hz <= 0 || espeak_SetVoiceByName("en") != EE_OK)
         return 0;
     espeak_SetSynthCallback(stream);
@@ -72,6 +77,8 @@ int engine_say(const char *text, const struct params *p) {
     espeak_SetParameter(espeakRATE, 160 * p->rate, 0);
     espeak_SetParameter(espeakPITCH, fmin(99, fmax(0, 50 + 50 * log2(p->pitch))), 0); /* 50 steps an octave */
     silent = 0;
-    return espeak_Synth(text, strlen(text) + 1, 0, POS_CHARACTER, 0,
-                        espeakCHARS_UTF8, NULL, NULL) == EE_OK ? 0 : -1;
+    if (espeak_Synth(text, strlen(text) + 1, 0, POS_CHARACTER, 0, espeakCHARS_UTF8, NULL, NULL) != EE_OK)
+        return -1;
+    child_silence(BEHIND / p->rate * hz - (silent < longest ? silent : longest));
+    return 0;
 }
