@@ -5,8 +5,6 @@ package aloud
 import (
 	"context"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,31 +27,10 @@ const story = `Once upon a time, there was a little girl named Lily. She loved t
 	`"Good dog!" said Lily, and she gave him a big hug. They went home together and were very happy. ` +
 	`From that day on, Lily and her dog were best friends.`
 
-// program builds the voice, or skips where it cannot be built.
-func program(t *testing.T, name string) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("the voices are built and speak for a minute: not with -short")
-	}
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("the voices need a C compiler: apt-get install gcc libc6-dev")
-	}
-	i := slices.IndexFunc(child.Programs(), func(p child.Program) bool { return p.Voice == name })
-	if i < 0 {
-		t.Fatalf("no voice %s", name)
-	}
-	return build(t, cc, child.Programs()[i])
-}
-
 // build builds a voice's program, or skips where its engine is not installed.
 func build(t *testing.T, cc string, p child.Program) string {
 	t.Helper()
-	for _, l := range p.Libraries {
-		if err := exec.Command(cc, "-shared", "-o", os.DevNull, "-l"+l).Run(); err != nil {
-			t.Skipf("voice %s needs its engine: apt-get install %s", p.Voice, strings.Join(p.Packages, " "))
-		}
-	}
+	installed(t, cc, p)
 	path, err := p.BuildNative(t.Context(), cc, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -97,8 +74,12 @@ func TestStory(t *testing.T) {
 			if perWord := r.Duration().Seconds() / float64(words); perWord < 0.22 || perWord > 0.5 {
 				t.Errorf("%v for %d words; want 0.22 to 0.5 s a word", r.Duration(), words)
 			}
-			if got := r.Duration().Seconds(); math.Abs(got-report.Speech) > 0.01 || !report.Complete {
-				t.Errorf("%.2f s in the file, %.2f s in the report, complete: %v", got, report.Speech, report.Complete)
+			spoken := report.Speech
+			for _, s := range split(story) {
+				spoken += sentence.Pause(s).Seconds()
+			}
+			if got := r.Duration().Seconds(); math.Abs(got-spoken) > 0.01 || !report.Complete {
+				t.Errorf("%.2f s in the file, %.2f s in the report and the pauses, complete: %v", got, spoken, report.Complete)
 			}
 			if peak := r.Peak(); peak < 3000 || r.Clipped() > 0 {
 				t.Errorf("peak %d, %d samples clipped; want it loud and none clipped", peak, r.Clipped())
@@ -130,14 +111,10 @@ func TestReplaced(t *testing.T) {
 	for _, name := range []string{"kal16", "rms"} {
 		t.Run(name, func(t *testing.T) {
 			ours := program(t, name)
-			p := child.Programs()[slices.IndexFunc(child.Programs(), func(p child.Program) bool { return p.Voice == name })]
+			p := source(t, name)
 			p.Sources = slices.DeleteFunc(slices.Clone(p.Sources), func(s string) bool { return s == "features.c" || s == "vocoder.c" || s == "lpc.c" })
-			cc, err := exec.LookPath("cc")
-			if err != nil {
-				t.Skip(err)
-			}
 			got, _ := aloud(t, ours, story, voice.Normal())
-			want, _ := aloud(t, build(t, cc, p), story, voice.Normal())
+			want, _ := aloud(t, build(t, compiler(t), p), story, voice.Normal())
 			if name == "kal16" {
 				if !slices.Equal(got.Samples, want.Samples) {
 					t.Errorf("%d samples, not the library's %d", len(got.Samples), len(want.Samples))
@@ -178,8 +155,7 @@ func TestSentences(t *testing.T) {
 	for _, p := range child.Programs() {
 		t.Run(p.Voice, func(t *testing.T) {
 			path := program(t, p.Voice)
-			var split sentence.Splitter
-			for _, s := range append(split.Write([]byte(story)), split.Flush()) {
+			for _, s := range split(story) {
 				r, _ := aloud(t, path, s, voice.Normal())
 				const gap = 400 * time.Millisecond
 				if spans := r.Sounds(gap); len(spans) != 1 {
