@@ -203,9 +203,9 @@ func Pause(sentence string) time.Duration {
 const mute = "*_`~^|<>{}\\"
 
 // Plain returns a sentence as a voice can read it: printable ASCII on one
-// line, typographic marks and accents replaced by their plain form, the rest
-// (emoji, raw bytes, marks of layout) left out. It is "" when there is nothing to
-// pronounce.
+// line, typographic marks and accents replaced by their plain form, words that the
+// voices say wrong respelt, the rest (emoji, raw bytes, marks of layout) left out. It
+// is "" when there is nothing to pronounce.
 func Plain(text string) string {
 	var b strings.Builder
 	spoken, space := false, false
@@ -227,18 +227,18 @@ func Plain(text string) string {
 			space = false
 		}
 		b.WriteString(plain)
-		spoken = spoken || isLetter(plain[0]) || plain[0] >= '0' && plain[0] <= '9'
+		spoken = spoken || isLetter(plain[0]) || isDigit(plain[0])
 	}
 	if !spoken {
 		return ""
 	}
-	return b.String()
+	return pronounced(b.String())
 }
 
 // asciiForm spells one rune in ASCII, "" when it has no sound.
 func asciiForm(r rune) string {
 	for _, f := range []struct{ of, as string }{
-		{"‘’‚′", "'"}, {"“”„«»″", `"`}, {"–—‒―", " - "}, {"…", "..."}, {"½", " 1/2"},
+		{"‘’‚′", "'"}, {"“”„«»″", `"`}, {"–—‒―", " - "}, {"…", "..."}, {"½", " a half"},
 		{"ÀÁÂÃÄÅ", "A"}, {"àáâãäåāă", "a"}, {"Æ", "Ae"}, {"æ", "ae"}, {"ÇČ", "C"}, {"çčć", "c"},
 		{"ÈÉÊË", "E"}, {"èéêëēė", "e"}, {"ÌÍÎÏ", "I"}, {"ìíîïī", "i"}, {"Ñ", "N"}, {"ñń", "n"},
 		{"ÒÓÔÕÖØ", "O"}, {"òóôõöøō", "o"}, {"Œ", "Oe"}, {"œ", "oe"}, {"ß", "ss"}, {"Š", "S"}, {"šś", "s"},

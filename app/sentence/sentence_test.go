@@ -121,6 +121,28 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+func TestPronounced(t *testing.T) {
+	for text, want := range map[string]string{
+		"Nina's cat and Leah.":                "Neena's cat and Leeah.",
+		"\"Shhh!\" said Rosie.":               "\"Shush!\" said Rosy.",
+		"NOOO! Nooo! Hmmm, grrr. Zzz":         "No! No! Hum, gurr. Zuzz",
+		"Zoooom! Yesss, it is soooo good.":    "Zoom! Yess, it is so good.",
+		"Mr. Fox met Mrs.Hen and Dr Owl.":     "Mister Fox met Missus Hen and Doctor Owl.",
+		"He is a Dr. and lives in St. Ives":   "He is a Dr. and lives in Saint Ives",
+		"See No. 5. No. Never!":               "See number 5. No. Never!",
+		"I'm, don't, 2nd, 1st, 1,000, 3.5":    "I'm, don't, 2nd, 1st, 1,000, 3.5",
+		"The dogs' ball, 'the dogs' she said": "The dogs ball, 'the dogs' she said",
+		"Tom & Jerry":                         "Tom  and  Jerry",
+		"STOP IT! It is Rocket III.":          "STOP it! It is Rocket III.",
+		"Take ½ cup":                          "Take  a half cup",
+		"Once upon a time":                    "Once upon a time",
+	} {
+		if got := Plain(text); got != want {
+			t.Errorf("Plain(%q) = %q; want %q", text, got, want)
+		}
+	}
+}
+
 func FuzzSplit(f *testing.F) {
 	f.Add("Once. “Upon” a time! Mr. Fox...\n\nEnd", 3)
 	f.Add(strings.Repeat("a, b ", 300), 1)
