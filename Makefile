@@ -40,6 +40,8 @@
 #                          unless MODEL= says otherwise
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
+#   make test-voices       how many words of each voice a recogniser finds, at three rates, with
+#                          three language models: ten minutes
 #   make test-openings     how often a story keeps the hero that was picked for it: five minutes
 #   make tune-hearing      what the limits of doubt in app/hearing are chosen by
 #   make timeline          stories in emulated machines whose clock goes by instructions: what
@@ -122,7 +124,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-usb test-openings tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -190,6 +192,10 @@ test: packages
 test-hearing:
 	$(call tools,$(HEARING_TOOLS))
 	STORYTELLER_HEARING_FULL=1 go test -count=1 -timeout 120m -v ./tests/hearing
+
+test-voices:
+	@$(MAKE) -s speech
+	STORYTELLER_SCORE=1 go test -count=1 -timeout 120m -run TestScore -v ./tests/aloud
 
 test-openings:
 	STORYTELLER_OPENINGS=1 go test -count=1 -timeout 60m -v ./tests/opening

@@ -157,16 +157,25 @@ func Missing() string {
 	return ""
 }
 
-const model = "/usr/share/pocketsphinx/model/en-us/en-us"
+const (
+	model = "/usr/share/pocketsphinx/model/en-us/en-us"
+	// English is the recogniser's own language model.
+	English = model + ".lm.bin"
+)
 
-// Recognise returns the words that pocketsphinx makes out.
+// Recognise returns the words that pocketsphinx makes out, with its own model of English.
 func (r *Recording) Recognise(ctx context.Context, dir string) ([]string, error) {
+	return r.RecogniseBy(ctx, dir, English)
+}
+
+// RecogniseBy returns the words that pocketsphinx makes out with another language model.
+func (r *Recording) RecogniseBy(ctx context.Context, dir, language string) ([]string, error) {
 	path := filepath.Join(dir, "recognise.wav")
 	if err := r.WriteWAV(path, 16000); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "pocketsphinx_continuous", "-infile", path, "-hmm", model, "-lm", model+".lm.bin",
-		"-dict", filepath.Join(filepath.Dir(model), "cmudict-en-us.dict"), "-logfn", "/dev/null")
+	cmd := exec.CommandContext(ctx, "pocketsphinx_continuous", "-infile", path, "-hmm", model, "-lm", language,
+		"-dict", dictionary, "-logfn", "/dev/null")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
