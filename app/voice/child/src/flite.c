@@ -23,6 +23,9 @@ int play_wave(cst_wave *w) { return (void)w, -1; }
 int cst_socket_open(const char *host, int port) { return (void)host, (void)port, -1; }
 int cst_socket_close(int fd) { return (void)fd, -1; }
 
+/* How flite gives speech away as it is made, and the utterance that it is of. */
+cst_audio_streaming_info *streaming;
+
 static cst_voice *voice;
 /* The model of a statistical voice, and the same without its second model of
  * the pitch (SPAM), which knows no other pitch than its own. */
@@ -98,10 +101,10 @@ int engine_start(void) {
     if (feat_present(voice->features, "diphone_db") && val_diphone_db(feat_val(voice->features, "diphone_db"))->sts->num_channels > 16)
         return 0; /* lpc.c knows no longer predictor */
 
-    cst_audio_streaming_info *asi = new_audio_streaming_info();
-    asi->asc = stream;
-    asi->min_buffsize = 1024;
-    flite_feat_set(voice->features, "streaming_info", audio_streaming_info_val(asi));
+    streaming = new_audio_streaming_info();
+    streaming->asc = stream;
+    streaming->min_buffsize = 1024;
+    flite_feat_set(voice->features, "streaming_info", audio_streaming_info_val(streaming));
     return flite_get_param_int(voice->features, "sample_rate", 16000);
 }
 

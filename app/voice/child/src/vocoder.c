@@ -11,7 +11,8 @@
  *    rare, so each adds its filter's response once;
  *  - what sharpens the formants and keeps their energy is linear but for the
  *    energy itself: one product with a matrix instead of two recursions;
- *  - float where the library has double.
+ *  - float where the library has double;
+ *  - what a step was computed from is let go behind it: 0.2 MB a second of the sentence.
  *
  * Tokuda et al., Speech parameter generation algorithms for HMM-based speech
  * synthesis, 2000; Imai, Sumita and Furuichi, Mel log spectrum approximation (MLSA) filter for
@@ -19,6 +20,7 @@
  * speech synthesis, 2001. */
 #include <flite/cst_cg.h>
 
+#include <malloc.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -93,6 +95,28 @@ static float filter(struct filter *f, float x) {
     return approximate(f->rest_out, x);
 }
 
+/* Lets go of the items that stand for frames: the parameters are predicted from them,
+ * and nobody asks for them after that. */
+extern cst_audio_streaming_info *streaming; /* of flite.c */
+
+static void forget_items(void) {
+    cst_utterance *u = (cst_utterance *)streaming->utt;
+    utt_relation_delete(u, "mcep_link");
+    utt_relation_delete(u, "mcep");
+}
+
+/* Lets go of the frames of a track that is deleted later; the kernel gets the memory, for
+ * the voice may wait for seconds until what it says is played. */
+static void forget_frames(const cst_track *t) {
+    for (int i = 0; i < t->num_frames; i++) {
+        cst_free(t->frames[i]);
+        t->frames[i] = NULL;
+    }
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 /* The most likely mel-cepstra of a sentence, given mean and deviation of each
  * coefficient and of its change, frame by frame: for each coefficient the solution
  * of symmetric equations that reach two frames far. */
@@ -102,6 +126,7 @@ cst_track *mlpg(const cst_track *in, cst_cg_db *db) {
     double (*row)[4] = (double (*)[4])cst_alloc(double, 4 * frames); /* from the diagonal on, and the right side */
     cst_track *out = new_track();
 
+    forget_items();
     cst_track_resize(out, frames, statics + 1);
     for (int t = 0; t < frames; t++) {
         out->times[t] = in->times[t];
@@ -140,6 +165,7 @@ cst_track *mlpg(const cst_track *in, cst_cg_db *db) {
         }
     }
     cst_free(row);
+    forget_frames(in);
     return out;
 }
 
