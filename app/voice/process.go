@@ -92,10 +92,9 @@ func (v *Process) Say(ctx context.Context, text string, p Params, pcm func(int, 
 	return h.Spoken, fmt.Errorf("%w: %w", ErrSilent, tried[len(tried)-1])
 }
 
-var silence [2048]int16
-
 // pause hands over the silence behind a text.
 func pause(hz int, p Params, pcm func(int, []int16) error) error {
+	silence := make([]int16, 2048)
 	for n := int(p.Pause.Seconds() / p.Rate * float64(hz)); n > 0; n -= len(silence) {
 		if err := pcm(hz, silence[:min(n, len(silence))]); err != nil {
 			return err
