@@ -24,6 +24,7 @@ const (
 	rvv071
 	rvv10
 	avx2
+	neon
 )
 
 // Generic returns the portable implementation, which is the definition of what the

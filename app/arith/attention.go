@@ -51,10 +51,10 @@ func (s *Set) DotRows(dst, w []float32, rows []int32, x []float32) {
 }
 
 func (s *Set) dot4(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
-	if s.fused && len(x) > 0 {
-		return s.unit.dot4Fused(a, b, c, d, x)
+	if len(x) == 0 {
+		return
 	}
-	return dot4(a, b, c, d, x)
+	return s.unit.dot4(s.fused, a, b, c, d, x)
 }
 
 // Dot is the strict dot product of two vectors of the same length.

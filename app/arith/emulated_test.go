@@ -10,33 +10,39 @@ import (
 	"testing"
 )
 
-// TestEmulated runs this package's tests on the RISC-V vector units, in user-mode QEMU: 5.2, the
-// last with vector 0.7.1, and 7.2 or later for 1.0, with registers of the Duo's length and longer.
+// TestEmulated runs this package's tests in user-mode QEMU: on the RISC-V vector units, by 5.2, the
+// last with vector 0.7.1, and 7.2 or later for 1.0, with registers of the Duo's length and longer;
+// and on 64-bit ARM, by an early processor of that kind, without anything added since.
 func TestEmulated(t *testing.T) {
-	if runtime.GOARCH == "riscv64" || testing.Short() {
+	if runtime.GOARCH == "riscv64" || runtime.GOARCH == "arm64" || testing.Short() {
 		t.Skip("not inside the emulator, not with -short")
 	}
-	runs := []struct{ suite, machine, cpu, unit string }{
-		{"bullseye", "QEMU 5.2", "rv64,x-v=true,vlen=128,elen=64,vext_spec=v0.7.1", "rvv071"},
-		{"bookworm", "QEMU 7.2", "rv64,v=true,vlen=128,vext_spec=v1.0", "rvv10"},
-		{"bookworm", "QEMU 7.2", "rv64,v=true,vlen=256,vext_spec=v1.0", "rvv10"},
-		{"bookworm", "QEMU 7.2", "rv64", "generic"}, // the trial must survive the lack of both units
+	runs := []struct{ suite, machine, arch, cpu, unit string }{
+		{"bullseye", "QEMU 5.2", "riscv64", "rv64,x-v=true,vlen=128,elen=64,vext_spec=v0.7.1", "rvv071"},
+		{"bookworm", "QEMU 7.2", "riscv64", "rv64,v=true,vlen=128,vext_spec=v1.0", "rvv10"},
+		{"bookworm", "QEMU 7.2", "riscv64", "rv64,v=true,vlen=256,vext_spec=v1.0", "rvv10"},
+		{"bookworm", "QEMU 7.2", "riscv64", "rv64", "generic"}, // the trial must survive the lack of both units
+		{"bookworm", "QEMU 7.2", "arm64", "cortex-a53", "neon"},
 	}
-	binary := filepath.Join(t.TempDir(), "arith.test")
-	build := exec.Command("go", "test", "-c", "-o", binary, ".")
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go test -c for riscv64: %v\n%s", err, out)
+	emulator := map[string]string{"riscv64": "qemu-riscv64-static", "arm64": "qemu-aarch64-static"}
+	binary := map[string]string{}
+	for arch := range emulator {
+		binary[arch] = filepath.Join(t.TempDir(), "arith.test")
+		build := exec.Command("go", "test", "-c", "-o", binary[arch], ".")
+		build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "GORISCV64=rva20u64", "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("go test -c for %s: %v\n%s", arch, err, out)
+		}
 	}
 	for _, run := range runs {
-		t.Run(fmt.Sprintf("%s %s", run.machine, run.cpu), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %s %s", run.machine, run.arch, run.cpu), func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(emulators(t), run.suite)
-			qemu := filepath.Join(dir, "usr/bin/qemu-riscv64-static")
+			qemu := filepath.Join(dir, "usr/bin", emulator[run.arch])
 			if _, err := os.Stat(qemu); err != nil {
 				t.Skipf("no %s: go run ./imagebuilder/cmd/imagebuilder debian --suite %s --arch amd64 --into %s qemu-user-static", run.machine, run.suite, dir)
 			}
-			cmd := exec.Command(qemu, "-cpu", run.cpu, binary, "-test.v", "-test.short", "-test.timeout=5m")
+			cmd := exec.Command(qemu, "-cpu", run.cpu, binary[run.arch], "-test.v", "-test.short", "-test.timeout=5m")
 			// Go's collector fails in QEMU 5.2, in a program without any vector code too.
 			cmd.Env = append(os.Environ(), "STORYTELLER_CPU="+run.unit, "GOGC=off")
 			out, err := cmd.CombinedOutput()

@@ -89,7 +89,7 @@ func (s *Set) Rotate(vec, cos, sin []float32) {
 	if len(vec)%(2*len(cos)) != 0 {
 		check("vec", len(vec), len(vec)/(2*len(cos))*2*len(cos))
 	}
-	if s.fused && len(vec) > 0 && s.unit.rotateFused(vec, cos, sin) {
+	if len(vec) > 0 && s.unit.rotate(s.fused, vec, cos, sin) {
 		return
 	}
 	for ; len(vec) > 0; vec = vec[2*len(cos):] {

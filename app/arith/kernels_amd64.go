@@ -175,8 +175,11 @@ func (u unit) dotFused(w, x []float32) float32 {
 	return dotFused(&w[0], &x[0], len(x))
 }
 
-func (u unit) dot4Fused(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
-	if u != avx2 {
+func (u unit) dot4(fused bool, a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	switch {
+	case !fused:
+		return dot4(a, b, c, d, x)
+	case u != avx2:
 		return dot4FusedGo(a, b, c, d, x)
 	}
 	return dot4Fused(&a[0], &b[0], &c[0], &d[0], &x[0], len(x))

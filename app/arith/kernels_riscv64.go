@@ -123,15 +123,19 @@ func (u unit) dotFused(w, x []float32) float32 {
 	return dotFused(&w[0], &x[0], len(x))
 }
 
-func (u unit) dot4Fused(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
-	if u == generic {
+func (u unit) dot4(fused bool, a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	switch {
+	case !fused:
+		return dot4(a, b, c, d, x)
+	case u == generic:
 		return dot4FusedGo(a, b, c, d, x)
 	}
 	return dot4Fused(&a[0], &b[0], &c[0], &d[0], &x[0], len(x))
 }
 
-func (u unit) rotateFused(vec, cos, sin []float32) bool {
-	if u == generic {
+// rotate says whether it was done.
+func (u unit) rotate(fused bool, vec, cos, sin []float32) bool {
+	if u == generic || !fused {
 		return false
 	}
 	rotateFused(&vec[0], &cos[0], &sin[0], len(vec), len(cos))

@@ -1,4 +1,4 @@
-//go:build !amd64 && !riscv64
+//go:build !amd64 && !arm64 && !riscv64
 
 package arith
 
@@ -34,6 +34,9 @@ func (unit) halfBlockI8(dst []int32, w, x []int8, segs []segment) {
 
 func (unit) dotFused(w, x []float32) float32 { return dotFusedGo(w, x) }
 
-func (unit) dot4Fused(a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+func (unit) dot4(fused bool, a, b, c, d, x []float32) (sa, sb, sc, sd float32) {
+	if !fused {
+		return dot4(a, b, c, d, x)
+	}
 	return dot4FusedGo(a, b, c, d, x)
 }

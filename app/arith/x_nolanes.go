@@ -1,4 +1,4 @@
-//go:build !riscv64
+//go:build !arm64 && !riscv64
 
 package arith
 
@@ -16,5 +16,5 @@ func (unit) gateAbout(dst, h1, h3 []float32) int                                
 func (unit) mulWeightScale(dst, w, x []float32, scale float32) int                      { return 0 }
 func (unit) mulScalar(x []float32, by float32) int                                      { return 0 }
 
-// rotateFused says whether it was done.
-func (unit) rotateFused(vec, cos, sin []float32) bool { return false }
+// rotate says whether it was done.
+func (unit) rotate(fused bool, vec, cos, sin []float32) bool { return false }
