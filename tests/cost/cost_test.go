@@ -164,21 +164,28 @@ func pack(t *testing.T, checkpoint string, tokens int) string {
 type counter struct {
 	qemu    []string // the command line's beginning
 	program string
+	kernels string // as STORYTELLER_CPU names them
 }
 
+// newCounter counts on the board's processor. The vector code of version 1.0 is that of
+// the board's 0.7.1 but for a few encodings.
 func newCounter(t *testing.T) *counter {
 	t.Helper()
+	return newCounterFor(t, "riscv64", "qemu-riscv64", "rv64,v=true,vlen=128,vext_spec=v1.0", "rvv10")
+}
+
+func newCounterFor(t *testing.T, arch, qemu, cpu, kernels string) *counter {
+	t.Helper()
 	dir := t.TempDir()
-	c := &counter{qemu: emulator(t), program: filepath.Join(dir, "story")}
+	c := &counter{qemu: emulator(t, qemu), program: filepath.Join(dir, "story"), kernels: kernels}
 	build := exec.Command("go", "build", "-o", c.program, "./story")
-	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "GORISCV64=rva20u64", "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build for riscv64: %v\n%s", err, out)
+		t.Fatalf("go build for %s: %v\n%s", arch, err, out)
 	}
 	plugin := compilePlugin(t, filepath.Join(dir, "count.so"))
 	c.qemu = slices.Insert(c.qemu, 3, "--preload", plugin)
-	c.qemu = append(c.qemu, "-cpu", "rv64,v=true,vlen=128,vext_spec=v1.0",
-		"-plugin", plugin+arguments(t, c.program), "-d", "plugin")
+	c.qemu = append(c.qemu, "-cpu", cpu, "-plugin", plugin+arguments(t, c.program), "-d", "plugin")
 	return c
 }
 
@@ -277,10 +284,8 @@ func (c *counter) rows(t *testing.T, qemu []string, packed, tokenizer, kind stri
 	defer cancel()
 	args := append(slices.Clone(qemu[1:]), c.program, packed, tokenizer, kind, strconv.Itoa(tokens))
 	cmd := exec.CommandContext(ctx, qemu[0], args...)
-	// Nothing but the story: no collector, no preemption, one processor. The
-	// vector code of version 1.0 is that of the board's 0.7.1 but for a few
-	// encodings.
-	cmd.Env = []string{"GOGC=off", "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "STORYTELLER_CPU=rvv10"}
+	// Nothing but the story: no collector, no preemption, one processor.
+	cmd.Env = []string{"GOGC=off", "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "STORYTELLER_CPU=" + c.kernels}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
@@ -321,10 +326,10 @@ func (c *counter) perToken(t *testing.T, packed, tokenizer, kind string, tokens 
 	return sum / int64(tokens)
 }
 
-// emulator returns the command line of a user-mode QEMU that loads plugins.
+// emulator returns the command line of a user-mode QEMU of this name that loads plugins.
 // Debian's static build does not; Debian 13's is static alone. So it is Debian
 // 12's, with its libraries, in the builder's cache.
-func emulator(t *testing.T) []string {
+func emulator(t *testing.T, name string) []string {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the emulator that counts is fetched for amd64 only")
@@ -335,7 +340,7 @@ func emulator(t *testing.T) []string {
 	}
 	dir := filepath.Join(cache, "emulators", "bookworm-plugins")
 	lib := filepath.Join(dir, "lib/x86_64-linux-gnu")
-	command := []string{"setarch", "-R", filepath.Join(lib, "ld-linux-x86-64.so.2"), "--library-path", lib + ":" + filepath.Join(dir, "usr/lib/x86_64-linux-gnu"), filepath.Join(dir, "usr/bin/qemu-riscv64")}
+	command := []string{"setarch", "-R", filepath.Join(lib, "ld-linux-x86-64.so.2"), "--library-path", lib + ":" + filepath.Join(dir, "usr/lib/x86_64-linux-gnu"), filepath.Join(dir, "usr/bin", name)}
 	if _, err := os.Stat(command[len(command)-1]); err != nil {
 		t.Skipf("no QEMU with plugins in %s: make emulators fetches it", dir)
 	}

@@ -31,7 +31,7 @@ func TestVoices(t *testing.T) {
 	if testing.Short() {
 		t.Skip("emulation takes half a minute: not with -short")
 	}
-	qemu := emulator(t)
+	qemu := emulator(t, "qemu-riscv64")
 	cache, err := cacheFolder()
 	if err != nil {
 		t.Skip(err)
