@@ -69,7 +69,7 @@ func (k tough) updates(t *testing.T, all bool) {
 			t.Fatal("the storyteller does not lie in the update in one piece")
 		}
 		bad[at+len(program)/2] ^= 1
-		table("damaged", k.fallsBack(t, bad, false, `init: update\.erofs: /bin/storyteller: its checksum is wrong: the card's own system again\n`))
+		table("damaged", k.fallsBack(t, bad, false, `init: update\.erofs: /bin/storyteller: its checksum is wrong: the card's own system again\n`, ""))
 	})
 	if !all {
 		return
@@ -87,24 +87,25 @@ func (k tough) updates(t *testing.T, all bool) {
 		update   func(t *testing.T) []byte
 		restarts bool // the machine, before the card's own system comes up
 		want     string
+		crash    string // how crash.txt begins, or "": there is none
 	}{
 		{"copied in part", func(*testing.T) []byte { return whole[:len(whole)/2] }, false,
-			`init: update\.erofs: [^\n]*: the card's own system again\n`},
+			`init: update\.erofs: [^\n]*: the card's own system again\n`, ""},
 		{"not an update", func(*testing.T) []byte { return bytes.Repeat([]byte("noise "), 1000) }, false,
-			`init: update\.erofs: it cannot be used: [^\n]*: the card's own system again\n`},
+			`init: update\.erofs: it cannot be used: [^\n]*: the card's own system again\n`, ""},
 		{"without checksums", func(t *testing.T) []byte {
 			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, sums.Path) })
-		}, false, `init: update\.erofs: [^\n]*: the card's own system again\n`},
-		{"its init hangs", replaced("/sbin/init", sleeps), true, ""},
-		{"its init ends", replaced("/sbin/init", refuses), true, `Kernel panic`},
-		{"its storyteller refuses", replaced("/bin/storyteller", refuses), true, `init: no story comes of this update: starting again, with the card's own system\n`},
-		{"its storyteller dies", replaced("/bin/storyteller", dies), true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		}, false, `init: update\.erofs: [^\n]*: the card's own system again\n`, ""},
+		{"its init hangs", replaced("/sbin/init", sleeps), true, "", ""},
+		{"its init ends", replaced("/sbin/init", refuses), true, `Kernel panic`, ""},
+		{"its storyteller refuses", replaced("/bin/storyteller", refuses), true, `init: no story comes of this update: starting again, with the card's own system\n`, "the storyteller died (exit status 1)"},
+		{"its storyteller dies", replaced("/bin/storyteller", dies), true, `init: no story comes of this update: starting again, with the card's own system\n`, "the storyteller died (SIGKILL)"},
 		{"it has no storyteller", func(t *testing.T) []byte {
 			return remade(t, whole, func(root map[string]rootfs.File) { delete(root, "/bin/storyteller"); list(t, root) })
-		}, true, `init: no story comes of this update: starting again, with the card's own system\n`},
+		}, true, `init: no story comes of this update: starting again, with the card's own system\n`, ""},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { table(tt.name, k.fallsBack(t, tt.update(t), tt.restarts, tt.want)) })
+		t.Run(tt.name, func(t *testing.T) { table(tt.name, k.fallsBack(t, tt.update(t), tt.restarts, tt.want, tt.crash)) })
 	}
 	t.Run("the plug is pulled", func(t *testing.T) {
 		card := k.withUpdate(t, whole)
@@ -124,8 +125,9 @@ const triedBefore = `init: update\.erofs, tried at the last start, did not come 
 
 // fallsBack has an update tried of which nothing comes: the card's own system
 // tells the story, at once or when the machine has started again by itself, and
-// at the start after that. It returns what came of it.
-func (k tough) fallsBack(t *testing.T, data []byte, restarts bool, want string) (outcome string) {
+// at the start after that. A storyteller that died left crash.txt, which begins with
+// crash. It returns what came of it.
+func (k tough) fallsBack(t *testing.T, data []byte, restarts bool, want, crash string) (outcome string) {
 	t.Helper()
 	outcome = "the card's own system at once"
 	card := k.withUpdate(t, data)
@@ -150,7 +152,15 @@ func (k tough) fallsBack(t *testing.T, data []byte, restarts bool, want string) 
 		t.Errorf("QEMU's end: %v; want a clean one", err)
 	}
 	k.marked(t, card, "failed")
-	start.compare(t, card, updated(t, start, update.Failed))
+	after := updated(t, start, update.Failed)
+	if crash != "" {
+		got := readMedium(t, card).files["crash.txt"]
+		if !strings.HasPrefix(string(got), crash) {
+			t.Errorf("crash.txt begins %.60q; want %q", got, crash)
+		}
+		after[0]["crash.txt"] = got
+	}
+	start.compare(t, card, after)
 	if said != "" {
 		outcome += "; " + said
 	}
