@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,6 +20,8 @@ import (
 
 	"duostoryteller/app/commands"
 	"duostoryteller/imagebuilder/board"
+	"duostoryteller/imagebuilder/inputs"
+	"duostoryteller/imagebuilder/linux"
 )
 
 const (
@@ -118,7 +121,7 @@ func TestSymbols(t *testing.T) {
 
 // TestPaths looks for whatever is named relative to the external tree.
 func TestPaths(t *testing.T) {
-	path := regexp.MustCompile(`\$[({]?BR2_EXTERNAL_STORYTELLER_PATH[)}]?(/[\w./-]+)`)
+	inExternal := regexp.MustCompile(`\$[({]?BR2_EXTERNAL_STORYTELLER_PATH[)}]?(/[\w./-]+)`)
 	inRepository := regexp.MustCompile(`\$\(STORYTELLER_REPOSITORY\)(/[\w./-]+)`)
 	found := 0
 	for _, pattern := range []string{"configs/*", "Config.in", "external.mk", "package/*/*", "board/*/*.sh"} {
@@ -130,7 +133,7 @@ func TestPaths(t *testing.T) {
 					t.Errorf("%s names %s: %v", name, m[0], err)
 				}
 			}
-			for _, m := range path.FindAllStringSubmatch(text, -1) {
+			for _, m := range inExternal.FindAllStringSubmatch(text, -1) {
 				check(external, m)
 			}
 			for _, m := range inRepository.FindAllStringSubmatch(text, -1) {
@@ -165,17 +168,86 @@ func TestBoard(t *testing.T) {
 		if !slices.Equal(trees, b.Kernel.DeviceTrees) {
 			t.Errorf("%s: device trees = %v; want %v", name, trees, b.Kernel.DeviceTrees)
 		}
-		version := c["BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"]
-		hash := regexp.MustCompile(`(?m)^sha256  [0-9a-f]{64}  linux-` + regexp.QuoteMeta(version) + `\.tar\.xz$`)
-		for _, pkg := range []string{"linux", "linux-headers"} {
-			if file := filepath.Join(external, "board/storyteller/patches", pkg, pkg+".hash"); !hash.MatchString(read(t, file)) {
-				t.Errorf("%s has no SHA-256 of linux-%s.tar.xz, which %s wants", file, version, name)
+	}
+	var patches []string
+	for _, link := range glob(t, "board/storyteller/patches/linux/*.patch") {
+		target, err := os.Readlink(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		patches = append(patches, filepath.Join(filepath.Dir(link), target))
+	}
+	if !slices.Equal(patches, b.Kernel.Patches) {
+		t.Errorf("the kernel's patches are %v; want %v", patches, b.Kernel.Patches)
+	}
+}
+
+// locked returns what the imagebuilder takes from Debian for a package.
+func locked(t *testing.T, need inputs.Need) (version string, file inputs.Pinned) {
+	t.Helper()
+	lock, err := inputs.Read(filepath.Join(repository, "imagebuilder", "inputs.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := lock.Find(need)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Debian's version is [EPOCH:]UPSTREAM[+dfsg]-REVISION.
+	version = p.Version[strings.Index(p.Version, ":")+1:]
+	version = strings.TrimSuffix(version[:strings.LastIndex(version, "-")], "+dfsg")
+	return version, p.Files[0]
+}
+
+// TestKernel: the kernel's source is the very file that the imagebuilder takes.
+func TestKernel(t *testing.T) {
+	version, file := locked(t, linux.Needs()[0])
+	makefile := read(t, external, "external.mk")
+	series := strings.Join(strings.Split(version, ".")[:2], ".")
+	for _, want := range []string{
+		"ifeq ($(LINUX_VERSION)," + version + ")\n",
+		"LINUX_SOURCE = " + path.Base(file.Path) + "\n",
+		"/" + path.Dir(file.Path) + "\n",
+		"/linux-source-" + series + ".tar.xz",
+	} {
+		if !strings.Contains(makefile, want) {
+			t.Errorf("external.mk lacks %q; imagebuilder/inputs.lock has %s", want, file.Path)
+		}
+	}
+	if want := "sha256  " + file.SHA256 + "  " + path.Base(file.Path) + "\n"; !strings.Contains(read(t, external, "board/storyteller/patches/linux/linux.hash"), want) {
+		t.Errorf("linux.hash lacks the line %q", want)
+	}
+	for _, name := range []string{duo, qemu} {
+		if got := defconfig(t, name)["BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"]; got != version {
+			t.Errorf("%s: Linux %s; want %s as in imagebuilder/inputs.lock", name, got, version)
+		}
+	}
+}
+
+// TestKernelKept: what the fragments ask for and the kernel drops is named.
+func TestKernelKept(t *testing.T) {
+	for _, tt := range []struct{ name, fragments, config, want string }{
+		{"all kept", "# a comment\nCONFIG_A=y\nCONFIG_B=\"x=1 y\"\n# CONFIG_C is not set\n", "CONFIG_B=\"x=1 y\"\nCONFIG_A=y\n", ""},
+		{"nothing asked for", "", "CONFIG_A=y\n", ""},
+		{"unknown", "CONFIG_A=y\nCONFIG_SYSCTL=y\n", "CONFIG_A=y\n", "CONFIG_SYSCTL=y (is n)"},
+		{"other value", "CONFIG_HZ=100\n", "CONFIG_HZ=250\n", "CONFIG_HZ=100 (is 250)"},
+		{"not off", "# CONFIG_A is not set\nCONFIG_B=y\n", "CONFIG_A=y\n", "CONFIG_A=n (is y), CONFIG_B=y (is n)"},
+		{"empty configuration", "CONFIG_A=y\n", "", "CONFIG_A=y (is n)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			put(t, []byte(tt.fragments), 0o644, dir, "fragments")
+			put(t, []byte(tt.config), 0o644, dir, "config")
+			script := filepath.Join(external, "board/storyteller/kernel-kept.sh")
+			out, err := exec.Command(script, filepath.Join(dir, "fragments"), filepath.Join(dir, "config")).CombinedOutput()
+			if tt.want == "" {
+				if err != nil || len(out) != 0 {
+					t.Errorf("kernel-kept.sh = %v, %q; want it silent", err, out)
+				}
+			} else if err == nil || !strings.Contains(string(out), " keep "+tt.want+":") || bytes.Count(out, []byte("\n")) != 1 {
+				t.Errorf("kernel-kept.sh = %v, %q; want it to fail with one line with %q", err, out, tt.want)
 			}
-		}
-		minor := strings.Join(strings.Split(version, ".")[:2], "_")
-		if s := "BR2_PACKAGE_HOST_LINUX_HEADERS_CUSTOM_" + minor; c[s] != "y" {
-			t.Errorf("%s: %s = %q; want y for Linux %s", name, s, c[s], version)
-		}
+		})
 	}
 }
 
@@ -216,7 +288,7 @@ func TestPackages(t *testing.T) {
 		}
 		for _, m := range variable.FindAllStringSubmatch(text, -1) {
 			switch plain := strings.TrimPrefix(m[1], "HOST_"); {
-			case m[1] == "endif" || m[1] == "endef":
+			case slices.Contains([]string{"else", "endif", "endef"}, m[1]):
 			case !strings.HasPrefix(plain, prefix+"_"):
 				t.Errorf("%s.mk sets %s, which lacks the prefix %s_", name, m[1], prefix)
 			case plain == prefix+"_GOMOD" && m[2] != mod.module:
@@ -275,7 +347,7 @@ func TestTree(t *testing.T) {
 	if tree == "" {
 		t.Skip("no Buildroot to try: BUILDROOT=DIR names one")
 	}
-	path, err := filepath.Abs(external)
+	externalPath, err := filepath.Abs(external)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +365,7 @@ func TestTree(t *testing.T) {
 	}
 	brmake := func(args ...string) []byte {
 		t.Helper()
-		args = append(append([]string{"-s", "O=" + out, "BR2_EXTERNAL=" + path}, strings.Fields(os.Getenv("BUILDROOT_ARGS"))...), args...)
+		args = append(append([]string{"-s", "O=" + out, "BR2_EXTERNAL=" + externalPath}, strings.Fields(os.Getenv("BUILDROOT_ARGS"))...), args...)
 		return run("make", args...)
 	}
 
@@ -323,7 +395,7 @@ func TestTree(t *testing.T) {
 		for _, name := range glob(t, pattern) {
 			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 				rel, _ := filepath.Rel(external, name)
-				files = append(files, filepath.Join(path, rel))
+				files = append(files, filepath.Join(externalPath, rel))
 			}
 		}
 	}
@@ -343,8 +415,8 @@ func TestTree(t *testing.T) {
 			t.Errorf("show-info has %s", name)
 		}
 	}
-	vars := string(brmake("printvars", "VARS=LINUX_KCONFIG_DEFCONFIG LINUX_PRE_BUILD_HOOKS"))
-	for _, want := range []string{"allnoconfig", "STORYTELLER_LINUX_DTS"} {
+	vars := string(brmake("printvars", "VARS=LINUX_KCONFIG_DEFCONFIG LINUX_PRE_BUILD_HOOKS LINUX_POST_CONFIGURE_HOOKS"))
+	for _, want := range []string{"allnoconfig", "STORYTELLER_LINUX_DTS", "STORYTELLER_LINUX_CHECK"} {
 		if !strings.Contains(vars, want) {
 			t.Errorf("the kernel is built without %s:\n%s", want, vars)
 		}

@@ -28,7 +28,7 @@ func put(t *testing.T, data []byte, mode fs.FileMode, elem ...string) {
 	}
 }
 
-const release = "7.1.9-storyteller"
+const release = "7.3.4-storyteller"
 
 // addKernel puts a stand-in for the kernel into Buildroot's output folder, with
 // the configuration that the board asks for.
@@ -47,7 +47,7 @@ func addKernel(t *testing.T, out string) {
 	for _, tree := range b.Kernel.DeviceTrees {
 		put(t, emptyTree(), 0o644, out, "images", strings.TrimSuffix(filepath.Base(tree), ".dts")+".dtb")
 	}
-	build := filepath.Join(out, "build", "linux-7.1.9")
+	build := filepath.Join(out, "build", "linux-7.3.4")
 	put(t, []byte(config.String()), 0o644, build, ".config")
 	put(t, []byte(release+"\n"), 0o644, build, "include", "config", "kernel.release")
 	put(t, []byte("6.18.0\n"), 0o644, out, "build", "linux-6.18", "include", "config", "kernel.release")
@@ -216,8 +216,8 @@ func TestPostImage(t *testing.T) {
 		{"no kernel", replace(out, "images/Image", ""), nil, "images/Image"},
 		{"compressed kernel", replace(out, "images/Image", "\x1f\x8b"), nil, "no uncompressed kernel"},
 		{"no device tree", replace(out, "images/duo.dtb", ""), nil, "duo.dtb"},
-		{"configuration of another kernel", replace(out, "build/linux-7.1.9/include/config/kernel.release", "7.1.9\n"), nil, release},
-		{"fragments not kept", replace(out, "build/linux-7.1.9/.config", "CONFIG_EXPERT=y\n"), nil, "CONFIG_EPOLL=y"},
+		{"configuration of another kernel", replace(out, "build/linux-7.3.4/include/config/kernel.release", "7.3.4\n"), nil, release},
+		{"fragments not kept", replace(out, "build/linux-7.3.4/.config", "CONFIG_EXPERT=y\n"), nil, "CONFIG_EPOLL=y"},
 		{"no init", replace(out, "target/sbin/init", ""), nil, "BR2_PACKAGE_STORYTELLER_INIT"},
 		{"init of the host", replace(out, "target/sbin/init", read(t, out, "host/bin/imagebuilder")), nil, "64-bit RISC-V"},
 		{"init is a script", replace(out, "target/sbin/init", "#!/bin/sh\n"), nil, "no program"},
