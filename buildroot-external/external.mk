@@ -76,3 +76,13 @@ define STORYTELLER_LINUX_DTS
 endef
 LINUX_PRE_BUILD_HOOKS += STORYTELLER_LINUX_DTS
 endif
+
+# Without shared libraries each of flite's demonstration programs has a voice of
+# its own in it, 49 MB in all, more than the card's root has room for. Libraries
+# and headers stay in staging, where storyteller-voices finds them.
+ifeq ($(BR2_STATIC_LIBS)$(BR2_PACKAGE_STORYTELLER_VOICES),yy)
+define STORYTELLER_FLITE_NO_PROGRAMS
+	rm -f $(TARGET_DIR)/usr/bin/flite $(TARGET_DIR)/usr/bin/flite_*
+endef
+FLITE_POST_INSTALL_TARGET_HOOKS += STORYTELLER_FLITE_NO_PROGRAMS
+endif
