@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
 	"duostoryteller/imagebuilder/linux"
 	"duostoryteller/imagebuilder/voices"
@@ -56,10 +55,11 @@ func runsAlone(name string) error {
 	return nil
 }
 
-// buildrootVoices finds those of the voices that the target folder has.
+// buildrootVoices finds those of the voices, and of the program that hears, that
+// the target folder has.
 func buildrootVoices(_ context.Context, s *state) error {
-	for _, p := range child.Programs() {
-		info, err := os.Stat(filepath.Join(s.target(), voice.BoardDir, p.File()))
+	for _, p := range append(child.Programs(), child.Recogniser()) {
+		info, err := os.Stat(filepath.Join(s.target(), voices.Folder(p), p.File()))
 		if os.IsNotExist(err) {
 			continue
 		} else if err != nil {

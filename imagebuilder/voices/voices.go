@@ -61,8 +61,8 @@ var hearingData = []string{"cmudict-en-us.dict", "en-us/feat.params", "en-us/mde
 // programs lists all that is compiled.
 func programs() []child.Program { return append(child.Programs(), child.Recogniser()) }
 
-// folder is where a program is on the board.
-func folder(p child.Program) string {
+// Folder is where a program is on the board.
+func Folder(p child.Program) string {
 	if p.Voice == "" {
 		return hearing.BoardDir
 	}
@@ -303,7 +303,7 @@ func (r *Result) collect(dir string) error {
 		return nil
 	}
 	for _, p := range programs() {
-		if err := add(folder(p)+"/"+p.File(), 0o755, filepath.Join(dir, p.File())); err != nil {
+		if err := add(Folder(p)+"/"+p.File(), 0o755, filepath.Join(dir, p.File())); err != nil {
 			return err
 		}
 		r.Components = append(r.Components, Component{

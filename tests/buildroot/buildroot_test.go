@@ -22,6 +22,7 @@ import (
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
+	"duostoryteller/imagebuilder/voices"
 )
 
 const (
@@ -224,6 +225,33 @@ func TestKernel(t *testing.T) {
 	}
 }
 
+// TestVersions: the libraries are of the same releases as those of Debian's that
+// the imagebuilder takes.
+func TestVersions(t *testing.T) {
+	ours := func(name string) string {
+		m := regexp.MustCompile(`(?m)^\w+_VERSION = (.*)$`).FindStringSubmatch(read(t, external, "package", name, name+".mk"))
+		if m == nil {
+			t.Fatalf("%s.mk has no version", name)
+		}
+		return m[1]
+	}
+	for _, tt := range []struct{ debian, got string }{
+		{"libsphinxbase-dev", ours("libsphinxbase")},
+		{"libpocketsphinx-dev", ours("pocketsphinx")},
+		{"pocketsphinx-en-us", ours("pocketsphinx")},
+		{"libespeak-ng-dev", ours("espeak-ng")},
+		{"espeak-ng-data", ours("espeak-ng")},
+		{"libsonic-dev", ours("sonic")},
+		{"flite1-dev", upstream(t, "flite")[0]},
+		{"dosfstools", upstream(t, "dosfstools")[0]},
+	} {
+		need := inputs.Need{Suite: voices.Suite, Arch: "riscv64", Name: tt.debian}
+		if want, _ := locked(t, need); tt.got != want {
+			t.Errorf("Buildroot's route has %s of the version %s; want %s, as the imagebuilder takes it", tt.debian, tt.got, want)
+		}
+	}
+}
+
 // TestKernelKept: what the fragments ask for and the kernel drops is named.
 func TestKernelKept(t *testing.T) {
 	for _, tt := range []struct{ name, fragments, config, want string }{
@@ -375,8 +403,17 @@ func TestTree(t *testing.T) {
 	if goes := regexp.MustCompile(`(?m)^GO_VERSION = (.*)$`).FindStringSubmatch(read(t, tree, "package/go/go.mk")); goes == nil || goes[1] != upstream(t, "go")[0] {
 		t.Errorf("this Buildroot's Go is %v; upstream.txt says %s", goes, upstream(t, "go")[0])
 	}
+	for _, name := range []string{"flite", "dosfstools"} {
+		want := strings.ToUpper(name) + "_VERSION = " + upstream(t, name)[0] + "\n"
+		if !strings.Contains(read(t, tree, "package", name, name+".mk"), want) {
+			t.Errorf("this Buildroot's %s.mk lacks the line %q, which upstream.txt says", name, want)
+		}
+	}
 	for _, name := range []string{qemu, duo} { // the board's stays for what follows
 		brmake(name)
+		if strings.Contains(read(t, out, ".config"), "\nBR2_LEGACY=y\n") {
+			t.Fatalf("%s sets an option that this Buildroot keeps only to warn of it: see its Config.in.legacy", name)
+		}
 		saved := filepath.Join(out, "saved")
 		brmake("BR2_DEFCONFIG="+saved, "savedefconfig")
 		if got, want := read(t, saved), read(t, external, "configs", name); got != want {
@@ -405,7 +442,7 @@ func TestTree(t *testing.T) {
 	if err := json.Unmarshal(brmake("show-info"), &info); err != nil {
 		t.Fatal("show-info: ", err)
 	}
-	for _, name := range []string{"linux", "storyteller", "storyteller-voices", "host-imagebuilder", "flite", "host-go-bin"} {
+	for _, name := range []string{"linux", "storyteller", "storyteller-voices", "host-imagebuilder", "flite", "espeak-ng", "pocketsphinx", "host-go-bin"} {
 		if _, ok := info[name]; !ok {
 			t.Errorf("show-info lacks %s", name)
 		}

@@ -92,6 +92,7 @@ func output(t *testing.T) string {
 	compile("riscv64", "target/sbin/init", source)
 	compile("riscv64", "target/bin/storyteller", source)
 	put(t, []byte("a voice"), 0o755, out, "target/usr/lib/storyteller/voices/voice-kal16")
+	put(t, []byte("ears"), 0o755, out, "target/usr/lib/storyteller/hearing/recogniser")
 	put(t, []byte("a check"), 0o755, out, "target/sbin/fsck.fat")
 	put(t, []byte("duo\n"), 0o644, out, "target/etc/hostname")
 	put(t, nil, 0o644, out, "target/dev/log")
@@ -201,7 +202,7 @@ func TestPostImage(t *testing.T) {
 		t.Errorf("the card's /dev has %v, %v; want nothing, the kernel fills it", entries, err)
 	}
 	manifest := read(t, out, "images", "manifest.json")
-	for _, want := range []string{"built by Buildroot", release, "riscv64-buildroot-linux-musl-gcc (Buildroot) 14.3.0", "voice-kal16"} {
+	for _, want := range []string{"built by Buildroot", release, "riscv64-buildroot-linux-musl-gcc (Buildroot) 14.3.0", "voice-kal16", "recogniser"} {
 		if !strings.Contains(manifest, want) {
 			t.Errorf("manifest.json does not say %q", want)
 		}

@@ -111,8 +111,9 @@ func WriteSources(dir string) error {
 
 // BuildNative compiles the program with the compiler cc, whose options may
 // follow its name as in make's CC, and the libraries where that compiler finds
-// them: for this machine those of its own packages. It returns the program's
-// path in dir. It fails, naming the packages, when they are not installed.
+// them: for this machine those of its own packages, for a cross compiler those of
+// its sysroot. It returns the program's path in dir. It fails, naming the
+// packages, when they are not installed.
 func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error) {
 	work, err := os.MkdirTemp(dir, ".voice-")
 	if err != nil {
@@ -131,8 +132,8 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 		args = append(args, "-D"+d)
 	}
 	if machine, err := exec.CommandContext(ctx, compiler[0], "-print-multiarch").Output(); err == nil {
-		for _, dir := range p.Includes {
-			args = append(args, "-I"+filepath.Join("/usr/include", dir), "-I"+filepath.Join("/usr/include", string(bytes.TrimSpace(machine)), dir))
+		for _, dir := range p.Includes { // "=" is the compiler's sysroot, if it has one
+			args = append(args, "-I="+filepath.Join("/usr/include", dir), "-I="+filepath.Join("/usr/include", string(bytes.TrimSpace(machine)), dir))
 		}
 	}
 	args = append(append(args, "-o", p.File()), p.Sources...)
