@@ -34,7 +34,8 @@
 #                          its console to the story, run the suites; log, JSON, page and
 #                          JUnit XML in results/. CARD=sdmux:ID is in a mux of usbsdmux or
 #                          sd-mux-ctrl; SHORT=1 tries little of each suite, YES=1 asks nobody
-#   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too
+#   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too;
+#                          CARDS='out out/buildroot' compares cards that are there
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
 #                          unless MODEL= says otherwise
@@ -245,8 +246,9 @@ speech:
 	$(call tools,$(VOICE_TOOLS) libespeak-ng-dev libsonic-dev pocketsphinx $(HEARING_TOOLS))
 
 buildroot-check:
-	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic file cpio unzip wget))
-	BUILDROOT='$(if $(BUILDROOT),$(abspath $(BUILDROOT)))' BUILDROOT_ARGS='$(BUILDROOT_ARGS)' go test -count=1 -timeout 120m ./tests/buildroot
+	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic python3-flake8 file cpio unzip wget))
+	BUILDROOT='$(if $(BUILDROOT),$(abspath $(BUILDROOT)))' BUILDROOT_ARGS='$(BUILDROOT_ARGS)' \
+	CARDS='$(abspath $(CARDS))' go test -count=1 -timeout 120m $(if $(BUILDROOT)$(CARDS),-v) ./tests/buildroot
 
 board-test:
 	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }
