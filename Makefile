@@ -8,7 +8,7 @@
 #                          built in; DEBIAN_MIRROR= where the machine is not Debian's;
 #                          BASELINE= a riscv64 build of run.c to be measured on the board
 #                          beside ours
-#   make flash DEVICE=/dev/sdX   write that image to the card in /dev/sdX and check it
+#   make flash DEVICE=/dev/sdX   write that image, or IMAGE=FILE, to the card in /dev/sdX and check it
 #   make run               boot that image in the Duo, emulated: with the vendor's firmware if
 #                          the card has it or FIP=FILE, else an open one (built once, some ten
 #                          minutes); BOARD=qemu-virt is QEMU's own machine, without a build
@@ -34,7 +34,11 @@
 #                          its console to the story, run the suites; log, JSON, page and
 #                          JUnit XML in results/. CARD=sdmux:ID is in a mux of usbsdmux or
 #                          sd-mux-ctrl; SHORT=1 tries little of each suite, YES=1 asks nobody
+#   make buildroot         the same card by Buildroot, all from source, in out/buildroot/: an hour
+#                          or more, 11 GB. BUILDROOT=DIR names a Buildroot, else the pinned
+#                          release is cloned; FIP=FILE, MODEL=, TOKENIZER= as make image has them
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too;
+#                          WHOLE=1 makes the cards of both routes, and compares them;
 #                          CARDS='out out/buildroot' compares cards that are there
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
@@ -125,7 +129,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot-check submission clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -139,9 +143,9 @@ image:
 # Built by the user, run by root: root's own Go would leave root's files behind.
 flash:
 	@test -n '$(DEVICE)' || { echo "which device? lsblk shows them: make flash DEVICE=/dev/sdX"; exit 2; }
-	@test -e out/storyteller.img || $(MAKE) image
+	@test -e '$(or $(IMAGE),out/storyteller.img)' || $(if $(IMAGE),{ echo "make flash: there is no $(IMAGE)"; exit 2; },$(MAKE) image)
 	go build -o out/imagebuilder ./imagebuilder/cmd/imagebuilder
-	$(SUDO) out/imagebuilder flash '$(DEVICE)'
+	$(SUDO) out/imagebuilder flash '$(DEVICE)' $(if $(IMAGE),'$(IMAGE)')
 
 run:
 	$(call tools,$(if $(filter qemu-virt,$(BOARD)),$(RUN_TOOLS),$(TWIN_TOOLS)))
@@ -245,10 +249,37 @@ emulators:
 speech:
 	$(call tools,$(VOICE_TOOLS) libespeak-ng-dev libsonic-dev pocketsphinx $(HEARING_TOOLS))
 
-buildroot-check:
+# The release that tests/buildroot/upstream.txt describes, and its commit, which git
+# computes from all of its files.
+BUILDROOT_URL    := https://gitlab.com/buildroot.org/buildroot.git
+BUILDROOT_TAG    := 2026.08-rc1
+BUILDROOT_COMMIT := 5e53766dec8f09daf5a06dc2ba25536e4bb63360
+BUILDROOT_OUT    := $(abspath out/buildroot)
+BUILDROOT_DIR     = $(abspath $(or $(BUILDROOT),out/buildroot-$(BUILDROOT_TAG)))
+BUILDROOT_INPUTS  = $(strip $(if $(filter-out none,$(FIP)),--fip $(abspath $(FIP))) $(if $(MODEL),--model $(MODEL)) $(if $(TOKENIZER),--tokenizer $(abspath $(TOKENIZER))))
+
+# Buildroot gets none of our variables, and its folders are modules of their own: Go's
+# ./... goes around them.
+buildroot:
+	$(call tools,gcc g++ libc6-dev make patch perl git bc bison flex cpio rsync unzip wget file python3 xz-utils bzip2 ca-certificates)
+	@if test -n '$(BUILDROOT)'; then test -e '$(BUILDROOT_DIR)/support/scripts/br2-external' || \
+	{ echo "make buildroot: BUILDROOT=$(BUILDROOT) is no Buildroot; without it the release $(BUILDROOT_TAG) is cloned"; exit 2; }; \
+	elif ! test -e '$(BUILDROOT_DIR)/Makefile'; then mkdir -p out && rm -rf '$(BUILDROOT_DIR).part' && \
+	git clone -q --depth 1 --branch $(BUILDROOT_TAG) $(BUILDROOT_URL) '$(BUILDROOT_DIR).part' && \
+	test "$$(git -C '$(BUILDROOT_DIR).part' rev-parse HEAD)" = $(BUILDROOT_COMMIT) && \
+	echo "module buildroot" > '$(BUILDROOT_DIR).part/go.mod' && mv '$(BUILDROOT_DIR).part' '$(BUILDROOT_DIR)' || \
+	{ echo "make buildroot: $(BUILDROOT_URL) does not give the release $(BUILDROOT_TAG) with the commit $(BUILDROOT_COMMIT); BUILDROOT=DIR names another Buildroot"; exit 1; }; fi
+	@mkdir -p '$(BUILDROOT_OUT)' && echo "module buildroot" > '$(BUILDROOT_OUT)/go.mod'
+	@test -e '$(BUILDROOT_OUT)/.config' || MAKEFLAGS= $(MAKE) -s -C '$(BUILDROOT_DIR)' O='$(BUILDROOT_OUT)' BR2_EXTERNAL='$(abspath buildroot-external)' $(BUILDROOT_ARGS) milkv_duo_storyteller_defconfig
+	MAKEFLAGS= $(MAKE) -C '$(BUILDROOT_DIR)' O='$(BUILDROOT_OUT)' $(BUILDROOT_ARGS) $(if $(BUILDROOT_INPUTS),BR2_ROOTFS_POST_IMAGE_SCRIPT_ARGS='"$(BUILDROOT_INPUTS)"')
+	@echo
+	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
+	@echo "    make flash DEVICE=/dev/sdX IMAGE=out/buildroot/images/storyteller.img"
+
+buildroot-check: $(if $(WHOLE),image buildroot)
 	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic python3-flake8 file cpio unzip wget))
 	BUILDROOT='$(if $(BUILDROOT),$(abspath $(BUILDROOT)))' BUILDROOT_ARGS='$(BUILDROOT_ARGS)' \
-	CARDS='$(abspath $(CARDS))' go test -count=1 -timeout 120m $(if $(BUILDROOT)$(CARDS),-v) ./tests/buildroot
+	CARDS='$(if $(WHOLE),$(abspath out) $(BUILDROOT_OUT),$(abspath $(CARDS)))' go test -count=1 -timeout 120m $(if $(BUILDROOT)$(WHOLE)$(CARDS),-v) ./tests/buildroot
 
 board-test:
 	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }

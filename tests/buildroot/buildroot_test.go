@@ -341,6 +341,13 @@ func TestPackages(t *testing.T) {
 	}
 }
 
+// make buildroot clones the release that upstream.txt is of.
+func TestPinned(t *testing.T) {
+	if line := "\nBUILDROOT_TAG    := " + upstream(t, "version")[0] + "\n"; !strings.Contains(read(t, repository, "Makefile"), line) {
+		t.Errorf("the Makefile lacks the line %q, which upstream.txt says", line)
+	}
+}
+
 // The shell's commands are links, which Buildroot's package makes from a list.
 func TestShellCommands(t *testing.T) {
 	list := regexp.MustCompile(`(?m)^STORYTELLER_SHELL_COMMANDS = ((?:.*\\\n)*.*)`).FindStringSubmatch(read(t, external, "package/storyteller/storyteller.mk"))
