@@ -2,7 +2,7 @@
 # they need is copied, because Buildroot itself may lie in it, too.
 STORYTELLER_REPOSITORY = $(BR2_EXTERNAL_STORYTELLER_PATH)/..
 STORYTELLER_RSYNC_FILTER = \
-	--include=/go.mod --include=/go.sum \
+	--include=/LICENSE --include=/go.mod --include=/go.sum \
 	--include='/app/***' --include='/imagebuilder/***' --exclude='*'
 
 # Buildroot vendors the modules of downloaded Go packages, but not of local
