@@ -173,13 +173,14 @@ func (b *Browser) element(css string) string {
 // has just been opened catches up with the story, and hides meanwhile what begins one.
 func (b *Browser) Click(css string) {
 	b.t.Helper()
-	err := b.try("POST", b.element(css)+"/click", nil, nil)
-	for end := time.Now().Add(b.Patience); err != nil && strings.Contains(err.Error(), "element not interactable") && time.Now().Before(end); {
-		time.Sleep(20 * time.Millisecond)
-		err = b.try("POST", b.element(css)+"/click", nil, nil)
-	}
-	if err != nil {
-		b.t.Fatal(err)
+	for end := time.Now().Add(b.Patience); ; time.Sleep(20 * time.Millisecond) {
+		err := b.try("POST", b.element(css)+"/click", nil, nil)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "element not interactable") || time.Now().After(end) {
+			b.t.Fatal(err)
+		}
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -247,28 +246,21 @@ func configOf(kernel []byte, patterns []string) ([]byte, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			image, err := os.Open(name)
+			image, err := os.ReadFile(name)
 			if err != nil {
 				return nil, err
 			}
-			same, err := equal(image, kernel)
-			image.Close()
-			if err != nil {
-				return nil, err
+			if !bytes.Equal(image, kernel) {
+				continue
 			}
 			for _, config := range []string{"config", "../../../.config"} {
-				if text, err := os.ReadFile(filepath.Join(filepath.Dir(name), config)); same && err == nil {
+				if text, err := os.ReadFile(filepath.Join(filepath.Dir(name), config)); err == nil {
 					return text, nil
 				}
 			}
 		}
 	}
 	return nil, fmt.Errorf("the card's kernel is none of %q with a configuration beside it", patterns)
-}
-
-func equal(r io.Reader, data []byte) (bool, error) {
-	text, err := io.ReadAll(r)
-	return bytes.Equal(text, data), err
 }
 
 // TestSameCard compares the cards of the two routes. CARDS has the folder that
