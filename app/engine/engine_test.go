@@ -16,6 +16,7 @@ import (
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/verify"
 	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -63,37 +64,7 @@ func ownModel(t testing.TB, m testmodel.Model) (path, tokenizer string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pack(t, checkpoint, 100), tokenizer
-}
-
-// pack packs a checkpoint into a file.
-func pack(t testing.TB, checkpoint string, tokens int) (path string) {
-	t.Helper()
-	c, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	p, err := engine.Pack(c, arith.All()[0], tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	path = filepath.Join(t.TempDir(), "model.packed")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := packed.Verify(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return packing.File(t, checkpoint, 100), tokenizer
 }
 
 func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
@@ -246,7 +217,7 @@ func TestData(t *testing.T) {
 	}
 	var suites []suite
 	for _, name := range []string{"tiny", "stories260K", "standin15M"} {
-		form := sync.OnceValue(func() string { return pack(t, golden.Data(t, name+".bin"), engine.RawTokens) })
+		form := sync.OnceValue(func() string { return packing.File(t, golden.Data(t, name+".bin"), engine.RawTokens) })
 		for _, form := range []func() string{form, nil} {
 			suites = append(suites, suite{llama.Strict, "", name, 16, form}, suite{llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8, form})
 		}
@@ -299,7 +270,7 @@ func TestPlain(t *testing.T) {
 	}
 	defer c.Close()
 	plain := llama.NewPlain(c, llama.Strict)
-	e, err := engine.Open(checkpoint, engine.Options{Packed: pack(t, checkpoint, 100)}, nil)
+	e, err := engine.Open(checkpoint, engine.Options{Packed: packing.File(t, checkpoint, 100)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"duostoryteller/imagebuilder/build"
 	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
 )
 
 // TestARM64 counts a token's instructions on 64-bit ARM, of our engines and of a build of
@@ -47,7 +48,7 @@ func TestARM64(t *testing.T) {
 	const prompt, some = 5, 16
 	theirs := (process(prompt+officialTokens) - process(some)) / (prompt + officialTokens - some)
 
-	packed := pack(t, checkpoint, build.HotTokens)
+	packed := packing.File(t, checkpoint, build.HotTokens)
 	for kind, least := range map[string]float64{"exact": 3, "fast": 9} {
 		ours := c.perToken(t, packed, tokenizer, kind, officialTokens)
 		ratio := theirs / float64(ours)

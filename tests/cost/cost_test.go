@@ -30,10 +30,8 @@ import (
 	"testing"
 	"time"
 
-	"duostoryteller/app/arith"
-	"duostoryteller/app/engine"
-	"duostoryteller/app/llama"
 	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -59,7 +57,7 @@ func TestBudget(t *testing.T) {
 	}
 	measured := map[string]int64{}
 	check := func(t *testing.T, name, checkpoint, tokenizer string, tokens int) {
-		packed := pack(t, checkpoint, fewTokens)
+		packed := packing.File(t, checkpoint, fewTokens)
 		for _, kind := range []string{"exact", "fast"} {
 			key := name + " " + kind
 			got := c.perToken(t, packed, tokenizer, kind, tokens)
@@ -116,7 +114,7 @@ func TestRepeats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := pack(t, checkpoint, fewTokens)
+	packed := packing.File(t, checkpoint, fewTokens)
 	first := c.perToken(t, packed, tokenizer, "exact", 20)
 	again := c.perToken(t, packed, tokenizer, "exact", 20)
 	if off := float64(again-first) / float64(first); off < -1e-3 || off > 1e-3 {
@@ -130,35 +128,6 @@ func TestRepeats(t *testing.T) {
 // fewTokens is how many tokens a checkpoint tells of its own while it is packed for
 // what is only compared with itself.
 const fewTokens = 200
-
-// pack writes the packed form of a checkpoint, with the PC's arithmetic: it has
-// the same bytes everywhere.
-func pack(t *testing.T, checkpoint string, tokens int) string {
-	t.Helper()
-	model, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer model.Close()
-	set, err := arith.Select()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := engine.Pack(model, set, tokens)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	out, err := os.Create(filepath.Join(t.TempDir(), "model.packed"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if _, err := m.WriteTo(out); err != nil {
-		t.Fatal(err)
-	}
-	return out.Name()
-}
 
 // counter runs the program story and counts.
 type counter struct {

@@ -10,6 +10,7 @@ import (
 	"duostoryteller/app/cost"
 	"duostoryteller/imagebuilder/build"
 	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -29,7 +30,7 @@ func TestEngines(t *testing.T) {
 		t.Skip("emulation takes a minute: not with -short")
 	}
 	c := newCounter(t)
-	packed := pack(t, golden.Data(t, "standin15M.bin"), build.HotTokens)
+	packed := packing.File(t, golden.Data(t, "standin15M.bin"), build.HotTokens)
 	tokenizer := golden.Data(t, "tokenizer.bin")
 	board, err := cost.ReadBoard("../../board/milkv-duo")
 	if err != nil {
@@ -89,7 +90,7 @@ func TestModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	packed := pack(t, checkpoint, fewTokens)
+	packed := packing.File(t, checkpoint, fewTokens)
 	const tokens = 16
 	exact := c.modelled(t, packed, tokenizer, "exact", tokens)
 	fast := c.modelled(t, packed, tokenizer, "fast", tokens)

@@ -12,11 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"duostoryteller/app/arith"
-	"duostoryteller/app/engine"
-	"duostoryteller/app/llama"
 	"duostoryteller/app/verify"
 	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -44,7 +42,7 @@ func TestLinuxARM64(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		packed := pack(t, checkpoint)
+		packed := packing.File(t, checkpoint, 200)
 		for _, suite := range suites {
 			right := func(model, engine string, env ...string) {
 				t.Helper()
@@ -83,34 +81,6 @@ func TestLinuxARM64(t *testing.T) {
 			}
 		}
 	})
-}
-
-// pack writes the packed form of a checkpoint, which has the same bytes everywhere.
-func pack(t *testing.T, checkpoint string) string {
-	t.Helper()
-	model, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer model.Close()
-	set, err := arith.Select()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := engine.Pack(model, set, 200)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	out, err := os.Create(filepath.Join(t.TempDir(), "model.packed"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if _, err := m.WriteTo(out); err != nil {
-		t.Fatal(err)
-	}
-	return out.Name()
 }
 
 // system runs our program as built for another system.

@@ -5,45 +5,22 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"duostoryteller/app/arith"
 	"duostoryteller/app/dialog"
-	"duostoryteller/app/engine"
-	"duostoryteller/app/llama"
+	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
 )
 
 // packModel packs one of the test models and returns its file and its tokenizer's.
 func packModel(t *testing.T) (packed, tokenizer string) {
 	t.Helper()
-	dir := t.TempDir()
-	checkpoint, tokenizer, err := testmodel.Models()[1].Files(dir)
+	checkpoint, tokenizer, err := testmodel.Models()[1].Files(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	m, err := engine.Pack(c, arith.Generic(), 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	packed = filepath.Join(dir, "model.packed")
-	f, err := os.Create(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := m.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
-	return packed, tokenizer
+	return packing.File(t, checkpoint, 10), tokenizer
 }
 
 // Only one status tells init that stories cannot be told.
