@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -131,11 +132,7 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 	for _, d := range p.Defines {
 		args = append(args, "-D"+d)
 	}
-	if machine, err := exec.CommandContext(ctx, compiler[0], "-print-multiarch").Output(); err == nil {
-		for _, dir := range p.Includes { // "=" is the compiler's sysroot, if it has one
-			args = append(args, "-I="+filepath.Join("/usr/include", dir), "-I="+filepath.Join("/usr/include", string(bytes.TrimSpace(machine)), dir))
-		}
-	}
+	args = append(args, p.headers(ctx, compiler)...)
 	args = append(append(args, "-o", p.File()), p.Sources...)
 	for _, l := range p.Libraries {
 		args = append(args, "-l"+l)
@@ -151,6 +148,24 @@ func (p Program) BuildNative(ctx context.Context, cc, dir string) (string, error
 		return "", fmt.Errorf("voice: %w", err)
 	}
 	return out, nil
+}
+
+// headers returns the options with which the compiler finds the folders of Includes,
+// in its sysroot if it has one. "-I=" would say that too, but only to a compiler
+// that has one: Debian's cross compilers have, those for their own machine have not.
+func (p Program) headers(ctx context.Context, compiler []string) (options []string) {
+	ask := func(option string) string {
+		text, err := exec.CommandContext(ctx, compiler[0], append(slices.Clone(compiler[1:]), option)...).Output()
+		if err != nil {
+			return ""
+		}
+		return string(bytes.TrimSpace(text))
+	}
+	root, machine := filepath.Join("/", ask("-print-sysroot"), "usr/include"), ask("-print-multiarch")
+	for _, dir := range p.Includes {
+		options = append(options, "-I"+filepath.Join(root, dir), "-I"+filepath.Join(root, machine, dir))
+	}
+	return options
 }
 
 // firstLine is the first error of a compiler's output, else err.

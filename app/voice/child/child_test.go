@@ -99,6 +99,44 @@ take much memory: Cannot allocate memory
 	}
 }
 
+// TestHeaders has compilers with a sysroot, without one, and that know of none.
+func TestHeaders(t *testing.T) {
+	for name, test := range map[string]struct {
+		answers string // of a shell's case
+		options []string
+		want    string
+	}{
+		"a machine's own":      {"-print-multiarch) echo x86_64-linux-gnu;; -print-sysroot) echo", nil, "/usr/include/a /usr/include/x86_64-linux-gnu/a"},
+		"Debian's for another": {"-print-multiarch) echo riscv64-linux-gnu;; -print-sysroot) echo /", nil, "/usr/include/a /usr/include/riscv64-linux-gnu/a"},
+		"a cross compiler":     {"-print-sysroot) echo /cross/", nil, "/cross/usr/include/a /cross/usr/include/a"},
+		"with a wrapper":       {"gcc) test $2 = -print-sysroot && echo /cross", []string{"gcc"}, "/cross/usr/include/a /cross/usr/include/a"},
+		"knows none":           {"*) exit 1", nil, "/usr/include/a /usr/include/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cc := filepath.Join(t.TempDir(), "cc")
+			if err := os.WriteFile(cc, []byte("#!/bin/sh\ncase $1 in "+test.answers+";; esac\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			got := Program{Includes: []string{"a"}}.headers(t.Context(), append([]string{cc}, test.options...))
+			if want := "-I" + strings.ReplaceAll(test.want, " ", " -I"); strings.Join(got, " ") != want {
+				t.Errorf("%q; want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestRecogniser builds the recogniser with this machine's compiler and headers,
+// which in Debian are in two places.
+func TestRecogniser(t *testing.T) {
+	p := Recogniser()
+	if _, err := os.Stat("/usr/include/" + p.Includes[0]); err != nil {
+		t.Skip("no headers of the recogniser's: apt-get install " + strings.Join(p.Packages, " "))
+	}
+	if _, err := p.BuildNative(t.Context(), compiler(t), t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestPrograms has the programs themselves show what they may, when they have read
 // something.
 func TestPrograms(t *testing.T) {
