@@ -43,6 +43,9 @@
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
 #                          unless MODEL= says otherwise
+#   make release           storyteller and imagebuilder for each system, in out/release/: an archive
+#                          each with licences, bill of materials, checksums, completions and
+#                          manual pages; SYSTEMS='linux/amd64 windows/arm64' makes those
 #   make test-hearing      how much of 300 spoken wishes is understood, and how much else is
 #                          taken for one: half an hour
 #   make test-voices       how many words of each voice a recogniser finds, at three rates, with
@@ -129,7 +132,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -296,6 +299,9 @@ submission:
 	$(call tools,xz-utils)
 	@test -e out/storyteller.img || $(MAKE) image REQUIRE_MODEL=1
 	$(IMAGEBUILDER) submission $(if $(MODEL),--any-model)
+
+release:
+	$(IMAGEBUILDER) release $(SYSTEMS)
 
 clean:
 	rm -rf out

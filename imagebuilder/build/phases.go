@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -24,6 +23,7 @@ import (
 	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/compile"
 	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/firmware"
@@ -158,29 +158,11 @@ func compilePrograms(ctx context.Context, s *state) error {
 	for i := range s.programs {
 		p := &s.programs[i]
 		p.file = filepath.Join(s.tmp, path.Base(p.path))
-		out, err := filepath.Abs(p.file)
-		if err != nil {
+		if err := compile.Program(ctx, compile.Options{Source: s.Source, System: compile.Board(), Commit: s.commit}, p.pkg, p.file); err != nil {
 			return err
-		}
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -buildid= "+version.LinkerFlag(s.commit), "-o", out, p.pkg)
-		cmd.Dir = s.Source
-		cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=riscv64", "GORISCV64=rva20u64", "CGO_ENABLED=0", "GOFLAGS=-mod=readonly", "GOWORK=off", "GOEXPERIMENT=")
-		if text, err := cmd.CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
-			return errors.New("the go command is missing: install Go and put it into PATH")
-		} else if err != nil {
-			return fmt.Errorf("%s does not compile: %w: %s", p.pkg, err, oneLine(text))
 		}
 	}
 	return nil
-}
-
-// oneLine makes a compiler's report one line, cut short.
-func oneLine(text []byte) string {
-	line := strings.Join(strings.Fields(string(text)), " ")
-	if len(line) > 500 {
-		line = line[:500] + "…"
-	}
-	return line
 }
 
 // buildVoices finds the programs that read the story aloud. They are over C

@@ -6,7 +6,9 @@ import (
 	_ "embed"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"duostoryteller/app/version"
 )
@@ -31,6 +33,20 @@ func Commit(ctx context.Context, dir string) string {
 		return ""
 	}
 	return version.Commit(strings.TrimSpace(hash), changed != "")
+}
+
+// Time returns when the commit of the sources in dir was made; not ok where nobody knows.
+func Time(ctx context.Context, dir string) (at time.Time, ok bool) {
+	prefix, err := git(ctx, dir, "rev-parse", "--show-prefix")
+	if err != nil || strings.TrimSpace(prefix) != "" {
+		return time.Time{}, false
+	}
+	text, err := git(ctx, dir, "log", "-1", "--format=%ct")
+	if err != nil {
+		return time.Time{}, false
+	}
+	seconds, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return time.Unix(seconds, 0).UTC(), err == nil
 }
 
 // onCard lists what the card is made from.

@@ -91,3 +91,20 @@ func TestArchive(t *testing.T) {
 		return
 	}
 }
+
+// TestTime wants the commit's time, and none of what is no clone.
+func TestTime(t *testing.T) {
+	dir, _ := repository(t)
+	t.Setenv("GIT_COMMITTER_DATE", "1700000000 +0900")
+	if _, err := git(t.Context(), dir, "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "--amend", "-m", "two"); err != nil {
+		t.Fatal(err)
+	}
+	if at, ok := Time(t.Context(), dir); !ok || at.Unix() != 1_700_000_000 {
+		t.Errorf("Time = %v, %v; want the commit's", at, ok)
+	}
+	for what, dir := range map[string]string{"a folder in a clone": filepath.Join(dir, "imagebuilder"), "no clone": t.TempDir()} {
+		if at, ok := Time(t.Context(), dir); ok {
+			t.Errorf("Time of %s = %v; want none", what, at)
+		}
+	}
+}

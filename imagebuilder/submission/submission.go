@@ -29,6 +29,7 @@ import (
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/spdx"
 )
 
 // Options are the inputs.
@@ -151,7 +152,10 @@ func (s *submission) gather(manifestText []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Image, err)
 	}
-	bill, err := spdx(s.manifest, manifestText, s.Version, s.Time)
+	bill, err := spdx.Bill(spdx.Subject{
+		Name: Name(s.Version), Version: s.Version, Purpose: "OPERATING-SYSTEM", File: s.manifest.Image.File, SHA256: s.manifest.Image.SHA256,
+		Comment: "built with " + strings.Join(s.manifest.BuiltWith, ", "), Hash: fmt.Sprintf("%x", sha256.Sum256(manifestText)), Created: s.Time,
+	}, s.manifest.Components)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ import (
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/manifest"
 	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/imagebuilder/spdx"
 
 	"github.com/ulikunitz/xz"
 )
@@ -287,7 +288,7 @@ func TestBill(t *testing.T) {
 	o := built(t)
 	r, err := Write(t.Context(), o)
 	check(t, err)
-	var d document
+	var d spdx.Document
 	check(t, json.Unmarshal(read(t, r.Folder, "sbom.spdx.json"), &d))
 	if d.SPDXVersion != "SPDX-2.3" || d.DataLicense != "CC0-1.0" || d.CreationInfo.Created != "2023-11-14T22:13:20Z" || !strings.HasPrefix(d.DocumentNamespace, "https://") {
 		t.Errorf("document = %+v", d)

@@ -82,6 +82,7 @@ func rootCommand() *cobra.Command {
 		packCommand(),
 		suitesCommand(),
 	)
+	root.AddCommand(hidden()...)
 	return root
 }
 

@@ -35,6 +35,12 @@ func (p *progress) report(what string, done, total int64) {
 	p.bar.Set64(min(done, total))
 }
 
+// steps shows one bar for work in steps of different names.
+func (p *progress) steps(what string, done, total int64) {
+	p.report("step by step", done, total)
+	p.bar.Describe(what)
+}
+
 // finish takes the bar away.
 func (p *progress) finish() {
 	if p.bar != nil {

@@ -89,7 +89,9 @@ emulated machine with 64 MB.`,
 		modelCommand(),
 		timelineCommand(),
 		submissionCommand(),
+		releaseCommand(),
 	)
+	root.AddCommand(hidden()...)
 	return root
 }
 

@@ -1,7 +1,8 @@
-package submission
+// Package spdx writes software bills of materials: what something is made of, in the
+// form that scanners for licences and known flaws read.
+package spdx
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -12,26 +13,27 @@ import (
 	"duostoryteller/imagebuilder/manifest"
 )
 
-// The JSON form of an SPDX 2.3 document: https://spdx.github.io/spdx-spec/v2.3/
-
-type document struct {
+// Document is the JSON form of an SPDX 2.3 document: https://spdx.github.io/spdx-spec/v2.3/
+type Document struct {
 	SPDXVersion       string             `json:"spdxVersion"`
 	DataLicense       string             `json:"dataLicense"`
 	SPDXID            string             `json:"SPDXID"`
 	Name              string             `json:"name"`
 	DocumentNamespace string             `json:"documentNamespace"`
-	CreationInfo      creationInfo       `json:"creationInfo"`
-	Packages          []spdxPackage      `json:"packages"`
-	Extracted         []extractedLicence `json:"hasExtractedLicensingInfos,omitempty"`
-	Relationships     []relationship     `json:"relationships"`
+	CreationInfo      CreationInfo       `json:"creationInfo"`
+	Packages          []Package          `json:"packages"`
+	Extracted         []ExtractedLicence `json:"hasExtractedLicensingInfos,omitempty"`
+	Relationships     []Relationship     `json:"relationships"`
 }
 
-type creationInfo struct {
+// CreationInfo says when and by what a document was made.
+type CreationInfo struct {
 	Created  string   `json:"created"`
 	Creators []string `json:"creators"`
 }
 
-type spdxPackage struct {
+// Package is a part, or the whole.
+type Package struct {
 	SPDXID           string        `json:"SPDXID"`
 	Name             string        `json:"name"`
 	Version          string        `json:"versionInfo,omitempty"`
@@ -39,33 +41,37 @@ type spdxPackage struct {
 	Purpose          string        `json:"primaryPackagePurpose"`
 	DownloadLocation string        `json:"downloadLocation"`
 	FilesAnalyzed    bool          `json:"filesAnalyzed"`
-	Checksums        []checksum    `json:"checksums,omitempty"`
+	Checksums        []Checksum    `json:"checksums,omitempty"`
 	SourceInfo       string        `json:"sourceInfo,omitempty"`
 	LicenceConcluded string        `json:"licenseConcluded"`
 	LicenceDeclared  string        `json:"licenseDeclared"`
 	Copyright        string        `json:"copyrightText"`
 	Comment          string        `json:"comment,omitempty"`
-	Refs             []externalRef `json:"externalRefs,omitempty"`
+	Refs             []ExternalRef `json:"externalRefs,omitempty"`
 }
 
-type checksum struct {
+// Checksum is of a package's file.
+type Checksum struct {
 	Algorithm string `json:"algorithm"`
 	Value     string `json:"checksumValue"`
 }
 
-type externalRef struct {
+// ExternalRef is how others call a package.
+type ExternalRef struct {
 	Category string `json:"referenceCategory"`
 	Type     string `json:"referenceType"`
 	Locator  string `json:"referenceLocator"`
 }
 
-type extractedLicence struct {
+// ExtractedLicence is a licence that is not on SPDX's list.
+type ExtractedLicence struct {
 	ID   string `json:"licenseId"`
 	Text string `json:"extractedText"`
 	Name string `json:"name"`
 }
 
-type relationship struct {
+// Relationship is what two parts have to do with each other.
+type Relationship struct {
 	Element string `json:"spdxElementId"`
 	Type    string `json:"relationshipType"`
 	Related string `json:"relatedSpdxElement"`
@@ -73,24 +79,38 @@ type relationship struct {
 
 const noAssertion = "NOASSERTION"
 
-// spdx returns the manifest, whose JSON is text, as a bill of materials.
-func spdx(m manifest.Manifest, text []byte, version string, created time.Time) ([]byte, error) {
-	const image = "SPDXRef-image"
-	d := document{
-		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: Name(version),
-		DocumentNamespace: fmt.Sprintf("https://spdx.org/spdxdocs/%s-%x", Name(version), sha256.Sum256(text)),
-		CreationInfo:      creationInfo{created.UTC().Format(time.RFC3339), []string{"Tool: imagebuilder-" + version}},
-		Packages: []spdxPackage{{
-			SPDXID: image, Name: Name(version), Version: version, FileName: m.Image.File, Purpose: "OPERATING-SYSTEM",
-			DownloadLocation: noAssertion, Checksums: []checksum{{"SHA256", m.Image.SHA256}},
-			LicenceConcluded: noAssertion, LicenceDeclared: noAssertion, Copyright: noAssertion,
-			Comment: "built with " + strings.Join(m.BuiltWith, ", "),
-		}},
-		Relationships: []relationship{{"SPDXRef-DOCUMENT", "DESCRIBES", image}},
+// Subject is what a bill is of.
+type Subject struct {
+	Name    string // with the version
+	Version string
+	Purpose string // SPDX's word: APPLICATION, OPERATING-SYSTEM, ...
+	File    string // that it is, "" for several files
+	SHA256  string // of File
+	Comment string
+	Hash    string // of the contents, in hexadecimal digits: no other bill's
+	Created time.Time
+}
+
+// Bill returns the bill of materials of what is made of the components, as JSON.
+func Bill(s Subject, components []manifest.Component) ([]byte, error) {
+	const subject = "SPDXRef-subject"
+	whole := Package{
+		SPDXID: subject, Name: s.Name, Version: s.Version, FileName: s.File, Purpose: s.Purpose,
+		DownloadLocation: noAssertion, LicenceConcluded: noAssertion, LicenceDeclared: noAssertion, Copyright: noAssertion, Comment: s.Comment,
+	}
+	if s.SHA256 != "" {
+		whole.Checksums = []Checksum{{"SHA256", s.SHA256}}
+	}
+	d := Document{
+		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: s.Name,
+		DocumentNamespace: fmt.Sprintf("https://spdx.org/spdxdocs/%s-%s", s.Name, s.Hash),
+		CreationInfo:      CreationInfo{s.Created.UTC().Format(time.RFC3339), []string{"Tool: imagebuilder-" + s.Version}},
+		Packages:          []Package{whole},
+		Relationships:     []Relationship{{"SPDXRef-DOCUMENT", "DESCRIBES", subject}},
 	}
 	var refs []string
-	for i, c := range m.Components {
-		p := spdxPackage{
+	for i, c := range components {
+		p := Package{
 			SPDXID: fmt.Sprintf("SPDXRef-%d-%s", i+1, identifier(c.Name)), Name: c.Name, Version: c.Version, Purpose: purpose(c.Kind),
 			DownloadLocation: noAssertion, SourceInfo: c.Source, LicenceConcluded: noAssertion, Copyright: noAssertion,
 			Comment: strings.Join(slices.DeleteFunc([]string{c.Kind, c.Note}, func(s string) bool { return s == "" }), "; "),
@@ -99,22 +119,22 @@ func spdx(m manifest.Manifest, text []byte, version string, created time.Time) (
 			p.DownloadLocation = c.Source
 		}
 		if sum, ok := strings.CutPrefix(c.Hash, "sha256:"); ok {
-			p.Checksums = []checksum{{"SHA256", sum}}
+			p.Checksums = []Checksum{{"SHA256", sum}}
 		} else if c.Hash != "" { // a hash of names and hashes is no package's checksum
 			p.Comment += "; go.sum has " + c.Hash
 		}
 		if url := packageURL(c); url != "" {
-			p.Refs = []externalRef{{"PACKAGE-MANAGER", "purl", url}}
+			p.Refs = []ExternalRef{{"PACKAGE-MANAGER", "purl", url}}
 		}
 		var own []string
 		p.LicenceDeclared, own = licence(c.Licence)
 		refs = append(refs, own...)
 		d.Packages = append(d.Packages, p)
-		d.Relationships = append(d.Relationships, relationship{image, "CONTAINS", p.SPDXID})
+		d.Relationships = append(d.Relationships, Relationship{subject, "CONTAINS", p.SPDXID})
 	}
 	slices.Sort(refs)
 	for _, id := range slices.Compact(refs) {
-		d.Extracted = append(d.Extracted, extractedLicence{id, "The text is in the folder licences beside this file, or with the component's source.", strings.TrimPrefix(id, "LicenseRef-")})
+		d.Extracted = append(d.Extracted, ExtractedLicence{id, "The text is in the folder licences beside this file, or with the component's source.", strings.TrimPrefix(id, "LicenseRef-")})
 	}
 	out, err := json.MarshalIndent(d, "", "  ")
 	return append(out, '\n'), err
