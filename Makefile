@@ -42,7 +42,8 @@
 #                          CARDS='out out/buildroot' compares cards that are there
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
-#                          unless MODEL= says otherwise
+#                          unless MODEL= says otherwise; URL=https://HOST/FOLDER/ is where it
+#                          will be on the web, for Raspberry Pi Imager
 #   make release           storyteller and imagebuilder for each system, in out/release/: an archive
 #                          each with licences, bill of materials, checksums, completions and
 #                          manual pages; SYSTEMS='linux/amd64 windows/arm64' makes those
@@ -80,7 +81,7 @@ HEARING_TOOLS := gcc libc6-dev libpocketsphinx-dev libsphinxbase-dev pocketsphin
 VOICE_TOOLS := gcc libc6-dev flite1-dev
 RACE_TOOLS  := gcc libc6-dev
 TEST_TOOLS  := $(sort $(IMAGE_TOOLS) $(RUN_TOOLS) $(TWIN_TOOLS) $(RACE_TOOLS) \
-	erofs-utils e2fsprogs dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user \
+	erofs-utils e2fsprogs dosfstools mtools fdisk mount cpio u-boot-tools device-tree-compiler gpg gpg-agent iproute2 shellcheck qemu-user-static|qemu-user bmap-tools? \
 	$(patsubst %,%?,$(filter-out gcc libc6-dev,$(VOICE_TOOLS) $(HEARING_TOOLS)) libespeak-ng-dev libsonic-dev pocketsphinx chromium chromium-driver))
 
 # $(call tools,PACKAGES) installs what is missing, and says what that is. It is
@@ -298,7 +299,7 @@ regress:
 submission:
 	$(call tools,xz-utils)
 	@test -e out/storyteller.img || $(MAKE) image REQUIRE_MODEL=1
-	$(IMAGEBUILDER) submission $(if $(MODEL),--any-model)
+	$(IMAGEBUILDER) submission $(if $(MODEL),--any-model) $(if $(URL),--url '$(URL)')
 
 release:
 	$(IMAGEBUILDER) release $(SYSTEMS)

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -40,6 +41,10 @@ type Options struct {
 	Version  string    // names the release, e.g. of `git describe`
 	Out      string    // the folder in which folder and archive are made
 	Time     time.Time // of all files
+	Released time.Time // the day that Imager shows
+	Title    string    // of the board, for people
+	Icon     []byte    // SVG, for Imager
+	URL      string    // where the folder will be on the web; "" if only on this PC
 	Progress func(what string, done, total int64)
 
 	// Checkpoint is the SHA-256 of the checkpoint that the image must have been
@@ -54,6 +59,20 @@ type Result struct {
 	Bytes           int64 // of the archive
 	Results         int   // files of test results
 	Firmware        bool  // the card boots a board
+}
+
+// baseURL completes where the folder is on the web. Without one its files are named
+// without a folder, as in "file:a": Imager wants their whole paths, which the readme
+// has put in.
+func baseURL(text string) (string, error) {
+	if text == "" {
+		return "file:", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%s is no address of a folder on the web: it is written like https://example.org/storyteller/", text)
+	}
+	return strings.TrimSuffix(u.String(), "/") + "/", nil
 }
 
 // Name is the stem of all that belongs to a version.
@@ -78,6 +97,9 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	}
 	if c := checkpointOf(m); o.Checkpoint != "" && c.Hash != "sha256:"+o.Checkpoint {
 		return Result{}, fmt.Errorf("%s was made from the checkpoint %s, not from the challenge's: build with that one, or say --any-model", o.Image, strings.TrimSuffix(c.Name+" ("+c.Note+")", " ()"))
+	}
+	if o.URL, err = baseURL(o.URL); err != nil {
+		return Result{}, err
 	}
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return Result{}, err
@@ -141,7 +163,7 @@ func (s *submission) gather(manifestText []byte) error {
 	if err := os.Mkdir(s.dir, 0o755); err != nil {
 		return err
 	}
-	sum, err := s.compress(f, info.Size(), image+".xz")
+	sum, packedSum, err := s.compress(f, info.Size(), image+".xz")
 	if err != nil {
 		return err
 	}
@@ -170,6 +192,10 @@ func (s *submission) gather(manifestText []byte) error {
 	if err := s.results(); err != nil {
 		return fmt.Errorf("results: %w", err)
 	}
+	list, err := s.imager(s.URL, packedSum)
+	if err != nil {
+		return err
+	}
 	var page bytes.Buffer
 	if err := template.Must(template.New("readme").Parse(readme)).Execute(&page, s.page()); err != nil {
 		return err
@@ -177,6 +203,8 @@ func (s *submission) gather(manifestText []byte) error {
 	for name, data := range map[string][]byte{
 		image + ".bmap":   bmap,
 		image + ".sha256": []byte(sum + "  " + image + "\n"),
+		imagerFile:        list,
+		iconFile:          s.Icon,
 		"manifest.json":   manifestText,
 		"sbom.spdx.json":  bill,
 		"readme.md":       page.Bytes(),
@@ -197,7 +225,8 @@ func (s *submission) page() any {
 		MB             int64
 		Firmware       bool
 		Results        int
-	}{s.Version, path.Base(s.manifest.Image.File), s.manifest, checkpointOf(s.manifest), s.manifest.Image.Size / 1e6, s.result.Firmware, s.result.Results}
+		Imager, URL    string
+	}{s.Version, path.Base(s.manifest.Image.File), s.manifest, checkpointOf(s.manifest), s.manifest.Image.Size / 1e6, s.result.Firmware, s.result.Results, imagerFile, s.URL}
 }
 
 // checkpointOf returns the checkpoint among the parts of an image.
@@ -226,31 +255,31 @@ func (s *submission) put(name string, data []byte) error {
 // the number of processors cannot change the bytes.
 var xzOptions = []string{"--compress", "--stdout", "--format=xz", "--check=crc64", "--threads=1", "--no-adjust", "--lzma2=preset=6,dict=96MiB,lc=2,lp=2,pb=2"}
 
-// compress writes the image as an xz file and returns its SHA-256.
-func (s *submission) compress(image io.ReaderAt, size int64, name string) (sum string, err error) {
+// compress writes the image as an xz file and returns the SHA-256 of both.
+func (s *submission) compress(image io.ReaderAt, size int64, name string) (sum, packedSum string, err error) {
 	program, err := exec.LookPath("xz")
 	if err != nil {
-		return "", errors.New("the program xz is missing: apt-get install xz-utils")
+		return "", "", errors.New("the program xz is missing: apt-get install xz-utils")
 	}
 	out, err := os.Create(filepath.Join(s.dir, name))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer out.Close()
-	h := sha256.New()
+	h, packed := sha256.New(), sha256.New()
 	cmd := exec.CommandContext(s.ctx, program, xzOptions...)
 	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=", "XZ_OPT=") // the user's would change the bytes
 	var complaint bytes.Buffer
 	cmd.Stdin = &progressReader{io.TeeReader(io.NewSectionReader(image, 0, size), h), 0, func(done int64) { s.Progress("compressing", done, size) }}
-	cmd.Stdout, cmd.Stderr = out, &complaint
+	cmd.Stdout, cmd.Stderr = io.MultiWriter(out, packed), &complaint
 	if err := cmd.Run(); err != nil {
 		if s.ctx.Err() != nil {
-			return "", s.ctx.Err()
+			return "", "", s.ctx.Err()
 		}
-		return "", fmt.Errorf("%s cannot be compressed: %w: %s", s.Image, err, strings.TrimSpace(complaint.String()))
+		return "", "", fmt.Errorf("%s cannot be compressed: %w: %s", s.Image, err, strings.TrimSpace(complaint.String()))
 	}
 	s.result.Image, err = out.Seek(0, io.SeekCurrent)
-	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, out.Close())
+	return hex.EncodeToString(h.Sum(nil)), hex.EncodeToString(packed.Sum(nil)), errors.Join(err, out.Close())
 }
 
 // progressReader tells how much was read.

@@ -90,6 +90,8 @@ func built(t *testing.T, files ...card.File) Options {
 	return o
 }
 
+func sumOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
+
 func read(t *testing.T, elem ...string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(elem...))
@@ -129,8 +131,8 @@ func TestWrite(t *testing.T) {
 	r, err := Write(t.Context(), o)
 	check(t, err)
 	want := []string{
-		"SHA256SUMS", "licences/debian/libthing/copyright", "licences/example.org/mod/LICENCE", "manifest.json", "readme.md",
-		"results/plots/a.svg", "sbom.spdx.json", "storyteller.img.bmap", "storyteller.img.sha256", "storyteller.img.xz",
+		"SHA256SUMS", "icon.svg", "licences/debian/libthing/copyright", "licences/example.org/mod/LICENCE", "manifest.json", "readme.md",
+		"results/plots/a.svg", "sbom.spdx.json", "storyteller.img.bmap", "storyteller.img.sha256", "storyteller.img.xz", "storyteller.rpi-imager-manifest",
 	}
 	var got []string
 	archive, err := zip.OpenReader(r.Archive)
@@ -218,6 +220,7 @@ func TestErrors(t *testing.T) {
 		{"broken manifest", "manifest.json", func(_ *testing.T, o *Options) { os.WriteFile(o.Manifest, []byte("{"), 0o644) }},
 		{"no card", "not a card image", func(_ *testing.T, o *Options) { os.WriteFile(o.Image, noise(mib), 0o644) }},
 		{"no xz", "apt-get install xz-utils", func(t *testing.T, _ *Options) { t.Setenv("PATH", t.TempDir()) }},
+		{"address", "no address of a folder", func(_ *testing.T, o *Options) { o.URL = "example.org" }},
 		{"version", "cannot be a version", func(_ *testing.T, o *Options) { o.Version = "../x" }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

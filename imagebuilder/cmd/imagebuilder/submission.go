@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"duostoryteller/app/version"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/manifest"
+	sources "duostoryteller/imagebuilder/source"
 	"duostoryteller/imagebuilder/submission"
 
 	"github.com/spf13/cobra"
@@ -23,9 +25,13 @@ func submissionCommand() *cobra.Command {
 		GroupID: groupMake,
 		Short:   "Gather what is handed in: image, bill of materials, tests, results",
 		Long: `Submission makes out/submission/duo-storyteller-VERSION and an archive of it:
-the image compressed, its block map and checksums, the manifest, a software bill
-of materials (SPDX 2.3), the licences, how to write the card and how to run the
-tests, and the test results if there are any.
+the image compressed, its block map (bmaptool), a repository file for Raspberry Pi
+Imager, checksums, the manifest, a software bill of materials (SPDX 2.3), the
+licences, how to write the card and how to run the tests, and the test results if
+there are any.
+
+--url says where the folder will be on the web: Imager then downloads the image from
+there. Without it the repository file is for a folder on a PC; its readme says how.
 
 What is handed in has the challenge's model, stories15M: an image made from another
 checkpoint is refused unless --any-model is given.
@@ -50,11 +56,21 @@ The same image, results and version give the same bytes.`,
 			if o.Time, err = sourceDate(); err != nil {
 				return err
 			}
-			if !anyModel {
-				b, err := board.Load(filepath.Join(source, "board"), "milkv-duo")
-				if err != nil {
+			o.Released = o.Time
+			if version.Of(sources.Commit(cmd.Context(), source)) == o.Version { // else the commit is not the image's
+				if o.Released, err = releaseTime(cmd.Context(), source); err != nil {
 					return err
 				}
+			}
+			b, err := board.Load(filepath.Join(source, "board"), "milkv-duo")
+			if err != nil {
+				return err
+			}
+			o.Title = b.Title
+			if o.Icon, err = os.ReadFile(filepath.Join(source, "app", "web", "assets", "icon.svg")); err != nil {
+				return err
+			}
+			if !anyModel {
 				o.Checkpoint = b.Model.SHA256
 			}
 			if progress := newProgress(cmd.ErrOrStderr()); progress != nil {
@@ -79,6 +95,7 @@ The same image, results and version give the same bytes.`,
 	f.StringVar(&o.Image, "image", "", "card image (default out/storyteller.img)")
 	f.StringVar(&o.Manifest, "manifest", "", "its manifest (default manifest.json beside it)")
 	f.StringVar(&o.Results, "results", "", "folder of test results (default results/ of the repository)")
+	f.StringVar(&o.URL, "url", "", "where the folder will be on the web, for Raspberry Pi Imager")
 	f.StringVar(&o.Version, "version", "", "names the release (default the manifest's)")
 	f.StringVarP(&o.Out, "output", "o", "", "folder for it (default out/submission)")
 	return cmd
