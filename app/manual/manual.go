@@ -12,17 +12,11 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// Tag is what a program is built with to have the verb.
-const Tag = "manpages"
-
-// Verb is the name of the command.
-const Verb = "man"
-
 // Command returns the verb that writes a page for each command of its program into a
 // folder. The pages' date is SOURCE_DATE_EPOCH, in seconds since 1970.
 func Command() *cobra.Command {
 	return &cobra.Command{
-		Use:    Verb + " FOLDER",
+		Use:    "man FOLDER",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -9,8 +9,14 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"duostoryteller/app/manual"
 	"duostoryteller/imagebuilder/compile"
+)
+
+// What a program is built with to write its manual, and the verb that does. Package
+// app/manual is not imported: this package's program would have all of it, too.
+const (
+	manualTag  = "manpages"
+	manualVerb = "man"
 )
 
 // documents has the programs, built for this machine, write what their commands are: a
@@ -20,7 +26,7 @@ func documents(ctx context.Context, o Options, tmp string, step func(string)) (a
 	for _, p := range programs() {
 		step("pages of " + p.name)
 		program := filepath.Join(tmp, "documents", p.name+here.Exe())
-		if err := compile.Program(ctx, compile.Options{Source: o.Source, System: here, Commit: o.Commit, Tags: manual.Tag}, p.pkg, program); err != nil {
+		if err := compile.Program(ctx, compile.Options{Source: o.Source, System: here, Commit: o.Commit, Tags: manualTag}, p.pkg, program); err != nil {
 			return nil, err
 		}
 		run := func(args ...string) ([]byte, error) {
@@ -39,7 +45,7 @@ func documents(ctx context.Context, o Options, tmp string, step func(string)) (a
 		if err != nil {
 			return nil, err
 		}
-		if _, err := run(manual.Verb, pages); err != nil {
+		if _, err := run(manualVerb, pages); err != nil {
 			return nil, err
 		}
 		entries, err := os.ReadDir(pages)
