@@ -24,15 +24,23 @@ type Options struct {
 	// if there is none.
 	Packed string
 
+	// Stream reads the float32 layers from the file for each pass through them, as is
+	// done, too, where there is no memory for them.
+	Stream bool
+
 	// Positions is how many positions are computed together at most, one of
-	// them certain and the others guessed; 0 means 6.
+	// them certain and the others guessed; 0 means 12, or 32 where each pass reads the
+	// layers from the file.
 	Positions int
 }
 
 // Use is what the model is loaded for.
 func (o Options) Use() packed.Use {
-	if o.Fast {
+	switch {
+	case o.Fast:
 		return packed.Fast
+	case o.Stream:
+		return packed.Streamed
 	}
 	return packed.Exact
 }
@@ -50,7 +58,8 @@ type Counters struct {
 	// by the rows it screens.
 	Unconfirmed int64
 
-	BytesRead int64 // of exact rows, from the file
+	BytesRead     int64 // of exact rows, from the file
+	BytesStreamed int64 // of float32 layers, from the file
 
 	Draft, Verify time.Duration // guessing, and the layers for good; both without attention
 	Attend        time.Duration // attention, of both
@@ -77,7 +86,10 @@ type Engine struct {
 	logits  []float32 // (hot): the draft's
 	tokens  []int     // the round's
 	hints   []int
-	grades  []int // of the guesses
+	grades  []int        // of the guesses
+	batch   int          // how many positions go through a layer together
+	pass    *packed.Pass // what reads the layers for them; nil unless it is under way
+	part    []float32    // (batch, rows): the products of a piece of them
 	guesser *guesser
 
 	prompt  []int
@@ -89,13 +101,21 @@ type Engine struct {
 	pos     int
 }
 
-// batch is how many positions of a prompt go through a layer together.
-const batch = 12
+// How many positions go through a layer together at most; more where the layers are
+// read from a card for each pass, which takes longer than any positions.
+const (
+	batch         = 12
+	batchStreamed = 32
+)
 
-// worth is how likely all guesses of a round must be right for one more to pay: on
-// the Duo, by the modelled costs, a wrong guess wastes some three fifths of a token's
-// time, and anything from 0.4 to 0.7 does nearly as well.
-const worth = 0.6
+// How likely all guesses of a round must be right for one more to pay: on the Duo, by
+// the modelled costs, a wrong guess wastes some three fifths of a token's time, and
+// anything from 0.4 to 0.7 does nearly as well. Where a pass reads the layers a guess
+// costs a tenth of the share of a pass that it may spare.
+const (
+	worth         = 0.6
+	worthStreamed = 0.1
+)
 
 // New returns an engine over m, which may still be loading; Close closes it.
 func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
@@ -105,6 +125,10 @@ func New(m *packed.Model, set *arith.Set, o Options) (*Engine, error) {
 // newOver is New; exact rows are taken from the checkpoint c that m was packed from, if
 // that is not nil.
 func newOver(m *packed.Model, c *llama.Checkpoint, set *arith.Set, o Options) (*Engine, error) {
+	batch := batch
+	if m.Streamed() {
+		batch = batchStreamed
+	}
 	if o.Positions == 0 {
 		o.Positions = batch
 	}
@@ -119,7 +143,7 @@ func newOver(m *packed.Model, c *llama.Checkpoint, set *arith.Set, o Options) (*
 		set = set.Fused()
 	}
 	e := &Engine{
-		model: m, set: set, fast: o.Fast, arithmetic: o.Arithmetic,
+		model: m, set: set, fast: o.Fast, arithmetic: o.Arithmetic, batch: batch,
 		state:   newState(shape, batch),
 		inputs:  make([]float32, batch*shape.Dim),
 		logits:  make([]float32, len(m.Head.Rows)),
@@ -139,6 +163,9 @@ func newOver(m *packed.Model, c *llama.Checkpoint, set *arith.Set, o Options) (*
 			memory := make([]float32, min(shape.VocabSize, 256)*shape.Dim)
 			e.embedding = newRowCache(set, m.Embedding, shape.VocabSize, shape.Dim, memory, nil)
 		}
+	}
+	if m.Streamed() {
+		e.part = make([]float32, batch*m.PieceRows())
 	}
 	if len(e.state.acc) < len(m.Head.Rows) {
 		e.state.acc = make([]int32, len(m.Head.Rows))
@@ -177,6 +204,7 @@ func (e *Engine) Close() error {
 	if e.raw != nil {
 		e.raw.close()
 	}
+	e.endPass()
 	err := e.model.Close()
 	if e.checkpoint != nil {
 		err = errors.Join(err, e.checkpoint.Close())
@@ -238,7 +266,7 @@ func (e *Engine) advance() error {
 func (e *Engine) read(tokens []int) error {
 	dim, last := e.model.Config.Dim, 0
 	for len(tokens) > 0 {
-		n := min(batch, len(tokens))
+		n := min(e.batch, len(tokens))
 		if err := e.layers(e.inputs, tokens[:n], e.pos); err != nil {
 			return err
 		}
@@ -263,7 +291,12 @@ func (e *Engine) layers(out []float32, tokens []int, pos int) error {
 			return err
 		}
 	}
-	err := e.forward(out, tokens, pos, e.fast)
+	var err error
+	if e.model.Streamed() {
+		err = e.forwardStreamed(out, tokens, pos)
+	} else {
+		err = e.forward(out, tokens, pos, e.fast)
+	}
 	e.counters.Verify += e.since(begin, attended)
 	return err
 }
@@ -298,6 +331,11 @@ func (e *Engine) round() error {
 	room := min(len(e.hints), e.model.Config.SeqLen-e.pos)
 	e.tokens[0] = e.token
 	draft := e.sampler
+	worth := float32(worth)
+	if e.model.Streamed() {
+		worth = worthStreamed
+		e.beginPass() // its first pieces come while guesses are made
+	}
 	k, chance := 1, float32(1)
 	for ; ; k++ {
 		if k == room && !e.fast {

@@ -150,6 +150,33 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestStream tells run.c's stories with the layers read from the file for each pass.
+func TestStream(t *testing.T) {
+	cases, pick := ownCases(t), picker()
+	for _, m := range testmodel.Models() {
+		path, tokenizer := ownModel(t, m)
+		tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+		for _, a := range []llama.Arithmetic{llama.Strict, llama.RISCV64Ofast} {
+			t.Run(fmt.Sprint(m.Name, "/", a), func(t *testing.T) {
+				e, err := engine.Open(path, engine.Options{Arithmetic: a, Stream: true}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer e.Close()
+				mine := slices.DeleteFunc(verify.In(a, cases), func(c golden.Case) bool { return c.Model != m.Name })
+				for _, c := range pick(mine, 6) {
+					compare(t, e, tok, c)
+				}
+				n := e.Counters()
+				if layers := 4 * int64(m.Config.Layers*(m.Config.Dim*(2*m.Config.Dim+2*m.Config.KVDim()+3*m.Config.HiddenDim))); n.BytesStreamed < n.Rounds*layers {
+					t.Errorf("%d bytes in %d rounds; want the layers' %d in each", n.BytesStreamed, n.Rounds, layers)
+				}
+				t.Logf("%d tokens sampled in %d rounds, %d of %d guesses right", n.Sampled, n.Rounds, n.Accepted, n.Drafted)
+			})
+		}
+	}
+}
+
 // TestRaw tells run.c's stories from checkpoints as they are, and with a packed form
 // beside them, with every implementation of the arithmetic.
 func TestRaw(t *testing.T) {

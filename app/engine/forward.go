@@ -45,16 +45,19 @@ func newState(c llama.Config, positions int) *state {
 
 // product multiplies k positions x (k, n) by one of layer l's matrices: with the
 // float32 weights in run.c's order, or about, with whole weights and activations.
-func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about bool) {
+func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about bool) error {
 	if e.raw != nil {
 		e.rawProduct(dst, l, which, x, k)
-		return
+		return nil
 	}
 	layer := &e.model.Layers[l]
 	n, d := e.model.Shape(which)
-	if !about {
+	switch {
+	case !about && layer.Exact[which] == nil:
+		return e.streamProduct(dst[:k*d], x[:k*n], n, d, k)
+	case !about:
 		e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
-		return
+		return nil
 	}
 	for p := range k {
 		out, in := dst[p*d:(p+1)*d], x[p*n:(p+1)*n]
@@ -68,6 +71,7 @@ func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about 
 			})
 		}
 	}
+	return nil
 }
 
 // multiply is one vector through a matrix of whole weights with a scale for each row.
@@ -106,7 +110,9 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		}
 		layer := &e.model.Layers[l]
 		e.norms(xb, x, layer.AttNorm, false)
-		e.product(s.qkv, l, packed.QKV, xb, k, about)
+		if err := e.product(s.qkv, l, packed.QKV, xb, k, about); err != nil {
+			return err
+		}
 		keys, values := s.keys[l*kv*c.SeqLen:][:kv*c.SeqLen], s.values[l*kv*c.SeqLen:][:kv*c.SeqLen]
 		for p := range k {
 			qkv := s.qkv[p*width:][:width]
@@ -120,11 +126,15 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 		begin := time.Now()
 		e.attend(xb, keys, values, pos, k, about)
 		e.counters.Attend += time.Since(begin)
-		e.product(s.qkv, l, packed.WO, xb, k, about)
+		if err := e.product(s.qkv, l, packed.WO, xb, k, about); err != nil {
+			return err
+		}
 		e.set.Add(x, s.qkv[:k*dim])
 
 		e.norms(xb, x, layer.FFNNorm, false)
-		e.product(s.hidden, l, packed.W13, xb, k, about)
+		if err := e.product(s.hidden, l, packed.W13, xb, k, about); err != nil {
+			return err
+		}
 		for p := range k {
 			h := s.hidden[p*2*hidden:][:2*hidden]
 			gated := s.gated[p*hidden:][:hidden]
@@ -134,7 +144,9 @@ func (e *Engine) forward(out []float32, tokens []int, pos int, about bool) error
 				swiGLU(gated, h[:hidden], h[hidden:])
 			}
 		}
-		e.product(xb, l, packed.W2, s.gated, k, about)
+		if err := e.product(xb, l, packed.W2, s.gated, k, about); err != nil {
+			return err
+		}
 		e.set.Add(x, xb)
 	}
 	e.norms(out[:k*dim], x, e.model.FinalNorm, true)

@@ -23,8 +23,8 @@ func (e *Engine) Perplexity(tokens []int) (float64, error) {
 		return 0, err
 	}
 	logits, loss := make([]float32, c.VocabSize), 0.0
-	for pos := 0; pos+1 < len(tokens); pos += batch {
-		n := min(batch, len(tokens)-1-pos)
+	for pos := 0; pos+1 < len(tokens); pos += e.batch {
+		n := min(e.batch, len(tokens)-1-pos)
 		if err := e.layers(e.inputs, tokens[pos:pos+n], pos); err != nil {
 			return 0, err
 		}

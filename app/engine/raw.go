@@ -36,6 +36,7 @@ func NewRaw(c *llama.Checkpoint, set *arith.Set, o Options) (*Engine, error) {
 	e := &Engine{
 		model: m, set: set, arithmetic: o.Arithmetic, loaded: true,
 		raw:    &raw{checkpoint: c, head: make(chan *classifier.Classifier, 1), logits: make([]float32, c.VocabSize)},
+		batch:  batch,
 		state:  newState(c.Config, batch),
 		inputs: make([]float32, batch*c.Dim),
 		hints:  []int{-1},

@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"errors"
 	"fmt"
 
 	"duostoryteller/app/llama"
@@ -68,11 +69,12 @@ func FileSize(c llama.Config) (int64, error) {
 }
 
 func (l *layout) memory() Memory {
-	c, hot := l.config, l.sections[l.hotRows()].length
-	return Memory{
-		Weights: l.resident - hot, HotRows: hot,
-		KVCache: kvCache(c),
+	hot := l.sections[l.hotRows()].length
+	m := Memory{Weights: l.resident - hot, HotRows: hot, KVCache: kvCache(l.config)}
+	if l.use == Streamed {
+		m.Weights += l.buffers()
 	}
+	return m
 }
 
 // unpackedMemory is what it takes to use a checkpoint as llama2.c has it: each token
@@ -94,17 +96,72 @@ func kvCache(c llama.Config) int64 {
 	return 2 * 4 * int64(c.Layers) * int64(c.SeqLen) * int64(c.KVDim())
 }
 
-// checkMemory refuses a model for which the machine has not the memory. Without
-// that, Linux would promise the memory and end programs when it is used. A
-// machine that does not tell what it has is trusted.
-func checkMemory(need Memory, read func() (machine.Memory, error)) error {
+// Short is the context, in positions, below which a model is of no use: run.c's stories
+// have as many unless they are asked to be longer.
+const Short = 256
+
+// reserve is what a model for which a machine is small leaves to those who start after
+// it: a voice, the page, and something to spare.
+const reserve = 12e6
+
+// Settle says how a model of a shape is used where so many bytes are free. One that does
+// not fit as it is has its float32 layers read from the file for each pass, or a KV cache
+// for no more than a part of the context, or both. It fails where that does not serve.
+func Settle(c llama.Config, use Use, free int64) (Memory, Use, int, error) {
+	l, err := newLayout(c, min(Hot, c.VocabSize), true)
+	if err != nil {
+		return Memory{}, use, 0, err
+	}
+	return settle(l, use, free)
+}
+
+func settle(l *layout, use Use, free int64) (need Memory, as Use, context int, err error) {
+	c := l.config
+	l.place(use)
+	first := l.memory()
+	if first.Total() <= free {
+		return first, use, c.SeqLen, nil
+	}
+	ways := map[Use][]Use{Exact: {Exact, Streamed}, Fast: {Fast}, Streamed: {Streamed}} // nobody tells from the whole
+	for _, as := range ways[use] {
+		l.place(as)
+		need := l.memory()
+		left, position := free-need.Weights-need.HotRows, need.KVCache/int64(c.SeqLen)
+		context := min(int64(c.SeqLen), max((left-reserve)/position, Short))
+		if need.KVCache = context * position; need.KVCache <= left {
+			return need, as, int(context), nil
+		}
+	}
+	l.place(use)
+	return first, use, 0, errTooLarge
+}
+
+var errTooLarge = errors.New("this model is too large")
+
+// settleHere is settle for this machine. Without it, Linux would promise the memory and
+// end programs when it is used. A machine that does not tell what it has is trusted.
+func settleHere(l *layout, use Use, read func() (machine.Memory, error)) (Use, int, error) {
 	m, err := read()
 	if err != nil {
-		return nil
+		return use, l.config.SeqLen, nil
 	}
-	const mb, kb = 1e6, 1 << 10
-	if have := int64(m.Available) * kb; need.Total() > have {
-		return fmt.Errorf("this model is too large for this machine: it takes %v, but %d of %d MB are free: build the card with a smaller one", need, have/mb, int64(m.Total)*kb/mb)
+	need, as, context, err := settle(l, use, int64(m.Available)<<10)
+	if err != nil {
+		return use, 0, tooLarge(need, m)
+	}
+	return as, context, nil
+}
+
+// checkMemory refuses what a machine has not the memory for.
+func checkMemory(need Memory, read func() (machine.Memory, error)) error {
+	if m, err := read(); err == nil && need.Total() > int64(m.Available)<<10 {
+		return tooLarge(need, m)
 	}
 	return nil
+}
+
+func tooLarge(need Memory, m machine.Memory) error {
+	const mb, kb = 1e6, 1 << 10
+	return fmt.Errorf("%w for this machine: it takes %v, but %d of %d MB are free: build the card with a smaller one",
+		errTooLarge, need, int64(m.Available)*kb/mb, int64(m.Total)*kb/mb)
 }

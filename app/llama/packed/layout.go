@@ -47,6 +47,9 @@ const (
 	Exact Use = iota
 	// Fast is the fast layers instead of both, or the draft's if there are none.
 	Fast
+	// Streamed is run.c's words with the draft in memory alone: the float32 layers are
+	// read from the file for each pass through them.
+	Streamed
 	whole // for the file to be written
 )
 
@@ -82,9 +85,9 @@ func (l *layout) kept(i int) bool {
 	case i >= l.rows():
 		return false
 	case fast:
-		return l.use != Exact
+		return l.use == Fast || l.use == whole
 	case i >= l.layer(0) && i < l.screen():
-		return l.use != Fast
+		return l.use == Exact || l.use == whole
 	case i >= l.draft(0):
 		return l.use != Fast || !l.hasFast
 	default:

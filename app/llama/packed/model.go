@@ -2,6 +2,7 @@ package packed
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"unsafe"
 
@@ -15,7 +16,7 @@ import (
 // Model is a packed checkpoint in memory, or on its way there: before a part is
 // used, the Wait method for it must have returned. Slices die with Close.
 type Model struct {
-	Config llama.Config
+	Config llama.Config // with the context that there is memory for
 
 	FinalNorm    []float32 // (dim)
 	HotRows      []float32 // (hot, dim): the classifier's rows that the head has
@@ -29,6 +30,10 @@ type Model struct {
 	memory       []byte
 	closeSources func() error
 	roomy        bool // the page cache has room for the file
+
+	// What a Pass reads, and where to: direct is nil if that cannot be.
+	file, direct *os.File
+	buffers      [][]byte
 
 	loading sync.WaitGroup
 	mu      sync.Mutex
@@ -91,10 +96,11 @@ func (m *Model) Resident() int64 { return int64(len(m.memory)) }
 // allocate takes memory for the resident sections: outside Go's heap, on huge
 // pages where the kernel gives them.
 func (m *Model) allocate(l *layout, use Use) error {
-	l.place(use)
-	if err := checkMemory(l.memory(), machine.ReadMemory); err != nil {
+	use, context, err := settleHere(l, use, machine.ReadMemory)
+	if err != nil {
 		return err
 	}
+	l.place(use)
 	mapped, err := memory.Take(int(l.resident) + HugePage)
 	if err != nil {
 		return fmt.Errorf("no memory for a model of %d bytes: %w", l.resident, err)
@@ -103,6 +109,7 @@ func (m *Model) allocate(l *layout, use Use) error {
 	used := mapped[begin:][:l.resident]
 	memory.AdviseHuge(used[:l.resident/HugePage*HugePage]) // a huge page for the rest would be partly wasted
 	m.layout, m.mapped, m.memory, m.Config = l, mapped, used, l.config
+	m.Config.SeqLen = context
 	m.arrived = sync.NewCond(&m.mu)
 	m.slice()
 	return nil
@@ -204,12 +211,14 @@ func (m *Model) wait(i int) error {
 
 // WaitLayer waits for layer i and what comes before it.
 func (m *Model) WaitLayer(i int) error {
-	if l := m.layout; l.use == Fast && l.hasFast {
+	l := m.layout
+	switch {
+	case l.use == Fast && l.hasFast:
 		return m.wait(l.fast(i))
-	} else if l.use == Fast {
+	case l.use == Fast || l.use == Streamed:
 		return m.wait(l.draft(i))
 	}
-	return m.wait(m.layout.layer(i))
+	return m.wait(l.layer(i))
 }
 
 // WaitClassifier waits for the screen and the head.

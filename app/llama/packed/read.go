@@ -68,6 +68,7 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 	if !m.roomy { // a file system that cannot read so is read as usual
 		direct = openDirect(f.Name())
 	}
+	m.file, m.direct = f, direct
 	m.closeSources = func() error {
 		if direct != nil {
 			direct.Close() // only read

@@ -1,0 +1,172 @@
+package packed
+
+import (
+	"fmt"
+	"hash/crc32"
+	"os"
+	"sync"
+
+	"duostoryteller/app/arith"
+)
+
+// pieceSize is how many bytes of a layer are read at a time: enough for a card's full
+// speed, and little beside what a layer would take.
+const pieceSize = 1 << 20
+
+// ahead is how many pieces are in memory: the one in use and the next.
+const ahead = 2
+
+// piece is a part of a layer's section: whole blocks of rows of one product.
+type piece struct {
+	begin, end int64 // in the section, the norms before the first product included
+	weights    int64 // where they begin
+	rows       int
+}
+
+// pieces cuts a layer's section.
+func (l *layout) pieces() (all []piece) {
+	at, weights := int64(0), int64(2*4*l.config.Dim)
+	for _, m := range matrices(l.config) {
+		block := int64(4 * arith.PackedF32Len(m.n, 1))
+		most := max(1, pieceSize/block)
+		for row := 0; row < m.d; {
+			rows := min(int(most)*arith.BlockF32, m.d-row)
+			end := weights + int64(4*arith.PackedF32Len(m.n, rows))
+			all = append(all, piece{begin: at, end: end, weights: weights, rows: rows})
+			at, weights, row = end, end, row+rows
+		}
+	}
+	return all
+}
+
+// buffers is the memory of the pieces.
+func (l *layout) buffers() int64 {
+	longest := int64(0)
+	for _, p := range l.pieces() {
+		longest = max(longest, p.end-p.begin)
+	}
+	return ahead * (pages(longest) + 2*pageSize)
+}
+
+// PieceRows is how many rows a piece of a Pass has at most.
+func (m *Model) PieceRows() int {
+	most := 0
+	for _, p := range m.layout.pieces() {
+		most = max(most, p.rows)
+	}
+	return most
+}
+
+// Pass reads the float32 layers from the file once, in the order in which a pass
+// through the layers uses them. It reads a piece ahead, on a goroutine of its own.
+type Pass struct {
+	BytesRead int64 // as far as Next has come
+
+	free chan []byte
+	read chan arrival
+	quit chan struct{}
+	done sync.WaitGroup
+	used []byte // by who called Next last
+}
+
+// arrival is a piece in memory.
+type arrival struct {
+	buffer  []byte
+	weights []float32
+	rows    int
+	bytes   int64
+	err     error
+}
+
+// Streamed says whether the float32 layers are not kept in memory: who wants them takes
+// them from a Pass.
+func (m *Model) Streamed() bool { return m.layout.use == Streamed }
+
+// Pass begins to read. Only one may be open.
+func (m *Model) Pass() *Pass {
+	pieces := m.layout.pieces()
+	if m.buffers == nil {
+		for range ahead {
+			m.buffers = append(m.buffers, alignedPages(int(m.layout.buffers()/ahead)))
+		}
+	}
+	p := &Pass{free: make(chan []byte, len(m.buffers)), read: make(chan arrival), quit: make(chan struct{})}
+	for _, b := range m.buffers {
+		p.free <- b
+	}
+	p.done.Go(func() {
+		defer close(p.read)
+		for i := range m.Config.Layers {
+			sum := uint32(0)
+			for j, piece := range pieces {
+				a := arrival{}
+				select {
+				case a.buffer = <-p.free:
+				case <-p.quit:
+					return
+				}
+				m.readPiece(&a, i, piece, &sum)
+				if s := m.layout.sections[m.layout.layer(i)]; a.err == nil && j == len(pieces)-1 && sum != s.crc {
+					m.forget(s)
+					a.err = fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", m.file.Name(), s.name, errSum)
+				}
+				select {
+				case p.read <- a:
+				case <-p.quit:
+					return
+				}
+				if a.err != nil {
+					return
+				}
+			}
+		}
+	})
+	return p
+}
+
+// readPiece reads a piece of a layer to a.buffer and adds what is new of it to sum.
+func (m *Model) readPiece(a *arrival, layer int, p piece, sum *uint32) {
+	s := m.layout.sections[m.layout.layer(layer)]
+	first := p.begin / pageSize * pageSize // whole pages are read
+	a.bytes, a.rows = p.end-p.begin, p.rows
+	b := a.buffer[:p.end-first]
+	if !readDirect(m.direct, a.buffer, s.offset+first, len(b)) {
+		if _, err := m.file.ReadAt(b, s.offset+first); err != nil {
+			a.err = fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", m.file.Name(), s.name, err)
+			return
+		}
+		if !m.roomy {
+			adviseRead(m.file, s.offset+first, int64(len(b)))
+		}
+	}
+	*sum = crc32.Update(*sum, castagnoli, b[p.begin-first:])
+	a.weights = view[float32](b[p.weights-first:])
+}
+
+// forget has the next pass read a section from the card again.
+func (m *Model) forget(s section) { adviseRead(m.file, s.offset, s.length) }
+
+// Next returns the weights of the next rows of the layers' products, packed by
+// arith.PackF32, valid until it is called again.
+func (p *Pass) Next() (weights []float32, rows int, err error) {
+	if p.used != nil {
+		p.free <- p.used
+		p.used = nil
+	}
+	a, ok := <-p.read
+	if !ok {
+		return nil, 0, fmt.Errorf("packed checkpoint: all layers have been read: %w", os.ErrClosed)
+	}
+	if a.err != nil {
+		return nil, 0, a.err
+	}
+	p.used = a.buffer
+	p.BytesRead += a.bytes
+	return a.weights, a.rows, nil
+}
+
+// Close ends the reading.
+func (p *Pass) Close() {
+	close(p.quit)
+	p.done.Wait()
+}
