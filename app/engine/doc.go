@@ -18,6 +18,11 @@
 //
 // A prompt's positions are known and go through the layers together anyway.
 //
+// A model whose float32 layers do not fit into the memory, such as stories42M's 101 MB on a
+// board of 64, keeps its draft alone. The layers are read from the card for each pass, in
+// order and a piece ahead of the computation. A pass takes seconds then, so that up to 32
+// positions share it: what decides is the bytes of a pass by the tokens that it settles.
+//
 // A PC need not pack a checkpoint first: the exact engine tells from llama2.c's own
 // file at once, one position after the other, because no draft is packed. Its first
 // tokens take the whole classifier; meanwhile an eight-bit one is made of it, with

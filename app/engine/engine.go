@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -90,6 +91,7 @@ type Engine struct {
 	batch   int          // how many positions go through a layer together
 	pass    *packed.Pass // what reads the layers for them; nil unless it is under way
 	part    []float32    // (batch, rows): the products of a piece of them
+	until   context.Context
 	guesser *guesser
 
 	prompt  []int
@@ -183,7 +185,14 @@ func (e *Engine) takeRows(c *llama.Checkpoint) {
 	}
 }
 
-// Config is the shape of the model.
+// Until has Next give up when ctx ends, from the next Start on, also while it reads
+// layers from a card, which takes seconds.
+func (e *Engine) Until(ctx context.Context) { e.until = ctx }
+
+// Limits says in what the machine's memory limits the engine; nothing where it does not.
+func (e *Engine) Limits() (lines []string) { return e.model.Limits() }
+
+// Config is the shape of the model, with the context that there is memory for.
 func (e *Engine) Config() llama.Config { return e.model.Config }
 
 // Counters returns what has been counted so far.
@@ -338,6 +347,9 @@ func (e *Engine) round() error {
 	}
 	k, chance := 1, float32(1)
 	for ; ; k++ {
+		if err := e.stopped(); err != nil {
+			return err
+		}
 		if k == room && !e.fast {
 			e.hints[k-1] = -1
 			break

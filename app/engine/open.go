@@ -81,7 +81,7 @@ func openForm(c *llama.Checkpoint, set *arith.Set, o Options) (e *Engine, err er
 	if err != nil {
 		return nil, err
 	}
-	if err = m.WaitAll(); err == nil && m.Config != c.Config {
+	if err = m.WaitAll(); err == nil && !m.Of(c.Config) {
 		err = fmt.Errorf("%s: packed of another checkpoint", o.Packed)
 	}
 	if err == nil {

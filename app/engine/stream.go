@@ -1,5 +1,13 @@
 package engine
 
+// stopped is why the story ends before the pass does; nil if it does not.
+func (e *Engine) stopped() error {
+	if e.until == nil || !e.model.Streamed() {
+		return nil
+	}
+	return e.until.Err()
+}
+
 // beginPass begins to read the float32 layers, unless that is under way.
 func (e *Engine) beginPass() {
 	if e.pass == nil {
@@ -23,7 +31,7 @@ func (e *Engine) forwardStreamed(out []float32, tokens []int, pos int) error {
 	defer e.endPass()
 	e.beginPass()
 	err := e.forward(out, tokens, pos, false)
-	if err != nil {
+	if err != nil && e.stopped() == nil {
 		e.endPass()
 		e.beginPass()
 		err = e.forward(out, tokens, pos, false)
@@ -34,6 +42,9 @@ func (e *Engine) forwardStreamed(out []float32, tokens []int, pos int) error {
 // streamProduct is a product by the next d rows of the pass, which come in pieces.
 func (e *Engine) streamProduct(dst, x []float32, n, d, k int) error {
 	for first := 0; first < d; {
+		if err := e.stopped(); err != nil {
+			return err
+		}
 		weights, rows, err := e.pass.Next()
 		if err != nil {
 			return err

@@ -44,12 +44,12 @@ func CheckPrompt(c Config, prompt []int) error {
 // is returned with every error.
 func Generate(e Engine, t *Tokenizer, s *Sampler, prompt []int, steps int, emit func(token int, piece []byte) error) (Stats, error) {
 	stats := Stats{PromptTokens: len(prompt)}
-	if steps <= 0 || steps > e.Config().SeqLen {
-		steps = e.Config().SeqLen
-	}
 	begin := time.Now()
 	if err := e.Start(prompt, s); err != nil {
 		return stats, err
+	}
+	if steps <= 0 || steps > e.Config().SeqLen { // the context is known once the engine has started
+		steps = e.Config().SeqLen
 	}
 	token := prompt[0]
 	for stats.Tokens < steps {

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 
 	"duostoryteller/app/llama"
+	"duostoryteller/app/llama/packed"
 	"duostoryteller/app/wholefile"
 	"duostoryteller/imagebuilder/convert"
+	"duostoryteller/imagebuilder/models"
 )
 
 // Where the card has the program that ours is compared with, and its checkpoint.
@@ -81,5 +83,19 @@ func (s *state) rootSize() int64 {
 	} else {
 		extra += unit // for the file system's own blocks
 	}
-	return s.board.Card.RootSize + (extra+unit-1)/unit*unit
+	return s.board.Card.RootSize + (extra+s.larger()+unit-1)/unit*unit
+}
+
+// larger is by how much the packed model is larger than that of the shape that root_size
+// was chosen for.
+func (s *state) larger() int64 {
+	size, err := packed.FileSize(s.model.header.Config)
+	if err != nil { // there is no model yet
+		return 0
+	}
+	planned, err := packed.FileSize(models.Counted())
+	if err != nil {
+		return 0
+	}
+	return max(0, size-planned)
 }

@@ -10,6 +10,7 @@ import (
 
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/models"
 	"duostoryteller/imagebuilder/rootfs"
 )
 
@@ -47,11 +48,20 @@ func (s *state) printMaps() {
 
 // overBudget says where the model takes more memory than board.toml has for it.
 func (s *state) overBudget() (lines []string) {
-	need, err := packed.MemoryOf(s.model.header.Config, packed.Exact)
+	c, b := s.model.header.Config, s.board.Budget
+	need, use, context, err := packed.Settle(c, packed.Exact, models.Free(s.board))
 	if err != nil {
-		return []string{err.Error()}
+		return []string{fmt.Sprintf("this model is too large for the exact engine, which takes %v: write engine = \"fast\" into storyteller.toml", need)}
 	}
-	b := s.board.Budget
+	if use == packed.Streamed {
+		lines = append(lines, "this model is larger than the board's memory: the exact engine reads its layers from the card for every few tokens; 'imagebuilder model --shape' models how fast that is")
+	}
+	if context < c.SeqLen {
+		lines = append(lines, fmt.Sprintf("there is memory for stories of up to %d tokens, not the model's %d", context, c.SeqLen))
+	}
+	if need.Total() <= int64(b.Engine+b.HotRows+b.KVCache) {
+		return lines
+	}
 	for _, share := range []struct {
 		what       string
 		need       int64

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 
 	"duostoryteller/app/cost"
@@ -11,15 +12,19 @@ import (
 
 // Plan is what an engine will do with a model on a board.
 type Plan struct {
-	Engine string        `json:"engine"`
-	Memory packed.Memory `json:"memory"` // by the code that takes it on the board
-	Free   int64         `json:"free"`   // bytes that the board has for it
+	Engine   string        `json:"engine"`
+	Memory   packed.Memory `json:"memory"`   // by the code that takes it on the board
+	Free     int64         `json:"free"`     // bytes that the board has for it
+	Fits     bool          `json:"fits"`     // if not, Memory is of the whole model and context
+	Context  int           `json:"context"`  // tokens of the longest story
+	Streamed bool          `json:"streamed"` // float32 layers are read from the card for each pass
 
 	// The range of what the model says, by the counts of another shape: slow is with
 	// conservative memory and what grows most, fast with the best memory and what grows
 	// least.
-	Kind  string     `json:"kind"`          // cost.Modelled
-	Bytes [2]float64 `json:"bytes_a_token"` // from memory
+	Kind  string     `json:"kind"`               // cost.Modelled
+	Bytes [2]float64 `json:"bytes_a_token"`      // from memory
+	Card  float64    `json:"card_bytes_a_token"` // of float32 layers
 	Speed [2]float64 `json:"tokens_per_second"`
 }
 
@@ -30,18 +35,29 @@ func Free(b *board.Board) int64 {
 	return int64(b.Memory.Size) - int64(b.Budget.Kernel) - int64(b.Budget.Programs)
 }
 
+// What a pass that reads the layers from the card is worth, as counted with a trained
+// stand-in of stories15M's shape at temperature 1 and top-p 0.9 (TestPasses in tests/cost).
+const (
+	TokensAPass  = 11.4
+	GuessesAPass = 27.5
+)
+
 // Plans says it of each engine. What a token takes was counted for one shape; here it
 // grows as the layers do and as the classifier does, of which the counts are a mixture
 // that is not known: hence two figures. Where the shape is the counted one they differ
-// by the speed of memory alone. No figure is of weights read from the card.
+// by the speed of memory alone. Where layers come from the card, a pass takes the time of
+// reading them and that of its guesses, each of which takes what a token of the fast engine
+// does; the positions are computed while the card is read.
 func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err error) {
 	for _, e := range []struct {
 		name string
 		use  packed.Use
 	}{{"exact", packed.Exact}, {"fast", packed.Fast}} {
 		p := Plan{Engine: e.name, Free: Free(b), Kind: cost.Modelled}
-		if p.Memory, err = packed.MemoryOf(c, e.use); err != nil {
-			return nil, err
+		memory, as, context, err := packed.Settle(c, e.use, p.Free)
+		p.Memory, p.Context, p.Streamed, p.Fits = memory, context, as == packed.Streamed, err == nil
+		if !p.Fits {
+			p.Context = c.SeqLen
 		}
 		now, err := packed.PartsOf(c, e.use)
 		if err != nil {
@@ -63,7 +79,30 @@ func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err 
 		}
 		plans = append(plans, p)
 	}
+	if exact, fast := &plans[0], plans[1]; exact.Streamed {
+		all, err := packed.PartsOf(c, packed.Exact)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := packed.PartsOf(c, packed.Streamed)
+		if err != nil {
+			return nil, err
+		}
+		exact.stream(known, float64(all.Layers-kept.Layers), fast)
+	}
 	return plans, nil
+}
+
+// stream has the cost of passes that read so many bytes of layers; a guess costs what a
+// token does in the plan fast.
+func (p *Plan) stream(known cost.Board, layers float64, fast Plan) {
+	p.Card = layers / TokensAPass
+	for i, guess := range fast.Bytes {
+		p.Bytes[i] = p.Card + guess*GuessesAPass/TokensAPass
+	}
+	for i, parameters := range []cost.Parameters{known.Assumed, known.Best} {
+		p.Speed[i] = TokensAPass / (layers/parameters.Card + GuessesAPass/fast.Speed[i])
+	}
 }
 
 // grown is a count of so many times the work.
@@ -74,17 +113,17 @@ func grown(c cost.Count, times float64) cost.Count {
 
 // Refuse says why no engine can work with a model on a board; nil if one can.
 func Refuse(b *board.Board, name string, c llama.Config) error {
-	exact, err := packed.MemoryOf(c, packed.Exact)
-	if err != nil {
-		return err
-	}
-	fast, err := packed.MemoryOf(c, packed.Fast)
-	if err != nil {
-		return err
-	}
 	free := Free(b)
-	if exact.Total() <= free || fast.Total() <= free {
+	exact, _, _, err := packed.Settle(c, packed.Exact, free)
+	if err == nil {
 		return nil
+	}
+	fast, _, _, err := packed.Settle(c, packed.Fast, free)
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, packed.ErrTooLarge) {
+		return err
 	}
 	return fmt.Errorf("%s is too large for %s, which has %.1f MB for a model: the exact engine takes %v, the fast one %v: choose a smaller model; 'imagebuilder model --shape' has the table",
 		name, b.Title, float64(free)/1e6, exact, fast)

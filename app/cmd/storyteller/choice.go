@@ -47,9 +47,20 @@ type choice struct {
 	name  string
 	shape llama.Config
 	slot  *slot
+	until context.Context
 }
 
-func (c *choice) Config() llama.Config { return c.shape }
+// Config is the shape of the model; once this engine has the slot, with the context that
+// there is memory for.
+func (c *choice) Config() llama.Config {
+	if c.slot.name == c.name && c.slot.engine != nil {
+		return c.slot.engine.Config()
+	}
+	return c.shape
+}
+
+// Until has Next give up when ctx ends, from the next Start on.
+func (c *choice) Until(ctx context.Context) { c.until = ctx }
 
 func (c *choice) Start(prompt []int, s *llama.Sampler) error {
 	if c.slot.name != c.name || outgrown(c.slot.engine, c.slot.model) {
@@ -63,6 +74,9 @@ func (c *choice) Start(prompt []int, s *llama.Sampler) error {
 			return err
 		}
 		c.slot.name, c.slot.engine = c.name, engine
+	}
+	if e, ok := c.slot.engine.(interface{ Until(context.Context) }); ok {
+		e.Until(c.until)
 	}
 	return c.slot.engine.Start(prompt, s)
 }

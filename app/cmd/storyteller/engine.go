@@ -87,6 +87,11 @@ func (f *modelFlags) open(cmd *cobra.Command) (llama.Engine, *llama.Tokenizer, e
 		engine.Close()
 		return nil, nil, err
 	}
+	if e, ok := engine.(interface{ Limits() []string }); ok {
+		for _, line := range e.Limits() {
+			fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %s\n", line)
+		}
+	}
 	debug.FreeOSMemory() // what opening left behind: on the board a part of what is free
 	return engine, tokenizer, nil
 }

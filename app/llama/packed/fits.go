@@ -133,10 +133,11 @@ func settle(l *layout, use Use, free int64) (need Memory, as Use, context int, e
 		}
 	}
 	l.place(use)
-	return first, use, 0, errTooLarge
+	return first, use, 0, ErrTooLarge
 }
 
-var errTooLarge = errors.New("this model is too large")
+// ErrTooLarge says that a machine has not the memory for a model.
+var ErrTooLarge = errors.New("this model is too large")
 
 // settleHere is settle for this machine. Without it, Linux would promise the memory and
 // end programs when it is used. A machine that does not tell what it has is trusted.
@@ -163,5 +164,5 @@ func checkMemory(need Memory, read func() (machine.Memory, error)) error {
 func tooLarge(need Memory, m machine.Memory) error {
 	const mb, kb = 1e6, 1 << 10
 	return fmt.Errorf("%w for this machine: it takes %v, but %d of %d MB are free: build the card with a smaller one",
-		errTooLarge, need, int64(m.Available)*kb/mb, int64(m.Total)*kb/mb)
+		ErrTooLarge, need, int64(m.Available)*kb/mb, int64(m.Total)*kb/mb)
 }

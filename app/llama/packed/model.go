@@ -84,6 +84,9 @@ const draftLimit = 7
 // Hot is how many rows of a classifier the board keeps in memory.
 const Hot = 1536
 
+// Of says whether the model was packed from a checkpoint of a shape.
+func (m *Model) Of(c llama.Config) bool { return m.layout.config == c }
+
 // Shape is the number of inputs and outputs of one of a layer's products.
 func (m *Model) Shape(product int) (n, d int) {
 	s := matrices(m.Config)[product]

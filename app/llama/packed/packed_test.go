@@ -2,6 +2,7 @@ package packed
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -245,8 +246,35 @@ func TestCheckMemory(t *testing.T) {
 	machineOf := func(availableKB int, err error) func() (machine.Memory, error) {
 		return func() (machine.Memory, error) { return machine.Memory{Total: 59600, Available: availableKB}, err }
 	}
-	if err := checkMemory(need, machineOf(52_000, nil)); err == nil || !strings.Contains(err.Error(), "too large for this machine") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("42M weights in 52 MB: %v; want it refused in one line", err)
+	large := c
+	large.Dim, large.HiddenDim, large.Layers = 768, 2048, 12
+	if l, err := newLayout(large, Hot, true); err != nil {
+		t.Error(err)
+	} else if _, _, err := settleHere(l, Exact, machineOf(52_000, nil)); err == nil || !strings.Contains(err.Error(), "too large for this machine") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("110M weights in 52 MB: %v; want it refused in one line", err)
+	}
+	l, err := newLayout(c, Hot, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		kb        int
+		use, want Use
+		context   int
+	}{
+		{500_000, Exact, Exact, 1024},
+		{52_000, Exact, Streamed, 418},
+		{52_000, Fast, Fast, 256},
+		{52_000, Streamed, Streamed, 418},
+		{40_000, Exact, Streamed, 256}, // with nothing left for a voice
+	} {
+		use, context, err := settleHere(l, tt.use, machineOf(tt.kb, nil))
+		if err != nil || use != tt.want || context != tt.context {
+			t.Errorf("42M weights in %d kB for use %d: use %d, a context of %d, %v; want %d, %d", tt.kb, tt.use, use, context, err, tt.want, tt.context)
+		}
+	}
+	if _, _, err := settleHere(l, Exact, machineOf(30_000, nil)); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("42M weights in 30 MB: %v; want them refused", err)
 	}
 	if err := checkMemory(need, machineOf(500_000, nil)); err != nil {
 		t.Errorf("42M weights in 500 MB: %v", err)
@@ -254,7 +282,7 @@ func TestCheckMemory(t *testing.T) {
 	if err := checkMemory(need, machineOf(0, os.ErrNotExist)); err != nil {
 		t.Errorf("without /proc/meminfo: %v", err)
 	}
-	l, err := newLayout(c, c.VocabSize, false)
+	l, err = newLayout(c, c.VocabSize, false)
 	if err != nil {
 		t.Fatal(err)
 	}

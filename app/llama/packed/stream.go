@@ -48,6 +48,17 @@ func (l *layout) buffers() int64 {
 	return ahead * (pages(longest) + 2*pageSize)
 }
 
+// Limits says in what this machine's memory limits the model.
+func (m *Model) Limits() (lines []string) {
+	if m.Streamed() {
+		lines = append(lines, "the model is larger than the memory: its layers are read from the card again and again, a few tokens at a time")
+	}
+	if all := m.layout.config.SeqLen; m.Config.SeqLen < all {
+		lines = append(lines, fmt.Sprintf("there is memory for stories of up to %d tokens, not the model's %d", m.Config.SeqLen, all))
+	}
+	return lines
+}
+
 // PieceRows is how many rows a piece of a Pass has at most.
 func (m *Model) PieceRows() int {
 	most := 0

@@ -145,7 +145,8 @@ func TestShape(t *testing.T) {
 	}{
 		{"stories15M", 0, "fits: "},
 		{"48,104,2,4,4,-301,96", 0, "301 tokens"},
-		{"stories42M", 1, "too large for Milk-V Duo"},
+		{"stories42M", 0, "exact, from the card"},
+		{"stories110M", 1, "too large for Milk-V Duo"},
 		{"stories42", 2, "7 numbers"},
 		{"48,104,2,5,5,301,96", 1, "5 heads"},
 		{"48,104,2,4,4,301,x", 2, "not a number"},

@@ -66,11 +66,17 @@ func printPlans(out io.Writer, b *board.Board, known cost.Board, text string, as
 	fmt.Fprintln(w, "Engine\tweights\thot rows\tKV cache\tsum, MB\tMB a token\ttokens/s\t"+b.Title)
 	mb := func(n int64) string { return fmt.Sprintf("%.1f", float64(n)/1e6) }
 	for _, p := range plans {
-		fits := "fits"
-		if p.Memory.Total() > p.Free {
+		fits, name := "fits", p.Engine
+		switch {
+		case !p.Fits:
 			fits = "too large"
+		case p.Context < c.SeqLen:
+			fits = fmt.Sprintf("fits with a context of %d", p.Context)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f to %.1f\t%.1f to %.1f\t%s: %s MB for it\n", p.Engine, mb(p.Memory.Weights), mb(p.Memory.HotRows), mb(p.Memory.KVCache), mb(p.Memory.Total()),
+		if p.Streamed {
+			name += ", from the card"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f to %.1f\t%.1f to %.1f\t%s: %s MB for it\n", name, mb(p.Memory.Weights), mb(p.Memory.HotRows), mb(p.Memory.KVCache), mb(p.Memory.Total()),
 			p.Bytes[0]/1e6, p.Bytes[1]/1e6, p.Speed[0], p.Speed[1], fits, mb(p.Free))
 	}
 	if err := w.Flush(); err != nil {
@@ -81,5 +87,14 @@ Memory is what the engines take on the board. MB and tokens a second are modelle
 counted for stories15M's shape (engines.toml), grown as the layers and as the classifier have
 grown, by conservative and by the best memory. They hold for a model that is wholly in memory.
 `)
+	for _, p := range plans {
+		if p.Streamed {
+			fmt.Fprintf(out, `
+"From the card": the exact engine keeps its 4-bit draft in memory alone and reads the float32
+layers from the card for each pass, which settles %.1f tokens by %.1f guesses: counted with a
+trained stand-in at temperature 1. That is %.1f MB a token from the card.
+`, models.TokensAPass, models.GuessesAPass, p.Card/1e6)
+		}
+	}
 	return models.Refuse(b, "this model", c)
 }
