@@ -8,7 +8,10 @@ import (
 	"time"
 
 	"duostoryteller/app/cost"
+	"duostoryteller/app/engine"
+	"duostoryteller/app/llama"
 	"duostoryteller/imagebuilder/build"
+	"duostoryteller/imagebuilder/models"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
@@ -36,6 +39,7 @@ func TestEngines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Run("passes", func(t *testing.T) { passes(t, packed, tokenizer) })
 	for _, stated := range board.Engines {
 		begin := time.Now()
 		got := c.modelled(t, packed, tokenizer, stated.Name, officialTokens)
@@ -53,6 +57,34 @@ func TestEngines(t *testing.T) {
 			case off < -tolerance:
 				t.Logf("%s: %s = %d; %s still says %.0f: write it anew with -update", stated.Name, what, got[i], enginesFile, want)
 			}
+		}
+	}
+}
+
+// passes counts what a pass is worth that reads the layers from the card, in six stories
+// at temperature 1 and top-p 0.9, and holds to it what is stated.
+func passes(t *testing.T, packed, tokenizer string) {
+	e, err := engine.Open(packed, engine.Options{Stream: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	tok, err := llama.OpenTokenizer(tokenizer, e.Config().VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(6) {
+		s := llama.NewSampler(e.Config().VocabSize, 1, 0.9, seed+1)
+		if _, err := llama.Generate(e, tok, s, tok.Encode("Once upon a time", true, false), 200, func(int, []byte) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := e.Counters()
+	tokens, guesses := float64(n.Sampled)/float64(n.Rounds), float64(n.Drafted)/float64(n.Rounds)
+	t.Logf("a pass settles %.2f tokens by %.2f guesses", tokens, guesses)
+	for what, is := range map[string][2]float64{"tokens": {tokens, models.TokensAPass}, "guesses": {guesses, models.GuessesAPass}} {
+		if off := is[0]/is[1] - 1; off > tolerance || off < -tolerance {
+			t.Errorf("a pass takes %.2f %s; package models says %.2f", is[0], what, is[1])
 		}
 	}
 }
