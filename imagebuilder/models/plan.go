@@ -18,6 +18,7 @@ type Plan struct {
 	Fits     bool          `json:"fits"`     // if not, Memory is of the whole model and context
 	Context  int           `json:"context"`  // tokens of the longest story
 	Streamed bool          `json:"streamed"` // float32 layers are read from the card for each pass
+	Narrow   bool          `json:"narrow"`   // the fast engine has 4 bits a weight, whatever it costs of the loss
 
 	// The range of what the model says, by the counts of another shape: slow is with
 	// conservative memory and what grows most, fast with the best memory and what grows
@@ -55,7 +56,7 @@ func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err 
 	}{{"exact", packed.Exact}, {"fast", packed.Fast}} {
 		p := Plan{Engine: e.name, Free: Free(b), Kind: cost.Modelled}
 		memory, as, context, err := packed.Settle(c, e.use, p.Free)
-		p.Memory, p.Context, p.Streamed, p.Fits = memory, context, as == packed.Streamed, err == nil
+		p.Memory, p.Context, p.Streamed, p.Narrow, p.Fits = memory, context, as == packed.Streamed, as == packed.Narrow, err == nil
 		if !p.Fits {
 			p.Context = c.SeqLen
 		}

@@ -42,6 +42,6 @@
 // wanted, and checked. Where there is no memory for the float32 layers the exact engine
 // does not keep them either: a [Pass] reads them from the file, a megabyte at a time, each
 // time that it takes positions through them; and the KV cache is for no more positions
-// than there is memory for. [Settle] decides that. Nothing in a file depends on how a sum is rounded: it serves
+// than there is memory for. The fast engine then takes the draft's layers. [Settle] decides that. Nothing in a file depends on how a sum is rounded: it serves
 // every llama.Arithmetic.
 package packed

@@ -122,14 +122,19 @@ func settle(l *layout, use Use, free int64) (need Memory, as Use, context int, e
 	if first.Total() <= free {
 		return first, use, c.SeqLen, nil
 	}
-	ways := map[Use][]Use{Exact: {Exact, Streamed}, Fast: {Fast}, Streamed: {Streamed}} // nobody tells from the whole
-	for _, as := range ways[use] {
-		l.place(as)
-		need := l.memory()
-		left, position := free-need.Weights-need.HotRows, need.KVCache/int64(c.SeqLen)
-		context := min(int64(c.SeqLen), max((left-reserve)/position, Short))
-		if need.KVCache = context * position; need.KVCache <= left {
-			return need, as, int(context), nil
+	ways := map[Use][]Use{Exact: {Exact, Streamed}, Fast: {Fast, Narrow}, Streamed: {Streamed}, Narrow: {Narrow}} // nobody tells from the whole
+	for _, spare := range []int64{reserve, 0} {
+		for _, as := range ways[use] {
+			l.place(as)
+			need := l.memory()
+			left, position := free-need.Weights-need.HotRows-spare, need.KVCache/int64(c.SeqLen)
+			context := min(left/position, int64(c.SeqLen))
+			if spare == 0 {
+				context = min(context, Short)
+			}
+			if need.KVCache = context * position; context >= min(Short, int64(c.SeqLen)) {
+				return need, as, int(context), nil
+			}
 		}
 	}
 	l.place(use)

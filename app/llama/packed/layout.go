@@ -50,6 +50,8 @@ const (
 	// Streamed is run.c's words with the draft in memory alone: the float32 layers are
 	// read from the file for each pass through them.
 	Streamed
+	// Narrow is Fast by the draft's layers, where there is no memory for the fast ones.
+	Narrow
 	whole // for the file to be written
 )
 

@@ -218,7 +218,7 @@ func (m *Model) WaitLayer(i int) error {
 	switch {
 	case l.use == Fast && l.hasFast:
 		return m.wait(l.fast(i))
-	case l.use == Fast || l.use == Streamed:
+	case l.use != Exact:
 		return m.wait(l.draft(i))
 	}
 	return m.wait(l.layer(i))

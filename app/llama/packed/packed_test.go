@@ -264,7 +264,8 @@ func TestCheckMemory(t *testing.T) {
 	}{
 		{500_000, Exact, Exact, 1024},
 		{52_000, Exact, Streamed, 418},
-		{52_000, Fast, Fast, 256},
+		{52_000, Fast, Narrow, 482},
+		{60_000, Fast, Fast, 346},
 		{52_000, Streamed, Streamed, 418},
 		{40_000, Exact, Streamed, 256}, // with nothing left for a voice
 	} {

@@ -53,6 +53,9 @@ func (m *Model) Limits() (lines []string) {
 	if m.Streamed() {
 		lines = append(lines, "the model is larger than the memory: its layers are read from the card again and again, a few tokens at a time")
 	}
+	if m.layout.use == Narrow && m.layout.hasFast {
+		lines = append(lines, "there is no memory for layers of 7 bits a weight, which this model should have: its layers have 4 bits, and its words are a little worse")
+	}
 	if all := m.layout.config.SeqLen; m.Config.SeqLen < all {
 		lines = append(lines, fmt.Sprintf("there is memory for stories of up to %d tokens, not the model's %d", m.Config.SeqLen, all))
 	}

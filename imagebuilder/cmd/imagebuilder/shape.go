@@ -76,6 +76,9 @@ func printPlans(out io.Writer, b *board.Board, known cost.Board, text string, as
 		if p.Streamed {
 			name += ", from the card"
 		}
+		if p.Narrow {
+			name += ", 4 bits"
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.1f to %.1f\t%.1f to %.1f\t%s: %s MB for it\n", name, mb(p.Memory.Weights), mb(p.Memory.HotRows), mb(p.Memory.KVCache), mb(p.Memory.Total()),
 			p.Bytes[0]/1e6, p.Bytes[1]/1e6, p.Speed[0], p.Speed[1], fits, mb(p.Free))
 	}
@@ -88,6 +91,11 @@ counted for stories15M's shape (engines.toml), grown as the layers and as the cl
 grown, by conservative and by the best memory. They hold for a model that is wholly in memory.
 `)
 	for _, p := range plans {
+		if p.Narrow {
+			fmt.Fprintln(out, `
+"4 bits": there is no memory for the layers of 7 bits a weight that the fast engine takes where
+4 bits would cost more than a hundredth of the model's loss.`)
+		}
 		if p.Streamed {
 			fmt.Fprintf(out, `
 "From the card": the exact engine keeps its 4-bit draft in memory alone and reads the float32

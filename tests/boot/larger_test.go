@@ -1,0 +1,128 @@
+package boot
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"duostoryteller/app/engine"
+	"duostoryteller/app/llama"
+	"duostoryteller/app/sums"
+	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/rootfs"
+	"duostoryteller/tests/golden"
+	"duostoryteller/tests/packing"
+	"duostoryteller/tests/testmodel"
+)
+
+// TestLarger tells stories with a model of stories42M's shape, whose float32 layers are
+// 101 MB: in the exact engine's words, and as the fast engine does, in 64 MB.
+func TestLarger(t *testing.T) {
+	t.Parallel()
+	small := testmodel.Models()[1]
+	checkpoint, tokenizer, err := small.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := buildCard(t, checkpoint, tokenizer)
+	large := testmodel.Model{Name: "larger", Seed: 42, Config: llama.Config{
+		Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024, SharedClassifier: true}}
+	if checkpoint, tokenizer, err = large.Files(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	packed := packing.File(t, checkpoint, 20)
+	c := golden.Case{Model: large.Name, Prompt: "Once", TopP: 0.9, Seed: 7, Steps: 6} // a pass takes as long as the story of a smaller model
+	c.TextHex = hex.EncodeToString(toldOf(t, packed, tokenizer, c))
+
+	for _, tt := range []struct{ engine, says string }{
+		{"exact", `storyteller: the model is larger than the memory: its layers are read from the card.*\n`},
+		{"fast", `storyteller: there is no memory for layers of 7 bits a weight.*\nstoryteller: there is memory for stories of up to \d+ tokens, not the model's 1024\n`},
+	} {
+		m := boot(t, changedTo(t, image, func(l []card.Partition) { l[1].Size = 384 << 20 }, func(on contents) {
+			withoutModel(on)
+			on.replace(t, "/usr/share/storyteller/model.packed", packed)
+			on.replace(t, "/usr/share/storyteller/tokenizer.bin", tokenizer)
+			on.listSums(t)
+			configured(configuration(c, c.Steps) + fmt.Sprintf("engine = %q\nvoice = \"off\"\n", tt.engine))(on)
+		}))
+		if got := m.story(); tt.engine == "exact" && !c.Right(got) {
+			t.Errorf("%s: told %q", c, got)
+		}
+		if !regexp.MustCompile(tt.says).MatchString(m.Console()) {
+			t.Errorf("the %s engine does not say %q", tt.engine, tt.says)
+		}
+		m.waitFor(prompt)
+		m.checkCounters()
+		m.powerOff()
+	}
+}
+
+// toldOf is what the exact engine tells on this machine.
+func toldOf(t *testing.T, packed, tokenizer string, c golden.Case) []byte {
+	t.Helper()
+	e, err := engine.Open(packed, engine.Options{Arithmetic: llama.RISCV64Ofast}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	tok, err := llama.OpenTokenizer(tokenizer, e.Config().VocabSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	s := llama.NewSampler(e.Config().VocabSize, float32(c.Temperature), float32(c.TopP), uint64(c.Seed))
+	if _, err := llama.Generate(e, tok, s, tok.Encode(c.Prompt, true, false), c.Steps, func(_ int, piece []byte) error {
+		if llama.Printable(piece) {
+			text.Write(piece)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return text.Bytes()
+}
+
+// replace puts a file of this machine's in the place of one of the root file system.
+func (c contents) replace(t *testing.T, path, file string) {
+	t.Helper()
+	f, err := rootfs.HostFile(path, 0o644, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.root[path] = f
+}
+
+// listSums lists the files of the root file system anew that are listed and still there.
+func (c contents) listSums(t *testing.T) {
+	t.Helper()
+	read := func(path string) []byte {
+		t.Helper()
+		f, err := c.root[path].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(f); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	listed, err := sums.Parse(read(sums.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []sums.File
+	for _, f := range listed {
+		if _, ok := c.root[f.Path]; ok {
+			now, err := sums.Of(f.Path, bytes.NewReader(read(f.Path)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, now)
+		}
+	}
+	c.root[sums.Path] = rootfs.Bytes(sums.Path, 0o644, sums.Format(all))
+}
