@@ -10,8 +10,17 @@ ESPEAK_NG_SOURCE = espeak-ng_$(ESPEAK_NG_VERSION)+dfsg.orig.tar.gz
 ESPEAK_NG_LICENSE = GPL-3.0+, Apache-2.0 (parts of the library), BSD-2-Clause (getopt), Unicode-DFS-2015 (character data)
 ESPEAK_NG_LICENSE_FILES = COPYING COPYING.APACHE COPYING.BSD2 COPYING.UCD
 ESPEAK_NG_INSTALL_STAGING = YES
-# The archive has no configure.
+# The archive has no configure, nor the files that automake wants; its own autogen.sh
+# makes them likewise.
 ESPEAK_NG_AUTORECONF = YES
+define ESPEAK_NG_MISSING_FILES
+	mkdir -p $(@D)/m4
+	touch $(@D)/AUTHORS
+	ln -sf ChangeLog.md $(@D)/NEWS
+	ln -sf README.md $(@D)/README
+endef
+ESPEAK_NG_POST_PATCH_HOOKS += ESPEAK_NG_MISSING_FILES
+HOST_ESPEAK_NG_POST_PATCH_HOOKS += ESPEAK_NG_MISSING_FILES
 ESPEAK_NG_DEPENDENCIES = host-espeak-ng sonic
 
 # No sound card of its own, no other synthesizers: what speaks is the library.
