@@ -10,7 +10,7 @@ import (
 func onLinux(goos string, cmd *cobra.Command) *cobra.Command {
 	if goos != "linux" {
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-			return fmt.Errorf("'%s' needs Linux and its tools: run it in Debian, in a container or a virtual machine", cmd.CommandPath())
+			return fmt.Errorf("'%s' needs Linux and its tools: run it in Debian, or in the container that the repository's Containerfile makes", cmd.CommandPath())
 		}
 	}
 	return cmd
