@@ -29,11 +29,13 @@ STORYTELLER_SHELL_COMMANDS = \
 	base64 cat chmod cp df dmesg find free grep gunzip gzip head hexdump \
 	kill ls mkdir mktemp mount mv poweroff ps reboot rm shasum sleep \
 	sort sync tail tar touch uname update uptime wc xargs
+# At the end: BR2_SYSTEM_BIN_SH_NONE, the default without BusyBox, removes /bin/sh.
 define STORYTELLER_INSTALL_SHELL
-	$(INSTALL) -D -m 0755 $(@D)/bin/shell $(TARGET_DIR)/bin/sh
+	$(INSTALL) -D -m 0755 $(STORYTELLER_DIR)/bin/shell $(TARGET_DIR)/bin/sh
 	$(foreach command,$(STORYTELLER_SHELL_COMMANDS),\
 		ln -sf sh $(TARGET_DIR)/bin/$(command)$(sep))
 endef
+STORYTELLER_TARGET_FINALIZE_HOOKS += STORYTELLER_INSTALL_SHELL
 endif
 endif
 
@@ -41,7 +43,6 @@ endif
 define STORYTELLER_INSTALL_TARGET_CMDS
 	$(INSTALL) -D -m 0755 $(@D)/bin/storyteller $(TARGET_DIR)/bin/storyteller
 	$(STORYTELLER_INSTALL_INIT)
-	$(STORYTELLER_INSTALL_SHELL)
 endef
 
 $(eval $(golang-package))
