@@ -88,7 +88,7 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 	m.loading.Add(1)
 	go func() {
 		defer m.loading.Done()
-		m.load(f, direct, progress)
+		m.load(progress)
 	}()
 	return m, nil
 }
@@ -101,10 +101,8 @@ func roomy(size int64) bool {
 	return err == nil && int64(m.Available)<<10 > size
 }
 
-// load reads the resident sections, past the page cache if direct is not nil: in a
-// machine that the model fills, the cache would lose what was just read before it is
-// copied.
-func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
+// load reads the resident sections.
+func (m *Model) load(progress func(done, total int64)) {
 	const chunk = 1 << 20
 	for i := range m.layout.rows() {
 		if !m.layout.kept(i) {
@@ -121,15 +119,9 @@ func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 				return
 			}
 			b := m.memory[s.memory+at:][:min(chunk, s.length-at)]
-			if !readDirect(direct, m.memory[s.memory+at:], s.offset+at, len(b)) {
-				_, err := f.ReadAt(b, s.offset+at)
-				if !m.roomy {
-					adviseRead(f, s.offset+at, int64(len(b)))
-				}
-				if err != nil {
-					m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", f.Name(), s.name, err))
-					return
-				}
+			if err := m.read(m.memory[s.memory+at:], s, at, len(b)); err != nil {
+				m.arrive(i, err)
+				return
 			}
 			sum = crc32.Update(sum, castagnoli, b)
 			if progress != nil {
@@ -141,12 +133,34 @@ func (m *Model) load(f, direct *os.File, progress func(done, total int64)) {
 			err = errSum
 		}
 		if err != nil {
-			m.arrive(i, fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", f.Name(), s.name, err))
+			m.arrive(i, m.damaged(s, err))
 			return
 		}
 		m.arrive(i+1, nil)
 	}
-	uncached.Scattered(f)
+	uncached.Scattered(m.file)
+}
+
+// read reads n bytes of a section, from at on, to the start of memory. In a machine that
+// the model fills it reads past the page cache if that can be: the cache would lose what
+// was just read before it is copied.
+func (m *Model) read(memory []byte, s section, at int64, n int) error {
+	if readDirect(m.direct, memory, s.offset+at, n) {
+		return nil
+	}
+	_, err := m.file.ReadAt(memory[:n], s.offset+at)
+	if !m.roomy {
+		adviseRead(m.file, s.offset+at, int64(n))
+	}
+	if err != nil {
+		return fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", m.file.Name(), s.name, err)
+	}
+	return nil
+}
+
+// damaged says of a section what is wrong with it.
+func (m *Model) damaged(s section, err error) error {
+	return fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", m.file.Name(), s.name, err)
 }
 
 // readDirect reads n bytes of a file to the start of memory, by whole pages: what

@@ -121,8 +121,8 @@ func (m *Model) Pass() *Pass {
 				}
 				m.readPiece(&a, i, piece, &sum)
 				if s := m.layout.sections[m.layout.layer(i)]; a.err == nil && j == len(pieces)-1 && sum != s.crc {
-					m.forget(s)
-					a.err = fmt.Errorf("packed checkpoint %s: section %q is damaged (%w): write the card again", m.file.Name(), s.name, errSum)
+					adviseRead(m.file, s.offset, s.length) // the next pass has it from the card again
+					a.err = m.damaged(s, errSum)
 				}
 				select {
 				case p.read <- a:
@@ -144,21 +144,12 @@ func (m *Model) readPiece(a *arrival, layer int, p piece, sum *uint32) {
 	first := p.begin / pageSize * pageSize // whole pages are read
 	a.bytes, a.rows = p.end-p.begin, p.rows
 	b := a.buffer[:p.end-first]
-	if !readDirect(m.direct, a.buffer, s.offset+first, len(b)) {
-		if _, err := m.file.ReadAt(b, s.offset+first); err != nil {
-			a.err = fmt.Errorf("packed checkpoint %s: section %q cannot be read: %w", m.file.Name(), s.name, err)
-			return
-		}
-		if !m.roomy {
-			adviseRead(m.file, s.offset+first, int64(len(b)))
-		}
+	if a.err = m.read(a.buffer, s, first, len(b)); a.err != nil {
+		return
 	}
 	*sum = crc32.Update(*sum, castagnoli, b[p.begin-first:])
 	a.weights = view[float32](b[p.weights-first:])
 }
-
-// forget has the next pass read a section from the card again.
-func (m *Model) forget(s section) { adviseRead(m.file, s.offset, s.length) }
 
 // Next returns the weights of the next rows of the layers' products, packed by
 // arith.PackF32, valid until it is called again.
