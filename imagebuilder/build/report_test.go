@@ -1,6 +1,7 @@
 package build
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	shape := llama.Config{Dim: 288, HiddenDim: 768, Layers: 6, Heads: 6, KVHeads: 6, VocabSize: 32000, SeqLen: 256, SharedClassifier: true}
-	need, err := packed.MemoryOf(shape, packed.Exact)
+	need, _, _, err := packed.Settle(shape, packed.Exact, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ func TestPlans(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", k.Name, plans, err)
 		}
 		for i, p := range plans {
-			need, err := packed.MemoryOf(k.Shape, []packed.Use{packed.Exact, packed.Fast}[i])
+			need, _, _, err := packed.Settle(k.Shape, []packed.Use{packed.Exact, packed.Fast}[i], math.MaxInt64)
 			fits := k.Name != "stories110M"
 			if err != nil || p.Fits != fits || fits && p.Memory.Total() > p.Free || p.Memory != need && (!fits || p.Memory.Total() >= need.Total()) {
 				t.Errorf("%s, %s: %+v, %v; want at most %+v, and of what fits less than there is", k.Name, p.Engine, p, err, need)

@@ -37,7 +37,7 @@ func Free(b *board.Board) int64 {
 }
 
 // What a pass that reads the layers from the card is worth, as counted with a trained
-// stand-in of stories15M's shape at temperature 1 and top-p 0.9 (TestPasses in tests/cost).
+// stand-in of stories15M's shape at temperature 1 and top-p 0.9 (TestEngines/passes in tests/cost).
 const (
 	TokensAPass  = 11.4
 	GuessesAPass = 27.5

@@ -47,17 +47,6 @@ func PartsOf(c llama.Config, use Use) (p Parts, err error) {
 	return p, nil
 }
 
-// MemoryOf tells what an engine for that use takes for a model of a shape, at most: as if
-// the fast engine had layers of its own.
-func MemoryOf(c llama.Config, use Use) (Memory, error) {
-	l, err := newLayout(c, min(Hot, c.VocabSize), true)
-	if err != nil {
-		return Memory{}, err
-	}
-	l.place(use)
-	return l.memory(), nil
-}
-
 // FileSize is how many bytes the packed form of a model of a shape has.
 func FileSize(c llama.Config) (int64, error) {
 	l, err := newLayout(c, min(Hot, c.VocabSize), true)
@@ -104,9 +93,11 @@ const Short = 256
 // it: a voice, the page, and something to spare.
 const reserve = 12e6
 
-// Settle says how a model of a shape is used where so many bytes are free. One that does
-// not fit as it is has its float32 layers read from the file for each pass, or a KV cache
-// for no more than a part of the context, or both. It fails where that does not serve.
+// Settle says how a model of a shape is used where so many bytes are free, and what that
+// takes at most: as if the fast engine had layers of its own. One that does not fit as it
+// is has its float32 layers read from the file for each pass, or a KV cache for no more
+// than a part of the context, or both; the fast engine has the draft's layers then. It
+// fails with ErrTooLarge, and what the whole would take, where that does not serve.
 func Settle(c llama.Config, use Use, free int64) (Memory, Use, int, error) {
 	l, err := newLayout(c, min(Hot, c.VocabSize), true)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -239,7 +240,7 @@ func checkRowsOf(t *testing.T, rows Rows, want []float32, c *llama.Checkpoint, p
 
 func TestCheckMemory(t *testing.T) {
 	c := llama.Config{Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024}
-	need, err := MemoryOf(c, Exact)
+	need, _, _, err := Settle(c, Exact, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
