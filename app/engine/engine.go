@@ -185,8 +185,7 @@ func (e *Engine) takeRows(c *llama.Checkpoint) {
 	}
 }
 
-// Until has Next give up when ctx ends, from the next Start on, also while it reads
-// layers from a card, which takes seconds.
+// Until is llama.Stopper's: reading the layers from a card takes seconds.
 func (e *Engine) Until(ctx context.Context) { e.until = ctx }
 
 // Limits says in what the machine's memory limits the engine; nothing where it does not.

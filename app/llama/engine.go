@@ -1,5 +1,11 @@
 package llama
 
+import "context"
+
+// A Stopper is an Engine whose Next may take seconds: from the next Start on it gives up
+// when ctx ends.
+type Stopper interface{ Until(ctx context.Context) }
+
 // Engine continues a prompt, one token after the other. It works at the level
 // of a story, not of a forward pass, so that an engine may compute several
 // positions at once.

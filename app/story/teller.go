@@ -162,7 +162,7 @@ func (t *Teller) once(ctx context.Context, s *Story) End {
 	}
 	var first time.Duration
 	told := 1 // BOS
-	if e, ok := t.engine.(interface{ Until(context.Context) }); ok {
+	if e, ok := t.engine.(llama.Stopper); ok {
 		e.Until(ctx)
 	}
 	stats, err := llama.Generate(t.engine, t.tokenizer, sampler, prompt, r.Steps, func(token int, piece []byte) error {

@@ -2,6 +2,7 @@ package build
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -50,8 +51,11 @@ func (s *state) printMaps() {
 func (s *state) overBudget() (lines []string) {
 	c, b := s.model.header.Config, s.board.Budget
 	need, use, context, err := packed.Settle(c, packed.Exact, models.Free(s.board))
-	if err != nil {
+	switch {
+	case errors.Is(err, packed.ErrTooLarge):
 		return []string{fmt.Sprintf("this model is too large for the exact engine, which takes %v: write engine = \"fast\" into storyteller.toml", need)}
+	case err != nil:
+		return []string{err.Error()}
 	}
 	if use == packed.Streamed {
 		lines = append(lines, "this model is larger than the board's memory: the exact engine reads its layers from the card for every few tokens; 'imagebuilder model --shape' models how fast that is")

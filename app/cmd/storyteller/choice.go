@@ -59,7 +59,7 @@ func (c *choice) Config() llama.Config {
 	return c.shape
 }
 
-// Until has Next give up when ctx ends, from the next Start on.
+// Until is llama.Stopper's.
 func (c *choice) Until(ctx context.Context) { c.until = ctx }
 
 func (c *choice) Start(prompt []int, s *llama.Sampler) error {
@@ -75,7 +75,7 @@ func (c *choice) Start(prompt []int, s *llama.Sampler) error {
 		}
 		c.slot.name, c.slot.engine = c.name, engine
 	}
-	if e, ok := c.slot.engine.(interface{ Until(context.Context) }); ok {
+	if e, ok := c.slot.engine.(llama.Stopper); ok {
 		e.Until(c.until)
 	}
 	return c.slot.engine.Start(prompt, s)
