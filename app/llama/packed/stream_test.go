@@ -3,13 +3,14 @@ package packed
 import (
 	"errors"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"duostoryteller/app/arith"
 	"duostoryteller/tests/testmodel"
+
+	"go.uber.org/goleak"
 )
 
 // TestPass: a model that is streamed keeps its draft alone, and a pass brings the layers
@@ -86,7 +87,7 @@ func TestPassDamaged(t *testing.T) {
 	if err := m.WaitAll(); err != nil {
 		t.Fatalf("what is kept in memory: %v; want only a layer damaged", err)
 	}
-	begin := runtime.NumGoroutine()
+	before := goleak.IgnoreCurrent()
 	for range 2 {
 		pass, pieces := m.Pass(), 0
 		for err = nil; err == nil; pieces++ {
@@ -106,9 +107,7 @@ func TestPassDamaged(t *testing.T) {
 		}
 		pass.Close()
 	}
-	if now := runtime.NumGoroutine(); now > begin {
-		t.Errorf("%d goroutines, %d before", now, begin)
-	}
+	goleak.VerifyNone(t, before)
 	if err := os.Truncate(path, s.offset+1); err != nil {
 		t.Fatal(err)
 	}
