@@ -75,16 +75,40 @@ func openCheckpoint(f *os.File) (*Checkpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot map %d bytes: %w", want, err)
 	}
-	c := &Checkpoint{Header: header, data: mapped, release: memory.Unmap}
+	return newCheckpoint(header, mapped, memory.Unmap)
+}
+
+// ReadCheckpoint returns the checkpoint whose file is in memory. Its weights are views of
+// data, which must begin where a float32 can.
+func ReadCheckpoint(data []byte) (*Checkpoint, error) {
+	header, err := ParseHeader(data[:min(len(data), headerSizeAK42)])
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	want := header.FileSize()
+	if int64(len(data)) < want {
+		return nil, fmt.Errorf("checkpoint: truncated: its header asks for %d bytes, there are %d", want, len(data))
+	}
+	c, err := newCheckpoint(header, data[:want], func([]byte) error { return nil })
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return c, nil
+}
+
+// newCheckpoint takes data over: it is released with the checkpoint, or at once.
+func newCheckpoint(header Header, data []byte, release func([]byte) error) (*Checkpoint, error) {
+	c := &Checkpoint{Header: header, data: data, release: release}
 	switch header.Version {
 	case 0:
-		c.sliceLegacy(floatsOf(mapped[HeaderSize:]))
+		c.sliceLegacy(floatsOf(data[HeaderSize:]))
 	case 1:
-		c.sliceVersion1(floatsOf(mapped[headerSizeAK42:]))
+		c.sliceVersion1(floatsOf(data[headerSizeAK42:]))
 	case 2:
-		c.data, err = c.dequantize(mapped[headerSizeAK42:])
+		var err error
+		c.data, err = c.dequantize(data[headerSizeAK42:])
 		c.release = memory.Free
-		if err := errors.Join(err, memory.Unmap(mapped)); err != nil {
+		if err := errors.Join(err, release(data)); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}

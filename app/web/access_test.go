@@ -16,7 +16,7 @@ import (
 // has a keyboard: everything that can be reached has a name, the parts have headings,
 // nothing moves that was asked not to, and the sentences are announced when whole.
 func TestAccessible(t *testing.T) {
-	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", newTeller(t, tale, 0)}}})
+	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{Name: "exact", Teller: newTeller(t, tale, 0)}, {Name: "fast", Teller: newTeller(t, tale, 0)}}})
 	b := browser.New(t, 640, 500, false) // as 1280 x 1000 at 200 %
 	b.StillMotion()
 	named := func(when string) {

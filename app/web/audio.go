@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/sentence"
 	"duostoryteller/app/story"
 	"duostoryteller/app/voice"
@@ -195,7 +196,7 @@ func (s *Server) restVoice() {
 
 // audio streams one sentence as WAV while the voice speaks it.
 func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
-	b, ok := s.shelf.find(r.PathValue("story"))
+	b, ok := s.desk.Shelf.Find(r.PathValue("story"))
 	number, isWAV := strings.CutSuffix(r.PathValue("sentence"), ".wav")
 	n, err := strconv.Atoi(number)
 	if !ok || !isWAV || err != nil || n < 0 {
@@ -208,7 +209,7 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := r.Context()
-	text, ok := nthSentence(ctx, b.story, n)
+	text, ok := nthSentence(ctx, b.Story, n)
 	if ctx.Err() != nil {
 		return
 	}
@@ -225,7 +226,7 @@ func (s *Server) audio(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "audio/wav")
 		return
 	}
-	s.sendSpeech(w, r, b.id, n, text, params)
+	s.sendSpeech(w, r, b.ID, n, text, params)
 }
 
 // sendSpeech streams the speech of a sentence, number n of a story, as WAV.
@@ -285,20 +286,20 @@ func (s *Server) sendSpeech(w http.ResponseWriter, r *http.Request, story string
 func nthSentence(ctx context.Context, s *story.Story, n int) (string, bool) {
 	var splitter sentence.Splitter
 	for reader := s.Reader(); ; {
-		next, err := follow(ctx, reader)
+		next, err := desk.Follow(ctx, reader)
 		if err != nil {
 			return "", false
 		}
-		for _, piece := range next.pieces {
+		for _, piece := range next.Pieces {
 			sentences := splitter.Write([]byte(piece))
 			if n < len(sentences) {
 				return sentences[n], true
 			}
 			n -= len(sentences)
 		}
-		if next.end != nil {
+		if next.End != nil {
 			rest := splitter.Flush()
-			return rest, n == 0 && rest != "" && !avoided(*next.end)
+			return rest, n == 0 && rest != "" && !desk.Avoided(*next.End)
 		}
 	}
 }

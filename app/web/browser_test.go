@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/story"
 	"duostoryteller/tests/browser"
@@ -192,7 +193,7 @@ func TestBrowserModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	teller := story.NewTeller(engine, tokenizer)
-	server := newTestServer(t, Options{Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", teller}}})
+	server := newTestServer(t, Options{Engines: []Engine{{Name: "exact", Teller: newTeller(t, tale, 0)}, {Name: "fast", Teller: teller}}})
 
 	b := browser.New(t, 1000, 800, true)
 	b.Open(server.URL)
@@ -215,7 +216,7 @@ func TestBrowserModel(t *testing.T) {
 	}
 	var shown string
 	b.Eval("return "+storyText, &shown)
-	if text := strings.Join(soFar(told).pieces, ""); shown != text || !strings.HasPrefix(text, want.Prompt) {
+	if text := strings.Join(desk.SoFar(told).Pieces, ""); shown != text || !strings.HasPrefix(text, want.Prompt) {
 		t.Errorf("the page shows %q; the model told %q", shown, text)
 	}
 	if lines := b.Complaints(); lines != nil {
@@ -248,7 +249,7 @@ func TestScreenshots(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			teller := newTeller(t, pictureStory, 15*time.Millisecond)
-			server := newTestServer(t, Options{Voice: hum{}, Engines: []Engine{{"exact", teller}, {"fast", teller}}})
+			server := newTestServer(t, Options{Voice: hum{}, Engines: []Engine{{Name: "exact", Teller: teller}, {Name: "fast", Teller: teller}}})
 			b := browser.New(t, 1280, 900, test.dark)
 			b.Resize(test.width, test.height)
 			b.Open(server.URL + "/?lang=" + test.language)

@@ -96,7 +96,7 @@ func newTellerOf(t testing.TB, wait func(n int), texts ...string) *story.Teller 
 }
 
 // one wraps a teller as the only engine.
-func one(teller Teller) []Engine { return []Engine{{"exact", teller}} }
+func one(teller Teller) []Engine { return []Engine{{Name: "exact", Teller: teller}} }
 
 // hum is a voice that hums 20 ms for each byte of text.
 type hum struct{}

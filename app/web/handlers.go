@@ -7,24 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"mime"
 	"net/http"
 	"path"
-	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/story"
 )
 
-const (
-	maxPrompt = 4 << 10 // bytes: as long as a line on the console; the model has 256 positions
-	maxReport = 256 << 10
-	// openingRunes is how much of a story the list of past ones shows.
-	openingRunes = 70
-)
+const maxReport = 256 << 10
 
 func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	page, err := s.pages.page(preferred(r, s.pages.languages))
@@ -44,58 +36,40 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send the request as application/json", http.StatusUnsupportedMediaType)
 		return
 	}
-	var request Request
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		status := http.StatusBadRequest
-		if errors.As(err, new(*http.MaxBytesError)) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(w, fmt.Sprintf("this is no request for a story: %v", err), status)
+	request, err := desk.ReadRequest(r.Body)
+	if errors.As(err, new(*http.MaxBytesError)) {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
-	if err := s.check(request); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+	var engine Engine
+	var asked story.Request
+	if err == nil {
+		engine, asked, err = s.desk.Asked(request)
 	}
-	asked := request.story()
-	if b, ok := s.shelf.find(request.Again); ok {
-		asked, request.Engine = b.story.Request, b.engine
-		asked.ID = "" // another story
-		if s.engine(b.engine) < 0 {
-			// It was told before the settings were changed, and kept on the card.
-			http.Error(w, fmt.Sprintf("that story was told by the engine %q, which is not offered now; type its beginning to have another told", b.engine), http.StatusBadRequest)
-			return
-		}
-	} else if request.Again != "" {
-		http.Error(w, "no such story; /stories lists the stories kept", http.StatusNotFound)
-		return
-	}
-	engine := s.engines[s.engine(request.Engine)]
-	s.beginning.Lock()
-	told, err := (*story.Story)(nil), errSuites
-	if !s.running {
-		told, err = engine.Tell(s.ctx, asked)
-	}
-	s.beginning.Unlock()
-	if err == story.ErrBusy {
-		http.Error(w, "another story is being told; listen along, or stop it first", http.StatusConflict)
-		return
-	}
-	if err == errSuites || errors.Is(err, story.ErrBusy) {
-		unavailable(w, 30, err.Error())
-		return
-	}
-	if errors.As(err, new(*story.Avoided)) {
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-		return
+	var told *story.Story
+	if err == nil {
+		told, err = s.tell(engine, asked)
 	}
 	if err != nil {
-		http.Error(w, fmt.Sprintf("the story could not begin: %v", err), http.StatusInternalServerError)
+		switch status, why := desk.Status(err); {
+		case err == errSuites, status == http.StatusServiceUnavailable:
+			unavailable(w, 30, err.Error())
+		default:
+			http.Error(w, why, status)
+		}
 		return
 	}
-	writeJSON(w, map[string]string{"id": s.shelf.add(told, engine.Name).id})
+	writeJSON(w, map[string]string{"id": s.desk.Shelf.Add(told, engine.Name).ID})
+}
+
+// tell begins a story unless the suites run.
+func (s *Server) tell(engine Engine, asked story.Request) (*story.Story, error) {
+	s.beginning.Lock()
+	defer s.beginning.Unlock()
+	if s.running {
+		return nil, errSuites
+	}
+	return engine.Tell(s.ctx, asked)
 }
 
 // errSuites is why no story begins while the suites run.
@@ -111,76 +85,22 @@ func unavailable(w http.ResponseWriter, seconds int, why string) {
 
 // busy tells whether any engine is telling a story.
 func (s *Server) busy() bool {
-	for _, b := range s.shelf.all() {
-		if _, ended := b.story.Current().End(); !ended {
+	for _, b := range s.desk.Shelf.All() {
+		if _, ended := b.Story.Current().End(); !ended {
 			return true
 		}
 	}
 	return false
 }
 
-// engine returns the index of the engine of that name, the first for "".
-func (s *Server) engine(name string) int {
-	if name == "" {
-		return 0
-	}
-	return slices.IndexFunc(s.engines, func(e Engine) bool { return e.Name == name })
-}
-
-// check says what is wrong with a request, in words for the person who made it.
-func (s *Server) check(r Request) error {
-	switch {
-	case len(r.Prompt) > maxPrompt:
-		return fmt.Errorf("the beginning has %d bytes; %d are allowed", len(r.Prompt), maxPrompt)
-	case !utf8.ValidString(r.Prompt) || strings.ContainsRune(r.Prompt, 0):
-		return errors.New("the beginning is not a text")
-	case !(r.Temperature >= 0):
-		return fmt.Errorf("temperature %v; 0 and more are allowed", r.Temperature)
-	case !(r.TopP >= 0 && r.TopP <= 1):
-		return fmt.Errorf("topp %v; 0 to 1 are allowed", r.TopP)
-	case r.Steps < 0 || r.Steps > math.MaxInt32:
-		return fmt.Errorf("steps %d; 0 (as many as the model can) to %d are allowed", r.Steps, math.MaxInt32)
-	case s.engine(r.Engine) < 0:
-		return fmt.Errorf("there is no engine %q", r.Engine)
-	}
-	return nil
-}
-
 func (s *Server) stop(w http.ResponseWriter, _ *http.Request) {
-	for _, e := range s.engines {
+	for _, e := range s.desk.Engines {
 		e.Stop()
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) list(w http.ResponseWriter, r *http.Request) {
-	type entry struct {
-		ID      string  `json:"id"`
-		Request Request `json:"request"`
-		Opening string  `json:"opening"`
-	}
-	entries := []entry{}
-	for _, b := range s.shelf.all() {
-		if end, ended := b.story.End(); ended && avoided(end) {
-			continue // another one is there in its place, or none
-		}
-		entries = append(entries, entry{b.id, b.request(), firstWords(b.story)})
-	}
-	writeJSON(w, entries)
-}
-
-// firstWords returns the first words of what is told of a story.
-func firstWords(s *story.Story) string {
-	text := []rune(strings.Join(strings.Fields(strings.Join(soFar(s).pieces, "")), " "))
-	if len(text) <= openingRunes {
-		return string(text)
-	}
-	text = text[:openingRunes]
-	if i := strings.LastIndex(string(text), " "); i > 0 {
-		return string(text)[:i] + " …"
-	}
-	return string(text) + "…"
-}
+func (s *Server) list(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.desk.Shelf.List()) }
 
 func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	var status struct {
@@ -190,8 +110,8 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		MemoryTotal      int64   `json:"memoryTotal"`      // bytes
 		ChipCelsius      float64 `json:"chipCelsius"`      // 0: the kernel does not tell
 	}
-	if books := s.shelf.all(); len(books) > 0 {
-		perSecond, first := speed(books[0].story)
+	if books := s.desk.Shelf.All(); len(books) > 0 {
+		perSecond, first := desk.Speed(books[0].Story)
 		status.TokensPerSecond, status.FirstWordSeconds = perSecond, first.Seconds()
 	}
 	status.MemoryFree, status.MemoryTotal = memory(s.system)

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/results"
 	"duostoryteller/app/story"
 )
@@ -34,7 +35,7 @@ type keptStory struct {
 	ID      string   `json:"id"`
 	Request Request  `json:"request"` // tells it again
 	Text    string   `json:"text"`
-	End     endEvent `json:"end"`
+	End     desk.End `json:"end"`
 }
 
 // keeper has the last stories in a file.
@@ -48,19 +49,19 @@ type keeper struct {
 
 // keep writes the stories of the shelf that have ended, as many of the last ones as
 // there is room for.
-func (k *keeper) keep(s *shelf) {
+func (k *keeper) keep(s *desk.Shelf) {
 	k.busy <- struct{}{}
 	defer func() { <-k.busy }()
 	var kept []keptStory
 	left := k.size - len("[]\n")
-	for _, b := range s.all() {
-		end, ended := b.story.End()
-		told := soFar(b.story)
-		text := strings.Join(told.pieces, "")
-		if !ended || text == "" || avoided(end) {
+	for _, b := range s.All() {
+		end, ended := b.Story.End()
+		told := desk.SoFar(b.Story)
+		text := strings.Join(told.Pieces, "")
+		if !ended || text == "" || desk.Avoided(end) {
 			continue
 		}
-		one := keptStory{b.id, b.request(), text, endOf(end, len(told.pieces))}
+		one := keptStory{b.ID, b.Request(), text, desk.EndOf(end, len(told.Pieces))}
 		line, err := json.Marshal(one)
 		if left -= len(line) + len(",\n"); err != nil || left < 0 {
 			break
@@ -91,7 +92,7 @@ func encodeKept(stories []keptStory) []byte {
 }
 
 // restore puts the stories of the file on the shelf.
-func (k *keeper) restore(s *shelf) {
+func (k *keeper) restore(s *desk.Shelf) {
 	f, err := os.Open(filepath.Join(k.dir, KeptFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return
@@ -109,8 +110,8 @@ func (k *keeper) restore(s *shelf) {
 		k.note(fmt.Sprintf("the stories told earlier are not shown: %s: %v", KeptFile, err))
 		return
 	}
-	for _, t := range stories[max(0, len(stories)-kept):] {
-		s.add(t.story(), t.Request.Engine)
+	for _, t := range stories[max(0, len(stories)-desk.Kept):] {
+		s.Add(t.story(), t.Request.Engine)
 	}
 }
 
@@ -134,7 +135,7 @@ func decodeKept(text []byte) ([]keptStory, error) {
 
 // story makes a story again of what was kept.
 func (t keptStory) story() *story.Story {
-	r := t.Request.story()
+	r := t.Request.Story()
 	r.ID = t.ID
 	var end story.End
 	switch {
@@ -143,7 +144,7 @@ func (t keptStory) story() *story.Story {
 	case t.End.Error != "":
 		end.Err = errors.New(t.End.Error)
 	case !t.End.Cut:
-		end.Stats.Tokens = 2 // with the end's, one more than pieces: see endOf
+		end.Stats.Tokens = 2 // with the end's, one more than pieces: see desk.EndOf
 	default:
 		end.Stats.Tokens = 1
 	}
@@ -157,7 +158,7 @@ func (s *Server) keepWhenTold(ctx context.Context, told *story.Story) {
 	}
 	select { // the voice may just read its last sentences from the same card
 	case <-time.After(keepPause):
-		s.keeper.keep(s.shelf)
+		s.keeper.keep(s.desk.Shelf)
 	case <-ctx.Done():
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"duostoryteller/app/config"
+	"duostoryteller/app/desk"
 	"duostoryteller/app/story"
 	"duostoryteller/tests/browser"
 )
@@ -37,26 +38,26 @@ func TestKept(t *testing.T) {
 	dir := t.TempDir()
 	notes := 0
 	k := &keeper{dir: dir, size: KeptKB << 10, note: func(line string) { notes++; t.Log(line) }, busy: make(chan struct{}, 1)}
-	before := newShelf()
-	want := map[string]endEvent{"a": {Cut: true}, "b": {Stopped: true}, "c": {Error: "no model"}}
+	before := desk.NewShelf()
+	want := map[string]desk.End{"a": {Cut: true}, "b": {Stopped: true}, "c": {Error: "no model"}}
 	var cut story.End
 	cut.Stats.Tokens = 1
-	before.add(story.Restored(story.Request{ID: "a", Prompt: "Once", Seed: 1 << 40}, "Once, a café.\n\nThe 🦆 slept.", cut), "exact")
-	before.add(toldStory("b", "Once stopped", context.Canceled), "fast")
-	before.add(toldStory("c", "Once broken", errors.New("no model")), "exact")
+	before.Add(story.Restored(story.Request{ID: "a", Prompt: "Once", Seed: 1 << 40}, "Once, a café.\n\nThe 🦆 slept.", cut), "exact")
+	before.Add(toldStory("b", "Once stopped", context.Canceled), "fast")
+	before.Add(toldStory("c", "Once broken", errors.New("no model")), "exact")
 	k.keep(before)
 	k.keep(before) // in place of the first
-	after := newShelf()
+	after := desk.NewShelf()
 	k.restore(after)
-	old, books := before.all(), after.all()
+	old, books := before.All(), after.All()
 	if len(books) != 3 {
 		t.Fatalf("%d stories after a restart; want 3", len(books))
 	}
 	for i, b := range books {
-		end, _ := b.story.End()
-		pieces := soFar(b.story).pieces
-		if got := endOf(end, len(pieces)); b.id != old[i].id || got != want[b.id] || b.request() != old[i].request() || strings.Join(pieces, "") != strings.Join(soFar(old[i].story).pieces, "") {
-			t.Errorf("after a restart: %s, %+v, %q, %+v; before: %s, %+v", b.id, b.request(), pieces, got, old[i].id, old[i].request())
+		end, _ := b.Story.End()
+		pieces := desk.SoFar(b.Story).Pieces
+		if got := desk.EndOf(end, len(pieces)); b.ID != old[i].ID || got != want[b.ID] || b.Request() != old[i].Request() || strings.Join(pieces, "") != strings.Join(desk.SoFar(old[i].Story).Pieces, "") {
+			t.Errorf("after a restart: %s, %+v, %q, %+v; before: %s, %+v", b.ID, b.Request(), pieces, got, old[i].ID, old[i].Request())
 		}
 	}
 	if notes != 0 {
@@ -68,19 +69,19 @@ func TestKept(t *testing.T) {
 func TestKeptBudget(t *testing.T) {
 	dir := t.TempDir()
 	k := &keeper{dir: dir, size: KeptKB << 10, note: func(line string) { t.Error(line) }, busy: make(chan struct{}, 1)}
-	before := newShelf()
-	for i := range kept {
-		before.add(toldStory(string(rune('a'+i)), strings.Repeat("\"word\"\n", 1000), nil), "exact")
+	before := desk.NewShelf()
+	for i := range desk.Kept {
+		before.Add(toldStory(string(rune('a'+i)), strings.Repeat("\"word\"\n", 1000), nil), "exact")
 	}
 	k.keep(before)
 	info, err := os.Stat(filepath.Join(dir, KeptFile))
 	if err != nil || info.Size() > KeptKB<<10 || info.Size() < KeptKB<<9 {
 		t.Fatalf("the file has %v, %v; want at most %d bytes", info, err, KeptKB<<10)
 	}
-	after := newShelf()
+	after := desk.NewShelf()
 	k.restore(after)
-	if n := len(after.all()); n == 0 || n >= kept || after.all()[0].id != before.all()[0].id {
-		t.Errorf("%d stories after a restart; want the newest of %d", n, kept)
+	if n := len(after.All()); n == 0 || n >= desk.Kept || after.All()[0].ID != before.All()[0].ID {
+		t.Errorf("%d stories after a restart; want the newest of %d", n, desk.Kept)
 	}
 }
 

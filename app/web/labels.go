@@ -133,7 +133,7 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		}
 		data.Languages = append(data.Languages, choice{l, other["languageName"]})
 	}
-	for _, e := range s.engines {
+	for _, e := range s.desk.Engines {
 		label := labels["engine"+strings.ToUpper(e.Name[:1])+e.Name[1:]]
 		data.Engines = append(data.Engines, choice{e.Name, cmp.Or(label, e.Name)})
 	}

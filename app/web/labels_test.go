@@ -152,7 +152,7 @@ const fits = `
 // TestLabelsOnPhone looks at the page in each language on small phones: nothing
 // may be wider than the window.
 func TestLabelsOnPhone(t *testing.T) {
-	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{"exact", newTeller(t, tale, 0)}, {"fast", newTeller(t, tale, 0)}}, Version: "0.9.0+0123456789ab", Small: true})
+	server := newTestServer(t, Options{Voice: hum{}, Suites: report(""), Engines: []Engine{{Name: "exact", Teller: newTeller(t, tale, 0)}, {Name: "fast", Teller: newTeller(t, tale, 0)}}, Version: "0.9.0+0123456789ab", Small: true})
 	b := browser.New(t, 1000, 800, false)
 	for _, width := range []int{320, 390} {
 		b.Resize(width, 800)
@@ -171,7 +171,7 @@ func TestLabelsOnPhone(t *testing.T) {
 // TestSmallModel: the page says whose the stories are if they are the small model's.
 func TestSmallModel(t *testing.T) {
 	for _, small := range []bool{false, true} {
-		server := newTestServer(t, Options{Engines: []Engine{{"exact", newTeller(t, tale, 0)}}, Small: small})
+		server := newTestServer(t, Options{Engines: []Engine{{Name: "exact", Teller: newTeller(t, tale, 0)}}, Small: small})
 		for _, language := range everyLanguage(t) {
 			labels, err := readLabels(language)
 			if err != nil {

@@ -186,7 +186,7 @@ func TestPageShowsWhatThereIs(t *testing.T) {
 		}
 		return pageIn(t, s, fallback)
 	}
-	all := page(Options{Voice: hum{}, Suites: report(""), Engines: slices.Concat(one(newTeller(t, "x", 0)), []Engine{{"fast", newTeller(t, "x", 0)}})})
+	all := page(Options{Voice: hum{}, Suites: report(""), Engines: slices.Concat(one(newTeller(t, "x", 0)), []Engine{{Name: "fast", Teller: newTeller(t, "x", 0)}})})
 	none := page(Options{Engines: one(newTeller(t, "x", 0))})
 	for _, id := range []string{`id="aloud"`, `id="suites"`, `id="engine"`} {
 		if !strings.Contains(all, id) {

@@ -39,6 +39,7 @@ import (
 	"sync"
 	"time"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/voice"
 )
 
@@ -73,7 +74,7 @@ type Options struct {
 type Server struct {
 	voice     voice.Voice
 	suites    Suites
-	engines   []Engine
+	desk      desk.Desk
 	hosts     []string
 	system    fs.FS
 	version   string
@@ -87,7 +88,6 @@ type Server struct {
 	running   bool       // the suites run
 
 	ctx       context.Context // of what outlives a request: stories, spoken sentences
-	shelf     *shelf
 	clips     *clips
 	speaking  sync.Mutex    // held by the voice
 	rest      *time.Timer   // lets it rest
@@ -101,10 +101,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{
 		voice: o.Voice, suites: o.Suites,
-		engines: o.Engines, hosts: o.Hosts, version: o.Version, small: o.Small, system: o.System,
+		desk: desk.Desk{Shelf: desk.NewShelf(), Engines: o.Engines}, hosts: o.Hosts, version: o.Version, small: o.Small, system: o.System,
 		followers: make(chan struct{}, o.Followers),
 		ctx:       ctx,
-		shelf:     newShelf(),
 		clips:     newClips(),
 		listeners: make(chan struct{}, listenersAtOnce),
 	}
@@ -143,9 +142,9 @@ func New(ctx context.Context, o Options) (*Server, error) {
 		if o.Note == nil {
 			s.keeper.note = func(string) {}
 		}
-		s.keeper.restore(s.shelf)
+		s.keeper.restore(s.desk.Shelf)
 	}
-	for _, e := range s.engines {
+	for _, e := range s.desk.Engines {
 		go s.watch(ctx, e)
 	}
 	return s, nil

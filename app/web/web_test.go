@@ -23,6 +23,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"duostoryteller/app/desk"
 	"duostoryteller/app/sentence"
 	"duostoryteller/app/story"
 	"duostoryteller/app/voice"
@@ -92,10 +93,10 @@ func begin(t testing.TB, url string) string {
 
 // heard is what a browser makes of a stream of events.
 type heard struct {
-	story storyEvent
+	story desk.Begin
 	text  string
 	ends  []int
-	end   endEvent
+	end   desk.End
 	ids   []string // of each event
 }
 
@@ -129,7 +130,7 @@ func listen(url, query, lastID string) (h heard, err error) {
 			case "story":
 				err = json.Unmarshal([]byte(value), &h.story)
 			case "text":
-				var text textEvent
+				var text desk.Text
 				err = json.Unmarshal([]byte(value), &text)
 				h.text += text.Text
 				h.ends = append(h.ends, text.Ends...)
@@ -175,7 +176,7 @@ func TestEvents(t *testing.T) {
 	if got, want := fmt.Sprintf("%q", h.sentences()), fmt.Sprintf("%q", wantSentences(prompt+tale)); got != want {
 		t.Errorf("sentences = %s; want %s", got, want)
 	}
-	if h.end != (endEvent{}) {
+	if h.end != (desk.End{}) {
 		t.Errorf("end = %+v; want one by itself", h.end)
 	}
 
@@ -260,13 +261,13 @@ func TestCutAndStopped(t *testing.T) {
 func TestShelf(t *testing.T) {
 	teller := newTeller(t, tale, 0)
 	server := newTestServer(t, Options{Engines: one(teller)})
-	for n := range kept + 3 {
+	for n := range desk.Kept + 3 {
 		s, err := teller.Tell(context.Background(), story.Request{Prompt: "Hi"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.Wait(context.Background())
-		for list := []any{}; len(list) < min(n+1, kept); { // the page is told of it
+		for list := []any{}; len(list) < min(n+1, desk.Kept); { // the page is told of it
 			_, text := do(t, "GET", server.URL+"/stories", "")
 			if err := json.Unmarshal([]byte(text), &list); err != nil {
 				t.Fatal(err)
@@ -278,10 +279,10 @@ func TestShelf(t *testing.T) {
 	}
 	_, text := do(t, "GET", server.URL+"/stories", "")
 	var list []struct{ ID, Opening string }
-	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) != kept {
-		t.Fatalf("GET /stories = %d stories, %v; want %d", len(list), err, kept)
+	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list) != desk.Kept {
+		t.Fatalf("GET /stories = %d stories, %v; want %d", len(list), err, desk.Kept)
 	}
-	if !strings.HasPrefix(list[0].Opening, "Hi, there was") || len([]rune(list[0].Opening)) > openingRunes+2 {
+	if !strings.HasPrefix(list[0].Opening, "Hi, there was") || len([]rune(list[0].Opening)) > 70+2 {
 		t.Errorf("opening = %q", list[0].Opening)
 	}
 	if list[0].ID == list[1].ID {
@@ -390,7 +391,7 @@ func TestGuard(t *testing.T) {
 		{"POST", "/story", `{"seed":18446744073709551616}`, nil, 400},
 		{"POST", "/story", `{"engine":"steam"}`, nil, 400},
 		{"POST", "/story", `{"prompt":"a\u0000b"}`, nil, 400},
-		{"POST", "/story", fmt.Sprintf(`{"prompt":%q}`, strings.Repeat("a", maxPrompt+1)), nil, 400},
+		{"POST", "/story", fmt.Sprintf(`{"prompt":%q}`, strings.Repeat("a", desk.MaxPrompt+1)), nil, 400},
 		{"POST", "/story", fmt.Sprintf(`{"prompt":%q}`, strings.Repeat("a", 2*maxBody)), nil, 413},
 		{"POST", "/suites", "", nil, 404}, // there are none
 		{"GET", "/audio/x/0.wav", "", nil, 404},
