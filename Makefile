@@ -15,6 +15,8 @@
 #   make serve             the storyteller's page on this PC, at http://localhost:8042/;
 #                          MODEL= and TOKENIZER= together name others, MODEL=builtin the
 #                          small one that is built in
+#   make demo              the storyteller for a browser, in out/demo/: static files for any web
+#                          server, which tell by themselves; DEMO=DIR names another folder
 #   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
@@ -133,7 +135,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve demo bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -161,6 +163,9 @@ serve:
 	$(IMAGEBUILDER) voices out/voices
 	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch $(if $(MODEL),--model '$(MODEL)'))) && test $$# = 2 && \
 	STORYTELLER_VOICES=out/voices go run ./app/cmd/storyteller serve --model "$$1" --tokenizer "$$2"
+
+demo:
+	$(IMAGEBUILDER) demo -o '$(or $(DEMO),out/demo)'
 
 bench:
 	@test -x '$(RUN)' || { echo "make bench: RUN='$(RUN)' is no program: build llama2.c's run.c and name it with RUN="; exit 1; }
@@ -191,6 +196,7 @@ check:
 
 vet-systems:
 	@for s in $(SYSTEMS); do echo "go vet for $$s"; GOOS="$${s%/*}" GOARCH="$${s#*/}" CGO_ENABLED=0 go vet ./... || exit; done
+	@echo "go vet for js/wasm, of the demo and what it is made of"; GOOS=js GOARCH=wasm go vet ./app/cmd/demo $$(GOOS=js GOARCH=wasm go list -deps ./app/cmd/demo | grep ^duostoryteller/)
 
 test: packages
 	@$(MAKE) -s deps || echo "make test: goes on with what is there"

@@ -98,32 +98,51 @@ func (p *pages) page(language string) ([]byte, error) {
 	return page, nil
 }
 
-// makePage fills the template with the labels, the one place of its texts.
+// shown is what a page shows beside its labels.
+type shown struct {
+	Voice, Suites bool
+	Version       string
+	Small         bool
+	Demo          []Download // of a page that a browser answers itself: [Demo]
+}
+
 func (s *Server) makePage(language string) ([]byte, error) {
+	var names []string
+	for _, e := range s.desk.Engines {
+		names = append(names, e.Name)
+	}
+	return makePage(language, s.pages.languages, names, shown{s.voice != nil, s.suites != nil, s.version, s.small, nil}, nil)
+}
+
+// makePage fills the template with the labels, the one place of its texts. Beside them
+// its scripts get what is in setup.
+func makePage(language string, languages, engines []string, what shown, setup map[string]any) ([]byte, error) {
 	labels, err := readLabels(language)
 	if err != nil {
 		return nil, err
 	}
-	setup, err := json.Marshal(map[string]any{"labels": labels})
+	if setup == nil {
+		setup = map[string]any{}
+	}
+	setup["labels"] = labels
+	script, err := json.Marshal(setup)
 	if err != nil {
 		return nil, err
 	}
 	type choice struct{ Name, Label string }
 	var data struct {
-		Language      string // of the labels, as their file is called
-		Labels        map[string]string
-		Setup         template.JS
-		Opening       string
-		Rows          []row
-		Languages     []choice // the others
-		Engines       []choice
-		Voice, Suites bool
-		Version       string
-		Small         bool
+		shown
+		Language  string // of the labels, as their file is called
+		Labels    map[string]string
+		Setup     template.JS
+		Opening   string
+		Rows      []row
+		Languages []choice // the others
+		Engines   []choice
 	}
-	data.Language = language
-	data.Labels, data.Setup, data.Opening, data.Rows = labels, template.JS(setup), opening.Plain, rows(labels)
-	for _, l := range s.pages.languages {
+	data.shown, data.Language = what, language
+	data.Labels, data.Setup, data.Opening, data.Rows = labels, template.JS(script), opening.Plain, rows(labels)
+	for _, l := range languages {
 		if l == language {
 			continue
 		}
@@ -133,11 +152,10 @@ func (s *Server) makePage(language string) ([]byte, error) {
 		}
 		data.Languages = append(data.Languages, choice{l, other["languageName"]})
 	}
-	for _, e := range s.desk.Engines {
-		label := labels["engine"+strings.ToUpper(e.Name[:1])+e.Name[1:]]
-		data.Engines = append(data.Engines, choice{e.Name, cmp.Or(label, e.Name)})
+	for _, name := range engines {
+		label := labels["engine"+strings.ToUpper(name[:1])+name[1:]]
+		data.Engines = append(data.Engines, choice{name, cmp.Or(label, name)})
 	}
-	data.Voice, data.Suites, data.Version, data.Small = s.voice != nil, s.suites != nil, s.version, s.small
 	t, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {
 		return nil, err

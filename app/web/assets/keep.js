@@ -34,7 +34,7 @@
     el("pictures").replaceChildren(...named.slice(0, 3).map((key) => {
       const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
       const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-      use.setAttribute("href", "/assets/pictures.svg#" + key);
+      use.setAttribute("href", "assets/pictures.svg#" + key);
       picture.append(use);
       return picture;
     }));

@@ -18,7 +18,7 @@
     let text = "";
     if (rows.some(chosen) || form.name.value) {
       try {
-        const answer = await fetch("/opening?" + wish);
+        const answer = await board.ask("/opening?" + wish);
         if (!answer.ok) throw new Error(answer.statusText);
         text = await answer.text();
       } catch {

@@ -10,6 +10,13 @@ const remember = {
   set(key, value) { try { sessionStorage.setItem(key, value); } catch { /* private mode: forget */ } },
 };
 
+// board is what answers the page: over the network the one that sent it, unless a script
+// before this one has another. What it asks and what events it gets are listed in package web.
+const board = typeof storyteller !== "undefined" ? storyteller : {
+  ask: (address, options) => fetch(address, options),
+  events: (address) => new EventSource(address),
+};
+
 // story is what the page shows now. text is the story so far, ends[n] the
 // offset just behind sentence n, ended that all of it is here; over: it was when we came.
 let story = null;
@@ -35,7 +42,7 @@ function number(x, digits) {
 function follow(id) {
   if (events) events.close();
   alone = Boolean(id);
-  events = new EventSource("/events" + (id ? "?story=" + id : ""));
+  events = board.events("/events" + (id ? "?story=" + id : ""));
   events.addEventListener("story", (e) => open(JSON.parse(e.data)));
   events.addEventListener("text", (e) => add(JSON.parse(e.data)));
   events.addEventListener("end", (e) => close(JSON.parse(e.data)));
@@ -140,7 +147,7 @@ async function tell(request) {
   say("statusThinking");
   let answer;
   try {
-    answer = await fetch("/story", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) });
+    answer = await board.ask("/story", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request) });
   } catch {
     say("statusLost");
     return;
@@ -207,7 +214,7 @@ el("again").addEventListener("click", () => tell({ again: story.id }));
 el("stop").addEventListener("click", () => {
   voice.stop();
   say();
-  if (story && !story.ended) fetch("/stop", { method: "POST" }).catch(() => say("statusLost"));
+  if (story && !story.ended) board.ask("/stop", { method: "POST" }).catch(() => say("statusLost"));
   buttons();
 });
 for (const range of document.querySelectorAll("input[type=range]")) {
@@ -223,7 +230,7 @@ for (const range of document.querySelectorAll("input[type=range]")) {
 // it says so, and is asked again.
 async function sound(address, signal) {
   for (let tries = 0; ; tries++) {
-    const answer = await fetch(address, { signal });
+    const answer = await board.ask(address, { signal });
     if (answer.status !== 503 || !answer.headers.get("Retry-After") || tries === 10) return answer;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
@@ -382,7 +389,7 @@ for (const gesture of ["pointerdown", "keydown"]) {
 
 async function shelf() {
   let stories;
-  try { stories = await (await fetch("/stories")).json(); } catch { return; }
+  try { stories = await (await board.ask("/stories")).json(); } catch { return; }
   el("past").hidden = stories.length === 0;
   el("shelf").replaceChildren(...stories.map((s) => {
     const item = document.createElement("li");
@@ -418,7 +425,7 @@ function mark() {
 
 async function meters() {
   let m;
-  try { m = await (await fetch("/status")).json(); } catch { return; }
+  try { m = await (await board.ask("/status")).json(); } catch { return; }
   const known = (x, digits) => (x ? number(x, digits) : "–");
   el("speed").textContent = known(m.tokensPerSecond, 1);
   el("first").textContent = known(m.firstWordSeconds, 2);
@@ -434,7 +441,7 @@ if (el("suites")) {
     el("report").textContent = "";
     say("suitesRunning");
     try {
-      const answer = await fetch("/suites", { method: "POST" });
+      const answer = await board.ask("/suites", { method: "POST" });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { done, value } = await reader.read();
@@ -455,7 +462,7 @@ if (el("suites")) {
 // results shows the way to the report where the suites have kept one.
 async function results() {
   try {
-    el("results").hidden = (await fetch("/results/report.html", { method: "HEAD" })).status !== 200;
+    el("results").hidden = (await board.ask("/results/report.html", { method: "HEAD" })).status !== 200;
   } catch { /* the page says so elsewhere */ }
 }
 
