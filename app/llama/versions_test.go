@@ -161,3 +161,38 @@ func TestVersionErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestReadCheckpoint: a file in memory is the same checkpoint, and a part of it none.
+func TestReadCheckpoint(t *testing.T) {
+	path, _, err := builtin.Write(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := open(t, path)
+	for version := range 3 {
+		data := testmodel.Export(want, version, 32)
+		if version == 0 {
+			if data, err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := llama.ReadCheckpoint(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Version != version {
+			t.Errorf("version %d; want %d", c.Version, version)
+		}
+		if version < 2 { // the weights of 2 are rounded
+			same(t, "in memory", c, want)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, n := range []int{0, 3, llama.HeaderSize, len(data) - 1} {
+			if _, err := llama.ReadCheckpoint(data[:n:n]); err == nil {
+				t.Errorf("%d of %d bytes of version %d are a checkpoint", n, len(data), version)
+			}
+		}
+	}
+}

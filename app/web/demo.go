@@ -16,7 +16,7 @@ type Download struct {
 }
 
 // MB is its size in megabytes.
-func (d Download) MB() string { return fmt.Sprintf("%.1f", float64(d.Size)/1e6) }
+func (d Download) MB() string { return fmt.Sprintf("%.1f MB", float64(d.Size)/1e6) }
 
 // Demo returns the files of a page that no board answers but a script demo.js, which is
 // not among them: what page.js asks for and follows goes to its constant storyteller, with

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,6 +57,11 @@ func TestLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	html, script := asset(t, "page.html"), asset(t, "page.js")+asset(t, "mine.js")+asset(t, "tone.js")+asset(t, "keep.js")
+	demo, err := os.ReadFile("../../imagebuilder/demo/assets/demo.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script += string(demo)
 	used := map[string]bool{}
 	for _, use := range regexp.MustCompile(`\.Labels\.(\w+)|labels\.(\w+)|say\("(\w+)"\)|"(status\w+)"|(languageName)`).FindAllStringSubmatch(html+script+"languageName", -1) {
 		used[use[1]+use[2]+use[3]+use[4]+use[5]] = true

@@ -20,10 +20,6 @@ import (
 	"duostoryteller/app/story"
 )
 
-// packingTokens is how many tokens a model tells while it is packed: fewer than on a PC,
-// because somebody waits. The text does not depend on it.
-const packingTokens = 40
-
 // teller answers one page.
 type teller struct {
 	desk desk.Desk
@@ -44,11 +40,9 @@ func (t *teller) open(checkpoint, tokenizer []byte) error {
 	if err != nil {
 		return err
 	}
-	model, err := engine.Pack(c, set, packingTokens)
-	if err != nil {
-		return err
-	}
-	e, err := engine.New(model, set, engine.Options{})
+	// From the checkpoint as it is: to pack it, for guesses, takes longer than who waits
+	// would gain.
+	e, err := engine.NewRaw(c, set, engine.Options{})
 	if err != nil {
 		return err
 	}
