@@ -33,6 +33,9 @@ const cases = 4
 // TestDemo visits as somebody does: tells stories, drops files on the page, and comes
 // again without a network.
 func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a visit takes half a minute: not with -short")
+	}
 	b := browser.New(t, 1000, 800, false)
 
 	// The large model is another small one here.
