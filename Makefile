@@ -5,7 +5,8 @@
 #                          image that is there, FIP=none is without. MODEL= and TOKENIZER=
 #                          name others than stories15M, MODEL=stories42M a download, which
 #                          MODEL_SHA256= checks, MODEL=builtin the small one that is
-#                          built in; DEBIAN_MIRROR= where the machine is not Debian's;
+#                          built in; MORE_MODELS='stories42M FILE FILE,TOKENIZER' puts
+#                          further ones on the card; DEBIAN_MIRROR= where the machine is not Debian's;
 #                          BASELINE= a riscv64 build of run.c to be measured on the board
 #                          beside ours
 #   make flash DEVICE=/dev/sdX   write that image, or IMAGE=FILE, to the card in /dev/sdX and check it
@@ -133,7 +134,7 @@ SYSTEMS := linux/amd64 linux/arm64 linux/riscv64 darwin/arm64 darwin/amd64 windo
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # What a build is made from, as the user wants it.
-INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(foreach m,$(MORE_MODELS),--more-model '$(m)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 .PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve demo bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
@@ -156,7 +157,7 @@ flash:
 run:
 	$(call tools,$(if $(filter qemu-virt,$(BOARD)),$(RUN_TOOLS),$(TWIN_TOOLS)))
 	@$(if $(MODEL),,test -e out/storyteller.img ||) $(MAKE) image
-	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(filter-out none,$(FIP)),--fip '$(FIP)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(filter-out none,$(FIP)),--fip '$(FIP)') $(foreach m,$(MORE_MODELS),--more-model '$(m)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 serve:
 	$(call tools,$(VOICE_TOOLS))

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"duostoryteller/app/cardmodels"
 	"duostoryteller/app/panel"
 	"duostoryteller/app/textfile"
 
@@ -71,6 +72,7 @@ type Config struct {
 	Temperature float64 // 0 is greedy
 	TopP        float64 // nucleus, 0 to 1
 	Steps       int     // tokens to tell at most; 0: as many as the model can
+	Model       string  // the name of one of the card's models; empty: the card's own
 	Engine      string  // "exact", "fast" or "plain"; empty: the storyteller's own default
 	Arithmetic  string  // "riscv64-ofast" or "strict"; empty: the storyteller's own default
 	Run         string  // RunStory or RunSuites
@@ -340,6 +342,11 @@ var settings = []setting{
 			n, ok := v.(int64)
 			return ok && n >= 0 && n <= 65536 && store(&c.Steps, int(n))
 		}, func(c Config) any { return c.Steps }},
+	{"model", "the name of a model on the card in quotes, or \"\" for the card's own",
+		func(c *Config, v any) bool {
+			s, ok := v.(string)
+			return ok && (s == "" || cardmodels.CheckName(s) == nil) && store(&c.Model, s)
+		}, func(c Config) any { return c.Model }},
 	{"engine", `"exact", "fast" or "plain"`,
 		func(c *Config, v any) bool { return oneOf(&c.Engine, v, "exact", "fast", "plain") },
 		func(c Config) any { return cmp.Or(c.Engine, "exact") }},

@@ -26,9 +26,10 @@ func TestParse(t *testing.T) {
 	}{
 		{"empty", "", Default(), nil},
 		{"comments", "# nothing\n\n#seed = 3\n", Default(), nil},
-		{"all", "prompt = \"A cat\"\nseed = 7\ntemperature = 0\ntopp = 0.5\nsteps = 10\nengine = \"fast\"\narithmetic = \"strict\"\nrun = \"suites\"\nafter = \"again\"\nusb = \"host\"\nspeaker = \"amplifier\"\nvoice = \"rms\"\nrate = 0.5\npitch = 2\nvolume = 0\nmicrophone = \"Headset\"\ngain = 20\nbutton = \"gpiochip1/15\"\navoid = \"off\"\nbedtime = \"on\"\nstories = 0\n",
-			Config{"A cat", 7, 0, 0.5, 10, "fast", "strict", RunSuites, AfterAgain, USBHost, SpeakerAmplifier, "rms", 0.5, 2, 0, "Headset", 20, "gpiochip1/15", Off, On, 0}, nil},
+		{"all", "prompt = \"A cat\"\nseed = 7\ntemperature = 0\ntopp = 0.5\nsteps = 10\nmodel = \"stories260K\"\nengine = \"fast\"\narithmetic = \"strict\"\nrun = \"suites\"\nafter = \"again\"\nusb = \"host\"\nspeaker = \"amplifier\"\nvoice = \"rms\"\nrate = 0.5\npitch = 2\nvolume = 0\nmicrophone = \"Headset\"\ngain = 20\nbutton = \"gpiochip1/15\"\navoid = \"off\"\nbedtime = \"on\"\nstories = 0\n",
+			Config{"A cat", 7, 0, 0.5, 10, "stories260K", "fast", "strict", RunSuites, AfterAgain, USBHost, SpeakerAmplifier, "rms", 0.5, 2, 0, "Headset", 20, "gpiochip1/15", Off, On, 0}, nil},
 		{"bad hearing", "microphone = \"\"\nbutton = \"15\"\ngain = 101\n", Default(), []string{`line 1: microphone = "" is not allowed`, `line 2: button = "15" is not allowed: it is none of these; give a GPIO line`, `line 3: gain = 101 is not allowed: it is too large or too small; give a whole number`}},
+		{"bad model", "model = \"../model\"\n", Default(), []string{`line 1: model = "../model" is not allowed`}},
 		{"bad voices", "voice = \"choir\"\nrate = 0.4\npitch = nan\nvolume = 2.1\n", Default(),
 			[]string{`line 1: voice = "choir"`, `line 2: rate = 0.4 is not allowed: it is too large or too small; give a number from 0.5 to 2; using 1`, "line 3: pitch", "line 4: volume"}},
 		{"carriage returns", "seed = 7\r\nprompt = \"A cat\"\r\n", with(func(c *Config) { c.Seed = 7; c.Prompt = "A cat" }), nil},

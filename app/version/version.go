@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime/debug"
 	"strings"
@@ -15,7 +16,8 @@ import (
 // Number is the release that the sources belong to; CHANGELOG.md has the same.
 const Number = "0.9.0"
 
-// Parts is where the card has the list of its parts (package manifest).
+// Parts is where the card has the list of its parts (package manifest), beside its own
+// model.
 const Parts = "/usr/share/storyteller/parts.json"
 
 // commit is set by the linker, which can set nothing but a variable: see LinkerFlag.
@@ -84,30 +86,31 @@ func Card() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Checkpoint returns the SHA-256 of the checkpoint that the card's model was made
-// from, in hexadecimal digits; "" off the card.
-func Checkpoint() string {
-	list, err := os.ReadFile(Parts)
+// Checkpoint returns the file's name and the SHA-256, in hexadecimal digits, of the
+// checkpoint that the model at path was made from, as the list of parts beside it has
+// them; "" where there is none, as everywhere but on a card.
+func Checkpoint(path string) (name, sum string) {
+	list, err := os.ReadFile(filepath.Join(filepath.Dir(path), filepath.Base(Parts)))
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	return checkpoint(list)
 }
 
 // checkpoint reads a list of parts (package manifest).
-func checkpoint(list []byte) string {
+func checkpoint(list []byte) (name, sum string) {
 	var parts struct {
-		Components []struct{ Kind, Hash string }
+		Components []struct{ Kind, Name, Hash string }
 	}
 	if json.Unmarshal(list, &parts) != nil {
-		return ""
+		return "", ""
 	}
 	for _, c := range parts.Components {
 		if c.Kind == "checkpoint" {
-			return strings.TrimPrefix(c.Hash, "sha256:")
+			return c.Name, strings.TrimPrefix(c.Hash, "sha256:")
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // Line is what a program prints when it is asked for its version: one line.

@@ -74,7 +74,7 @@ func (s *state) legacyCheckpoint() (file, error) {
 }
 
 // rootSize is the size of the root file system's partition: the board's, and
-// what the baseline takes besides, in whole MiB.
+// what the baseline and larger or further models take besides, in whole MiB.
 func (s *state) rootSize() int64 {
 	const unit = 1 << 20
 	extra := s.baseline.program.size + s.baseline.checkpoint.size
@@ -86,16 +86,19 @@ func (s *state) rootSize() int64 {
 	return s.board.Card.RootSize + (extra+s.larger()+unit-1)/unit*unit
 }
 
-// larger is by how much the packed model is larger than that of the shape that root_size
+// larger is by how much the packed models are larger than that of the shape that root_size
 // was chosen for.
-func (s *state) larger() int64 {
-	size, err := packed.FileSize(s.model.header.Config)
-	if err != nil { // there is no model yet
-		return 0
+func (s *state) larger() (more int64) {
+	for _, m := range s.models() {
+		size, err := packed.FileSize(m.header.Config)
+		if err != nil { // there is no model yet
+			return 0
+		}
+		more += size
 	}
 	planned, err := packed.FileSize(models.Counted())
 	if err != nil {
 		return 0
 	}
-	return max(0, size-planned)
+	return max(0, more-planned)
 }

@@ -30,10 +30,11 @@ type Options struct {
 	Cache  string // downloads, the kernel
 	Data   string // a folder that may have the checkpoint and the tokenizer
 
-	Model       string // checkpoint to use; builtin.Name for the built-in one, or a name of package models; "" for the board's
-	ModelSHA256 string // what the checkpoint's must be, in hexadecimal; "" for no such condition
-	Tokenizer   string // tokenizer to use; "" for the board's
-	Golden      string // cases for the card's regression suite; "" for those in Data, or made here
+	Model       string   // checkpoint to use; builtin.Name for the built-in one, or a name of package models; "" for the board's
+	ModelSHA256 string   // what the checkpoint's must be, in hexadecimal; "" for no such condition
+	Tokenizer   string   // tokenizer to use; "" for the board's
+	MoreModels  []string // further models for the card: as Model, or with a tokenizer of its own "CHECKPOINT,TOKENIZER"
+	Golden      string   // cases for the card's regression suite; "" for those in Data, or made here
 
 	// RequireModel makes it an error that the board's checkpoint cannot be had;
 	// else the built-in one takes its place, and the build says so.
@@ -79,6 +80,7 @@ type state struct {
 	commit     string // of the sources; package source
 	board      *board.Board
 	model      modelFiles
+	more       []modelFiles // the card's further models
 	baseline   baseline
 	suite      []byte // the regression suite's file
 	fip        []byte // nil for none
@@ -123,10 +125,10 @@ func (s *state) run(ctx context.Context) (err error) {
 		do   func(context.Context) (result string, err error)
 	}{
 		{"board description", s.readBoard},
-		{"checkpoint and tokenizer", s.findModel},
+		{"checkpoint and tokenizer", s.findModels},
 		{"baseline program", s.findBaseline},
 		{"vendor's firmware", s.loadFirmware},
-		{"packed checkpoint", s.packModel},
+		{"packed checkpoint", s.packModels},
 		{"regression suite", s.findSuite},
 		{"programs for riscv64", s.buildPrograms},
 		{"voices", s.buildVoices},

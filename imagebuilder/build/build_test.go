@@ -137,6 +137,14 @@ func TestBuild(t *testing.T) {
 	s := small(t)
 	var log bytes.Buffer
 	s.Log = &log
+	one, other := t.TempDir(), t.TempDir()
+	second, third := filepath.Join(one, "second.bin"), filepath.Join(other, "third.bin")
+	for from, to := range map[string]string{checkpoint(t, one, 300): second, checkpoint(t, other, 280): third} {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.MoreModels = []string{second + "," + s.Tokenizer, third + "," + tokenizer(t, other, 280)}
 	if err := s.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +188,7 @@ func TestBuild(t *testing.T) {
 	for name, mode := range map[string]fs.FileMode{
 		"sbin/init": 0o755, "bin/storyteller": 0o755, "bin/sh": 0o755, "bin/ls": 0o755, "proc": 0o555,
 		"usr/lib/storyteller/voices/test": 0o755, "sbin/fsck.fat": 0o755, "usr/share/storyteller/sums": 0o644, "usr/share/storyteller/model.packed": 0o644, "usr/share/storyteller/tokenizer.bin": 0o644, "usr/share/storyteller/suites/regression.jsonl": 0o644, "usr/share/storyteller/board.toml": 0o644,
+		"usr/share/storyteller/models/second/model.packed": 0o644, "usr/share/storyteller/models/third/model.packed": 0o644, "usr/share/storyteller/models/third/tokenizer.bin": 0o644,
 	} {
 		info, err := fs.Stat(root, name)
 		if err != nil {
@@ -200,10 +209,13 @@ func TestBuild(t *testing.T) {
 	if damaged := sums.Damaged(update, nil); damaged != nil {
 		t.Errorf("the checksums of the update do not fit: %v", damaged)
 	}
-	for name, want := range map[string]bool{"sbin/init": true, "base": true, "usr/share/storyteller/model.packed": false, "usr/share/storyteller/tokenizer.bin": false} {
+	for name, want := range map[string]bool{"sbin/init": true, "base": true, "usr/share/storyteller/model.packed": false, "usr/share/storyteller/tokenizer.bin": false, "usr/share/storyteller/models": false} {
 		if _, err := fs.Stat(update, name); (err == nil) != want {
 			t.Errorf("/%s of the update: %v; want it there: %v", name, err, want)
 		}
+	}
+	if _, err := fs.Stat(root, "usr/share/storyteller/models/second/tokenizer.bin"); err == nil {
+		t.Error("the card has its own tokenizer twice")
 	}
 	if damaged := sums.Damaged(root, nil); damaged != nil {
 		t.Errorf("the checksums on the card do not fit: %v", damaged)
@@ -240,7 +252,7 @@ func TestBuild(t *testing.T) {
 			t.Errorf("the card's licence of %s = %q, %v; want %s", name, got, err, licence)
 		}
 	}
-	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "packed checkpoint", "tokenizer"} {
+	for _, kind := range []string{"program", "go module", "voice", "kernel", "checkpoint", "packed checkpoint", "tokenizer", "further checkpoint", "further tokenizer"} {
 		if kinds[kind] == 0 {
 			t.Errorf("the manifest has no %s: %v", kind, kinds)
 		}

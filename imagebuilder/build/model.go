@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"duostoryteller/app/cardmodels"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/builtin"
 	"duostoryteller/imagebuilder/board"
@@ -30,12 +32,19 @@ type file struct {
 	note                       string
 }
 
+// modelFiles are those of one model.
 type modelFiles struct {
 	checkpoint, tokenizer file
 	packed                file // what the board reads: only path, sha256 and size
 	header                llama.Header
 	unavailable           error // why the built-in one stands in for the board's; nil where it does not
 }
+
+// models are the card's, its own first.
+func (s *state) models() []modelFiles { return append([]modelFiles{s.model}, s.more...) }
+
+// name is what a person calls it.
+func (m modelFiles) name() string { return cardmodels.NameOf(m.checkpoint.name) }
 
 // Model is a checkpoint with its tokenizer.
 type Model struct {
@@ -75,7 +84,7 @@ func Download(ctx context.Context, o Options) (lines, missing []string, err erro
 	default:
 		lines = append(lines, "firmware: "+fip)
 	}
-	result, err := s.findModel(ctx)
+	result, err := s.findModels(ctx)
 	if err != nil {
 		return lines, missing, err
 	}
@@ -85,6 +94,38 @@ func Download(ctx context.Context, o Options) (lines, missing []string, err erro
 		missing = append(missing, s.board.Model.File)
 	}
 	return lines, missing, nil
+}
+
+// findModels finds the card's own model and the further ones.
+func (s *state) findModels(ctx context.Context) (string, error) {
+	result, err := s.findModel(ctx)
+	if err != nil {
+		return "", err
+	}
+	names := []string{s.model.name()}
+	for _, given := range s.MoreModels {
+		one := &state{Options: s.Options, board: s.board, forBoard: s.forBoard}
+		one.Model, one.Tokenizer, _ = strings.Cut(given, ",")
+		one.ModelSHA256, one.RequireModel = "", true
+		if one.Model == "" {
+			return "", fmt.Errorf("a further model %q: it is CHECKPOINT or CHECKPOINT,TOKENIZER", given)
+		}
+		line, err := one.findModel(ctx)
+		if err != nil {
+			return "", fmt.Errorf("the further model %s: %w", one.Model, err)
+		}
+		name := one.model.name()
+		if err := cardmodels.CheckName(name); err != nil {
+			return "", fmt.Errorf("%s: %w: rename the file", one.Model, err)
+		}
+		if slices.Contains(names, name) {
+			return "", fmt.Errorf("two models for the card have the name %s: rename the file of one", name)
+		}
+		names = append(names, name)
+		s.more = append(s.more, one.model)
+		result += "; and " + line
+	}
+	return result, nil
 }
 
 // findModel finds the checkpoint and the tokenizer, and tries whether the

@@ -60,6 +60,35 @@ func TestVersions(t *testing.T) {
 	}
 }
 
+// TestMoreModels refuses further models that a card cannot have.
+func TestMoreModels(t *testing.T) {
+	for name, want := range map[string]string{
+		"model.bin":     "two models for the card have the name model",
+		"two words.bin": "is no name for a model",
+		"":              "it is CHECKPOINT or CHECKPOINT,TOKENIZER",
+		"stories110M":   "stories110M is too large for Milk-V Duo",
+		"not there":     "no such file",
+	} {
+		s := small(t)
+		if _, err := s.readBoard(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.forBoard = true
+		dir := t.TempDir()
+		given := name
+		if filepath.Ext(name) != "" {
+			given = filepath.Join(dir, name)
+			if err := os.Rename(checkpoint(t, dir, 300), given); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.MoreModels = []string{given + "," + s.Tokenizer}
+		if _, err := s.findModels(t.Context()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("the further model %q: %v; want one line with %q", name, err, want)
+		}
+	}
+}
+
 // TestKnownModels: what is too large for the board is refused before it is downloaded;
 // a PC takes it from the folder or the cache.
 func TestKnownModels(t *testing.T) {

@@ -19,25 +19,39 @@ import (
 // packed, to find the rows of the classifier that are worth keeping in memory.
 const HotTokens = 2000
 
+// packModels packs the card's models.
+func (s *state) packModels(context.Context) (string, error) {
+	result, err := s.packModel(&s.model)
+	for i := range s.more {
+		if err != nil {
+			break
+		}
+		var line string
+		line, err = s.packModel(&s.more[i])
+		result += fmt.Sprintf("; %s %s", s.more[i].name(), line)
+	}
+	return result, err
+}
+
 // packModel makes of the checkpoint the form that the board reads, or takes it
 // from the cache: it is the same bytes on every machine.
-func (s *state) packModel(context.Context) (string, error) {
+func (s *state) packModel(m *modelFiles) (string, error) {
 	dir := filepath.Join(s.Cache, "packed")
-	name := fmt.Sprintf("%.16s-%d-%d.packed", s.model.checkpoint.sha256, packed.Version, HotTokens)
-	s.model.packed.path = filepath.Join(dir, name)
+	name := fmt.Sprintf("%.16s-%d-%d.packed", m.checkpoint.sha256, packed.Version, HotTokens)
+	m.packed.path = filepath.Join(dir, name)
 	how := "from the cache"
-	if packed.Verify(s.model.packed.path) != nil { // not there, or damaged
+	if packed.Verify(m.packed.path) != nil { // not there, or damaged
 		how = "packed"
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", err
 		}
-		if err := pack(s.model.checkpoint.path, s.model.packed.path); err != nil {
+		if err := pack(m.checkpoint.path, m.packed.path); err != nil {
 			return "", err
 		}
 	}
 	var err error
-	s.model.packed.sha256, s.model.packed.size, err = fetch.Sum(s.model.packed.path)
-	return fmt.Sprintf("%s, %s", size(s.model.packed.size), how), err
+	m.packed.sha256, m.packed.size, err = fetch.Sum(m.packed.path)
+	return fmt.Sprintf("%s, %s", size(m.packed.size), how), err
 }
 
 // pack writes the packed form of the checkpoint at from, whole or not at all.

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"duostoryteller/app/avoid"
+	"duostoryteller/app/cardmodels"
 	"duostoryteller/app/commands"
 	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/llama/packed"
@@ -38,6 +39,9 @@ import (
 
 // share is where the storyteller looks for its files on the board.
 const share = "/usr/share/storyteller"
+
+// moreModels has the card's further models; see package cardmodels.
+const moreModels = share + "/models"
 
 func (s *state) readBoard(context.Context) (string, error) {
 	dir := filepath.Join(s.Source, "board")
@@ -306,6 +310,13 @@ func (s *state) writeRoot(context.Context) (string, error) {
 		{"/usr/share/licences/duo-storyteller/LICENCE", filepath.Join(s.Source, "LICENSE"), 0o644},
 		{"/usr/share/licences/linux/LICENCE", filepath.Join(s.Source, "board", "LICENSES", "GPL-2.0.txt"), 0o644},
 	}
+	for _, m := range s.more {
+		dir := path.Join(moreModels, m.name())
+		files = append(files, hostFile{path.Join(dir, cardmodels.Packed), m.packed.path, 0o644})
+		if m.tokenizer.sha256 != s.model.tokenizer.sha256 {
+			files = append(files, hostFile{path.Join(dir, cardmodels.Tokenizer), m.tokenizer.path, 0o644})
+		}
+	}
 	if s.baseline.program.path != "" {
 		files = append(files, hostFile{baselineProgram, s.baseline.program.path, 0o755}, hostFile{baselineModel, s.baseline.checkpoint.path, 0o644})
 	}
@@ -396,7 +407,10 @@ func (s *state) writeUpdate(tree *rootfs.Tree) error {
 	update := new(rootfs.Tree)
 	for _, f := range tree.Files() {
 		switch f.Path {
-		case share + "/model.packed", share + "/tokenizer.bin", baselineModel:
+		case share + "/model.packed", share + "/tokenizer.bin", baselineModel, moreModels:
+			continue
+		}
+		if strings.HasPrefix(f.Path, moreModels+"/") {
 			continue
 		}
 		if err := update.Add(f); err != nil {
@@ -557,17 +571,19 @@ func (s *state) listParts() (err error) {
 		kernel.Hash, kernel.Note = "sha256:"+s.source.SHA256, "the hash is the source's; "+kernel.Note
 	}
 	add(kernel)
-	for _, f := range []struct {
-		file
-		kind, licence string
-	}{
-		{s.model.checkpoint, "checkpoint", s.licence(s.model.checkpoint, s.board.Model, "MIT")},
-		{s.model.tokenizer, "tokenizer", s.licence(s.model.tokenizer, s.board.Tokenizer, "LicenseRef-Llama-2")},
-	} {
-		add(manifest.Component{Name: f.name, Kind: f.kind, Source: f.source, Hash: "sha256:" + f.sha256, Licence: f.licence, Note: strings.TrimPrefix(f.note, "; ")})
+	for i, one := range s.models() {
+		which, name := "", "model.packed"
+		if i > 0 { // the card's own is the one that is called just "checkpoint": package version
+			which, name = "further ", path.Join(path.Base(moreModels), one.name(), cardmodels.Packed)
+		}
+		licence := s.licence(one.checkpoint, s.board.Model, "MIT")
+		add(manifest.Component{Name: one.checkpoint.name, Kind: which + "checkpoint", Source: one.checkpoint.source, Hash: "sha256:" + one.checkpoint.sha256,
+			Licence: licence, Note: strings.TrimPrefix(one.checkpoint.note, "; ")})
+		add(manifest.Component{Name: one.tokenizer.name, Kind: which + "tokenizer", Source: one.tokenizer.source, Hash: "sha256:" + one.tokenizer.sha256,
+			Licence: s.licence(one.tokenizer, s.board.Tokenizer, "LicenseRef-Llama-2")})
+		add(manifest.Component{Name: name, Kind: "packed checkpoint", Version: strconv.Itoa(packed.Version), Source: one.checkpoint.name,
+			Hash: "sha256:" + one.packed.sha256, Licence: licence})
 	}
-	add(manifest.Component{Name: "model.packed", Kind: "packed checkpoint", Version: strconv.Itoa(packed.Version), Source: s.model.checkpoint.name,
-		Hash: "sha256:" + s.model.packed.sha256, Licence: s.licence(s.model.checkpoint, s.board.Model, "MIT")})
 	if s.baseline.program.path != "" {
 		add(manifest.Component{Name: baselineProgram, Kind: "baseline program", Source: s.baseline.program.source, Hash: "sha256:" + s.baseline.program.sha256,
 			Licence: "NOASSERTION", Note: "the user's build of llama2.c's run.c, for comparison"})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/models"
@@ -42,14 +43,22 @@ func (s *state) printMaps() {
 		fmt.Fprintf(w, "\t%s\t  %s\n", size(int64(share.Bytes)), share.Name)
 	}
 	fmt.Fprintf(w, "\t%s\t  not planned\n", size(int64(total-s.board.Budget.Total())))
-	for _, line := range append(s.overBudget(), s.overFull()...) {
+	for _, m := range s.models() {
+		for _, line := range s.overBudget(m.header.Config) {
+			if len(s.more) > 0 {
+				line = m.name() + ": " + line
+			}
+			fmt.Fprintf(w, "\nWarning: %s.\n", line)
+		}
+	}
+	for _, line := range s.overFull() {
 		fmt.Fprintf(w, "\nWarning: %s.\n", line)
 	}
 }
 
-// overBudget says where the model takes more memory than board.toml has for it.
-func (s *state) overBudget() (lines []string) {
-	c, b := s.model.header.Config, s.board.Budget
+// overBudget says where a model takes more memory than board.toml has for it.
+func (s *state) overBudget(c llama.Config) (lines []string) {
+	b := s.board.Budget
 	need, use, context, err := packed.Settle(c, packed.Exact, models.Free(s.board))
 	switch {
 	case errors.Is(err, packed.ErrTooLarge):

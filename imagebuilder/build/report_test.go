@@ -38,15 +38,15 @@ func TestBudget(t *testing.T) {
 	}
 	s := &state{board: b}
 	s.model.header.Config = shape
-	if lines := s.overBudget(); len(lines) > 0 {
+	if lines := s.overBudget(s.model.header.Config); len(lines) > 0 {
 		t.Errorf("overBudget() = %q; want nothing for the planned model", lines)
 	}
 	s.model.header.Layers = 8
-	if lines := s.overBudget(); len(lines) != 2 || !strings.Contains(lines[0], "weights") || !strings.Contains(lines[1], "KV cache") {
+	if lines := s.overBudget(s.model.header.Config); len(lines) != 2 || !strings.Contains(lines[0], "weights") || !strings.Contains(lines[1], "KV cache") {
 		t.Errorf("overBudget() with two layers more = %q; want weights and KV cache", lines)
 	}
 	s.model.header.Config = llama.Config{Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024, SharedClassifier: true}
-	if lines := s.overBudget(); len(lines) != 2 || !strings.Contains(lines[0], "from the card") || !strings.Contains(lines[1], "up to 311 tokens") {
+	if lines := s.overBudget(s.model.header.Config); len(lines) != 2 || !strings.Contains(lines[0], "from the card") || !strings.Contains(lines[1], "up to 311 tokens") {
 		t.Errorf("overBudget() of stories42M's shape = %q; want what becomes of its layers and its context", lines)
 	}
 	s.layout.files = []card.File{{Name: "boot.sd", Data: make([]byte, 5<<20)}}

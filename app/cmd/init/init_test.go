@@ -206,7 +206,7 @@ func TestStory(t *testing.T) {
 	b := newBench(t, settings)
 	got := b.waitFor(t, "storyteller> ")
 	want := regexp.MustCompile(`^init: \d+ ms  story starts, seed 7  MemAvailable \d+ kB
-serve --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --console --events --usb device --results /boot --authorized-keys /boot/authorized_keys --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 --timing /run/speech.json --microphone auto --gain 60 --usual A cat --temperature 0 --topp 0.9 --steps 256 --avoid /boot/avoid.txt --keep 64
+serve --model /usr/share/storyteller/model.bin --tokenizer /usr/share/storyteller/tokenizer.bin --models /usr/share/storyteller/models --console --events --usb device --results /boot --authorized-keys /boot/authorized_keys --engine fast --speak --voice kal16 --rate 1 --pitch 1 --volume 1 --timing /run/speech.json --microphone auto --gain 60 --usual A cat --temperature 0 --topp 0.9 --steps 256 --avoid /boot/avoid.txt --keep 64
 \{"prompt":"A cat","seed":7,"temperature":0,"topp":0.9,"steps":256,"exact":true\}
 achieved tok/s: 2.500000
 init: \d+ ms  first word  MemAvailable \d+ kB

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"duostoryteller/app/cardmodels"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -29,8 +31,18 @@ func dials() []dial {
 		{name: "/rate", key: "rate", help: "how fast it reads, 0.5 to 2", anew: true},
 		{name: "/bedtime", key: "bedtime", help: "on: slower and quieter with each paragraph, no light, no story after it; off", values: []string{"on", "off"}, anew: true},
 		{name: "/avoid", key: "avoid", help: "on: no story with what avoid.txt lists; off", values: []string{"on", "off"}, anew: true},
+		{name: "/model", key: "model", help: "which of the card's models tells: " + strings.Join(cardModels(), ", "), values: cardModels(), anew: true},
 		{name: "/engine", key: "engine", help: "exact, fast or plain", values: []string{"exact", "fast", "plain"}, anew: true},
 	}
+}
+
+// cardModels are the names of the card's models, its own first.
+func cardModels() (names []string) {
+	models, _ := cardmodels.All(onCard("model.packed", "model.bin"), "", onCard("models")) // the storyteller says what is wrong
+	for _, m := range models {
+		names = append(names, m.Name)
+	}
+	return names
 }
 
 // live does what a line that begins with a slash asks for.

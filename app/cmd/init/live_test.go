@@ -44,9 +44,13 @@ func TestLive(t *testing.T) {
 		t.Errorf("the console says %q; want the voice", got)
 	}
 	say("A cat", `{"prompt":"A cat"`)
+	if got := say("/model stories260K", "the storyteller starts anew\n"); !strings.Contains(got, "/model stories260K") {
+		t.Errorf("the console says %q; want the model", got)
+	}
+	say("/model two words", `init: model "two words" is not allowed: give the name of a model`)
 	b.lines <- typed{line: "/engine fast"}
 	b.lines <- typed{line: "A bird"} // while it starts anew
-	b.waitFor(t, "--engine fast")
+	b.waitFor(t, "--choose stories260K --engine fast")
 	b.waitFor(t, `{"prompt":"A bird"`)
 	b.waitFor(t, "storyteller> ")
 	if got := say("/bedtime on", "the storyteller starts anew\n"); !strings.Contains(got, "/bedtime on") {

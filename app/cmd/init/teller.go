@@ -60,7 +60,10 @@ func arguments(program string, c config.Config, verb string) []string {
 	if verb != "" {
 		return args
 	}
-	args = append(args, "--console", "--events", "--usb", c.USB, "--results", cardDir, "--authorized-keys", cardDir+"/authorized_keys")
+	args = append(args, "--models", onCard("models"), "--console", "--events", "--usb", c.USB, "--results", cardDir, "--authorized-keys", cardDir+"/authorized_keys")
+	if c.Model != "" {
+		args = append(args, "--choose", c.Model)
+	}
 	if c.Engine != "" {
 		args = append(args, "--engine", c.Engine)
 	}

@@ -12,10 +12,10 @@ import (
 // A slot holds the one engine that is in memory: two would not fit on the
 // board. It lets one story be told at a time.
 type slot struct {
-	model      string
 	arithmetic llama.Arithmetic
-	name       string
+	name       string // the choice's
 	engine     llama.Engine
+	note       func(line string)
 
 	mu       sync.Mutex
 	newest   *story.Story
@@ -44,10 +44,12 @@ func (s *slot) close() error {
 // choice is an engine that is opened when it is asked for a story and another
 // one has the slot, and opened anew when what it tells from has been packed meanwhile.
 type choice struct {
-	name  string
-	shape llama.Config
-	slot  *slot
-	until context.Context
+	name   string // of its own among those of the slot
+	engine string
+	model  string // path of the checkpoint
+	shape  llama.Config
+	slot   *slot
+	until  context.Context
 }
 
 // Config is the shape of the model; once this engine has the slot, with the context that
@@ -63,15 +65,18 @@ func (c *choice) Config() llama.Config {
 func (c *choice) Until(ctx context.Context) { c.until = ctx }
 
 func (c *choice) Start(prompt []int, s *llama.Sampler) error {
-	if c.slot.name != c.name || outgrown(c.slot.engine, c.slot.model) {
+	if c.slot.name != c.name || outgrown(c.slot.engine, c.model) {
 		if err := c.slot.close(); err != nil {
 			return err
 		}
 		// The next one looks whether there is memory for it; what is garbage by now is.
 		debug.FreeOSMemory()
-		engine, err := engines()[c.name](c.slot.model, c.slot.arithmetic)
+		engine, err := engines()[c.engine](c.model, c.slot.arithmetic)
 		if err != nil {
 			return err
+		}
+		for _, line := range limits(engine) {
+			c.slot.note(line)
 		}
 		c.slot.name, c.slot.engine = c.name, engine
 	}

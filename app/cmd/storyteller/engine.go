@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -87,19 +86,26 @@ func (f *modelFlags) open(cmd *cobra.Command) (llama.Engine, *llama.Tokenizer, e
 		engine.Close()
 		return nil, nil, err
 	}
-	if e, ok := engine.(interface{ Limits() []string }); ok {
-		for _, line := range e.Limits() {
-			fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %s\n", line)
-		}
+	for _, line := range limits(engine) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "storyteller: %s\n", line)
 	}
 	debug.FreeOSMemory() // what opening left behind: on the board a part of what is free
 	return engine, tokenizer, nil
 }
 
+// limits says what an engine cannot do in this machine's memory.
+func limits(e llama.Engine) []string {
+	if e, ok := e.(interface{ Limits() []string }); ok {
+		return e.Limits()
+	}
+	return nil
+}
+
 // small tells whether the model at path is the small one that the builder carries:
 // the file itself, or on a card what was made of it.
 func small(path string) bool {
-	return builtin.Is(path) || filepath.Dir(path) == filepath.Dir(version.Parts) && version.Checkpoint() == builtin.SHA256
+	_, sum := version.Checkpoint(path)
+	return builtin.Is(path) || sum == builtin.SHA256
 }
 
 func engineNames() string {

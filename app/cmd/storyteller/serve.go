@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -42,6 +41,8 @@ func serveCommand() *cobra.Command {
 		keys        string
 		hosts       []string
 		hears       ears
+		more        string
+		choose      string
 		list        string
 		keep        = web.KeptKB
 	)
@@ -104,12 +105,11 @@ and kept beside that file, as ssh_host_key.`,
 			if keys != "" && usb == "" {
 				return usageErrorf(cmd, "--authorized-keys is for the board's cable: give --usb as well")
 			}
-			engine, tokenizer, err := model.open(cmd)
-			if errors.Is(err, errPacked) { // the card's file may ask for it; a story all the same
-				note(fmt.Sprintf("%v; using %s", err, defaultEngine))
-				model.engine = defaultEngine
-				engine, tokenizer, err = model.open(cmd)
+			models, err := model.models(more, choose)
+			if err != nil {
+				note(err.Error())
 			}
+			models, engine, tokenizer, err := model.openFirst(cmd, models, note)
 			if err != nil && events {
 				return cannotTell{err}
 			}
@@ -120,19 +120,21 @@ and kept beside that file, as ssh_host_key.`,
 			if err != nil {
 				return err
 			}
-			inMemory := &slot{model: model.model, arithmetic: arithmetic, name: model.engine, engine: engine}
+			inMemory := &slot{arithmetic: arithmetic, engine: engine, note: note}
 			defer inMemory.close()
 			button := suitesButton{inMemory, []string{"--model", model.model, "--tokenizer", model.tokenizer, "--arithmetic", arithmetic.String()}, results}
 			if results != "" {
 				button.options = append(button.options, "--results", results)
 			}
-			options := web.Options{Hosts: hosts, Keep: results, KeepKB: keep, Note: note, Version: version.Text(), Small: small(model.model), System: os.DirFS("/"), Suites: button}
+			options := web.Options{Hosts: hosts, Keep: results, KeepKB: keep, Note: note, Version: version.Text(), Small: small(models[0].Checkpoint), System: os.DirFS("/"), Suites: button}
 			avoided := avoidList(list, note)
-			for _, name := range offered(model.engine) {
-				teller := story.NewTeller(&choice{name: name, shape: engine.Config(), slot: inMemory}, tokenizer)
+			choices, tokenizers := model.choices(models, engine, tokenizer, inMemory)
+			inMemory.name = choices[0].name
+			for i, c := range choices {
+				teller := story.NewTeller(c, tokenizers[i])
 				teller.Avoid(avoided)
 				defer teller.Stop() // nothing may use the model once this returns
-				options.Engines = append(options.Engines, web.Engine{Name: name, Teller: turn{teller, inMemory}})
+				options.Engines = append(options.Engines, web.Engine{Name: c.name, Teller: turn{teller, inMemory}})
 			}
 			if program, err := voice.Find(voices.name, ""); err != nil {
 				note(err.Error() + "; the page is silent")
@@ -204,6 +206,8 @@ and kept beside that file, as ssh_host_key.`,
 	flags.StringVar(&usb, "usb", "", "what the board's USB port is, device or host; unasked it is left alone")
 	flags.StringSliceVar(&hosts, "host", []string{usbnet.Name}, "names of this machine, beside localhost and its addresses")
 	flags.BoolVar(&onConsole, "console", false, "print the stories and take prompts from standard input")
+	flags.StringVar(&more, "models", "", "folder with further models to tell from, each a folder by its name with model.packed and, if it has its own, tokenizer.bin")
+	flags.StringVar(&choose, "choose", "", "the name of the model that tells unless the page asks for another; unasked it is --model")
 	flags.StringVar(&results, "results", "", "keep the results of the page's test suites, and the last stories, in this folder")
 	flags.IntVar(&keep, "keep", keep, "with --results: how many KB the last stories may take there, 0 for none")
 	flags.StringVar(&list, "avoid", "", "file with the words and phrases that no story is to have, off for none; unasked it is the built-in one")

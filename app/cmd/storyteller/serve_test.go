@@ -353,9 +353,9 @@ func TestSlotReserved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inMemory := &slot{model: checkpoint, name: defaultEngine, engine: engine}
+	inMemory := &slot{name: defaultEngine, engine: engine}
 	defer inMemory.close()
-	one := turn{story.NewTeller(&choice{name: defaultEngine, shape: engine.Config(), slot: inMemory}, tokenizer), inMemory}
+	one := turn{story.NewTeller(&choice{name: defaultEngine, engine: defaultEngine, model: checkpoint, shape: engine.Config(), slot: inMemory}, tokenizer), inMemory}
 	tell := func() error {
 		s, err := one.Tell(t.Context(), story.Request{Seed: 1, Steps: 5})
 		if err != nil {

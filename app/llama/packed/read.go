@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"duostoryteller/app/llama"
 	"duostoryteller/app/machine"
 	"duostoryteller/app/uncached"
 )
@@ -220,6 +221,20 @@ func readLayout(r io.ReaderAt) (*layout, error) {
 	default:
 		return nil, err
 	}
+}
+
+// ConfigOf reads the shape of the packed checkpoint at path.
+func ConfigOf(path string) (llama.Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return llama.Config{}, fmt.Errorf("packed checkpoint: %w", err)
+	}
+	defer f.Close()
+	l, err := readLayout(f)
+	if err != nil {
+		return llama.Config{}, fmt.Errorf("packed checkpoint %s: %w", path, err)
+	}
+	return l.config, nil
 }
 
 // Verify reads the whole packed checkpoint at path and compares every checksum.

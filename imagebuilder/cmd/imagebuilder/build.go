@@ -100,6 +100,7 @@ image boots in the emulator.`,
 	f.BoolVar(&o.RequireModel, "require-model", false, "fail where the board's own checkpoint cannot be had, instead of taking the built-in one")
 	f.StringVar(&o.ModelSHA256, "model-sha256", "", "what the checkpoint's SHA-256 must be")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "tokenizer.bin that belongs to the checkpoint")
+	f.StringArrayVar(&o.MoreModels, "more-model", nil, "a further model for the card, as --model; with a tokenizer of its own CHECKPOINT,TOKENIZER; once for each")
 	f.StringVar(&o.FIP, "fip", "", "the vendor's fip.bin, or an official image that has it; \"none\" for a card without")
 	f.StringVar(&o.Firmware, "firmware", "", "version of the official image to download for its fip.bin, of the board's firmware.toml (default its default; none with --from-buildroot)")
 	f.BoolVar(&o.NoSecondCore, "no-second-core", false, "put a patched copy of fip.bin on the card that starts no RTOS")

@@ -86,6 +86,7 @@ cannot be had of these two; a locked input that cannot be had is an error.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Board, "board", "milkv-duo", "board to fetch for, a folder of board/")
+	f.StringArrayVar(&o.MoreModels, "more-model", nil, "a further one for the card; with a tokenizer of its own CHECKPOINT,TOKENIZER; once for each")
 	f.StringVar(&o.Model, "model", "", "a checkpoint that need not be fetched, or \"builtin\"")
 	f.StringVar(&o.ModelSHA256, "model-sha256", "", "what the checkpoint's SHA-256 must be")
 	f.StringVar(&o.Tokenizer, "tokenizer", "", "a tokenizer that need not be fetched")
