@@ -114,6 +114,20 @@ func (s *Server) makePage(language string) ([]byte, error) {
 	return makePage(language, s.pages.languages, names, shown{s.voice != nil, s.suites != nil, s.version, s.small, nil}, nil)
 }
 
+// engineLabel is what the page calls an engine. One of a further model, MODEL/ENGINE, has
+// the model's name before it.
+func engineLabel(name string, labels map[string]string) string {
+	model, engine, further := strings.Cut(name, "/")
+	if !further {
+		model, engine = "", name
+	}
+	label := cmp.Or(labels["engine"+strings.ToUpper(engine[:1])+engine[1:]], engine)
+	if further {
+		label = model + " · " + label
+	}
+	return label
+}
+
 // makePage fills the template with the labels, the one place of its texts. Beside them
 // its scripts get what is in setup.
 func makePage(language string, languages, engines []string, what shown, setup map[string]any) ([]byte, error) {
@@ -153,8 +167,7 @@ func makePage(language string, languages, engines []string, what shown, setup ma
 		data.Languages = append(data.Languages, choice{l, other["languageName"]})
 	}
 	for _, name := range engines {
-		label := labels["engine"+strings.ToUpper(name[:1])+name[1:]]
-		data.Engines = append(data.Engines, choice{name, cmp.Or(label, name)})
+		data.Engines = append(data.Engines, choice{name, engineLabel(name, labels)})
 	}
 	t, err := template.ParseFS(assets, "assets/page.html")
 	if err != nil {

@@ -189,3 +189,16 @@ func TestSmallModel(t *testing.T) {
 		}
 	}
 }
+
+// TestEngineLabel: an engine of a further model has the model's name.
+func TestEngineLabel(t *testing.T) {
+	labels, err := readLabels(fallback)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"fast": labels["engineFast"], "plain": "plain", "stories42M/exact": "stories42M · " + labels["engineExact"]} {
+		if got := engineLabel(name, labels); got != want {
+			t.Errorf("engineLabel(%s) = %q; want %q", name, got, want)
+		}
+	}
+}
