@@ -86,3 +86,11 @@ define STORYTELLER_FLITE_NO_PROGRAMS
 endef
 FLITE_POST_INSTALL_TARGET_HOOKS += STORYTELLER_FLITE_NO_PROGRAMS
 endif
+
+# Go's run time is in the programs, so its licence goes onto the card with them.
+# The imagebuilder takes it from where Go is; Buildroot leaves it behind.
+define STORYTELLER_GO_LICENCE
+	$(INSTALL) -D -m 0644 $(@D)/LICENSE $(HOST_GO_ROOT)/LICENSE
+endef
+HOST_GO_BIN_POST_INSTALL_HOOKS += STORYTELLER_GO_LICENCE
+HOST_GO_SRC_POST_INSTALL_HOOKS += STORYTELLER_GO_LICENCE

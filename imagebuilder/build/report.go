@@ -51,7 +51,7 @@ func (s *state) printMaps() {
 			fmt.Fprintf(w, "\nWarning: %s.\n", line)
 		}
 	}
-	for _, line := range s.overFull() {
+	for _, line := range append(s.overFull(), s.unlicensed()...) {
 		fmt.Fprintf(w, "\nWarning: %s.\n", line)
 	}
 }
@@ -103,6 +103,17 @@ func (s *state) overFull() (lines []string) {
 	if have := card.Room(s.board.Card.BootSize); need > have {
 		lines = append(lines, fmt.Sprintf("%s, %s, does not fit onto partition 1 beside its files: it lacks %s; enlarge boot_size in %s",
 			updateFile, size(s.updateSize), size(need-have), filepath.Join(s.board.Dir, "board.toml")))
+	}
+	return lines
+}
+
+// unlicensed says which licence the card lacks: only Go's may, where Go does not
+// bring it.
+func (s *state) unlicensed() (lines []string) {
+	for _, m := range s.modules {
+		if m.LicenceText == nil {
+			lines = append(lines, fmt.Sprintf("the licence of %s is not on this machine, and so not on the card, and nobody may pass the card on without it: use Go as its makers distribute it, which has the file LICENSE", m.Name))
+		}
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	"duostoryteller/app/llama/packed"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/card"
+	"duostoryteller/imagebuilder/manifest"
 )
 
 // TestBudget holds the board's plan to what the engine takes for the model that the
@@ -55,5 +56,21 @@ func TestBudget(t *testing.T) {
 		if lines := s.overFull(); len(lines) != tt.lines {
 			t.Errorf("overFull() with an update of %d bytes = %q; want %d lines", tt.size, lines, tt.lines)
 		}
+	}
+}
+
+// TestUnlicensed: a Go without its licence, as Buildroot installs it by itself and as
+// some distributions do, is said.
+func TestUnlicensed(t *testing.T) {
+	named := func(name string, text []byte) manifest.Module {
+		return manifest.Module{Component: manifest.Component{Name: name}, LicenceText: text}
+	}
+	s := &state{modules: []manifest.Module{named("golang.org/x/sys", []byte("BSD")), named("go", nil)}}
+	if got := s.unlicensed(); len(got) != 1 || !strings.HasPrefix(got[0], "the licence of go is not on this machine") {
+		t.Errorf("unlicensed() = %q; want one line, of go", got)
+	}
+	s.modules[1].LicenceText = []byte("BSD")
+	if got := s.unlicensed(); got != nil {
+		t.Errorf("unlicensed() with all licences = %q; want nothing", got)
 	}
 }

@@ -127,13 +127,18 @@ func postImage(t *testing.T, out string, args ...string) (stderr string, err err
 	if err := os.Symlink(strings.TrimSpace(string(modules)), filepath.Join(downloads, "storyteller")); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = append(os.Environ(), "BR2_EXTERNAL_STORYTELLER_PATH="+path, "BR2_DL_DIR="+downloads, "BASE_DIR="+out,
-		"BINARIES_DIR="+images, "HOST_DIR="+filepath.Join(out, "host"), "TARGET_DIR="+filepath.Join(out, "target"), "STORYTELLER_CACHE="+t.TempDir())
+	host := filepath.Join(out, "host")
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(host, "bin")+":"+os.Getenv("PATH"),
+		"BR2_EXTERNAL_STORYTELLER_PATH="+path, "BR2_DL_DIR="+downloads, "BASE_DIR="+out,
+		"BINARIES_DIR="+images, "HOST_DIR="+host, "TARGET_DIR="+filepath.Join(out, "target"), "STORYTELLER_CACHE="+t.TempDir())
 	var text bytes.Buffer
 	cmd.Stderr = &text
 	err = cmd.Run()
 	return text.String(), err
 }
+
+// goLicence is where the card has Go's licence.
+const goLicence = "usr/share/licences/go/LICENCE"
 
 // checkCard reads the card that was made from Buildroot's output back.
 func checkCard(t *testing.T, out string) fs.FS {
@@ -172,7 +177,7 @@ func checkCard(t *testing.T, out string) fs.FS {
 			t.Errorf("the card's /%s has %d bytes, %v; want Buildroot's with %d", name, len(got), err, len(want))
 		}
 	}
-	for _, name := range []string{"usr/share/storyteller/tokenizer.bin", "usr/share/storyteller/board.toml", "proc", "sys", "boot", "dev"} {
+	for _, name := range []string{"usr/share/storyteller/tokenizer.bin", "usr/share/storyteller/board.toml", goLicence, "proc", "sys", "boot", "dev"} {
 		if _, err := fs.Stat(root, name); err != nil {
 			t.Error(err)
 		}
