@@ -25,6 +25,7 @@ const (
 	rvv10
 	avx2
 	neon
+	simd
 )
 
 // Generic returns the portable implementation, which is the definition of what the

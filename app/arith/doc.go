@@ -1,12 +1,13 @@
 // Package arith is the arithmetic of the language model: matrix products,
 // attention sums and the small vector steps around them, each in portable Go and
-// in assembly for four vector units, all bit for bit the same.
+// in assembly for five vector units, all bit for bit the same.
 //
 // # Implementations
 //
 // A [Set] is one implementation: "generic" (Go), "rvv071" (RISC-V vector 0.7.1,
 // T-Head's xtheadvector: the C906 of the Milk-V Duo), "rvv10" (RISC-V vector 1.0, any
-// VLEN >= 128), "avx2" (PCs) and "neon" (64-bit ARM). [Select] picks the best that runs
+// VLEN >= 128), "avx2" (PCs), "neon" (64-bit ARM) and "simd" (WebAssembly in a browser: the
+// kernels that an unpacked model needs, in package simd). [Select] picks the best that runs
 // here; STORYTELLER_CPU names one instead. The two RISC-V units share one body, rvv_riscv64.h: all
 // instructions in it have the same bits in both versions, except vsetvli. The float32
 // products, f32_riscv64.h, f32_amd64.h and f32_arm64.h, are compiled a second time for fused

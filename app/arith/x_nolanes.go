@@ -9,7 +9,6 @@ func (unit) mulScaleWeight(dst, w, x []float32, scale float32) int              
 func (unit) scaleI32(dst []float32, acc []int32, rowScale []float32, scale float32) int { return 0 }
 func (unit) quantize(dst []int8, x []float32, inv, limit float32) int                   { return 0 }
 func (unit) maxAbs(dst *[32]float32, x []float32) int                                   { return 0 }
-func (unit) laneMax(dst *[32]float32, x []float32) int                                  { return 0 }
 func (unit) divScalar(x []float32, by float32) int                                      { return 0 }
 func (unit) expAbout(lanes *[32]float32, x []float32, minusFrom, scale float32) int     { return 0 }
 func (unit) gateAbout(dst, h1, h3 []float32) int                                        { return 0 }

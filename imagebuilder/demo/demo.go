@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 
+	"duostoryteller/app/arith/simd"
 	"duostoryteller/app/llama/builtin"
 	"duostoryteller/app/version"
 	"duostoryteller/app/web"
@@ -35,6 +36,10 @@ var assets embed.FS
 // Program is the file with the WebAssembly, compressed by gzip: the page unpacks it, so
 // that it need not be known to the server.
 const Program = "storyteller.wasm.gz"
+
+// Kernels is the file with the kernels for WebAssembly's vectors, which start.js puts beside
+// the program.
+const Kernels = "kernels.wasm"
 
 // Options say what is made of which.
 type Options struct {
@@ -63,7 +68,8 @@ func Make(ctx context.Context, o Options) (Size, error) {
 	if err != nil {
 		return Size{}, err
 	}
-	for _, name := range []string{"demo.js", "worker.js"} {
+	files[Kernels] = simd.Module()
+	for _, name := range []string{"demo.js", "start.js", "worker.js"} {
 		if files[name], err = assets.ReadFile("assets/" + name); err != nil {
 			return Size{}, err
 		}

@@ -2,14 +2,13 @@
 // the large model in the browser's storage.
 "use strict";
 
-importScripts("wasm_exec.js", "files.js");
+importScripts("wasm_exec.js", "start.js", "files.js");
 
 let storyteller = null;
 
 // run starts the program. It is there compressed, so that it is small whatever server it
 // comes from; one that unpacks .gz by itself does no harm.
 async function run() {
-  const go = new Go();
   const answer = await fetch("storyteller.wasm.gz");
   if (!answer.ok) throw new Error(answer.status + " " + answer.statusText);
   let program = await answer.arrayBuffer();
@@ -17,8 +16,7 @@ async function run() {
   if (a === 0x1f && b === 0x8b) {
     program = await new Response(new Blob([program]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
   }
-  const { instance } = await WebAssembly.instantiate(program, go.importObject);
-  go.run(instance); // returns when Go first waits
+  await start(program);
   storyteller = self.storyteller;
 }
 
