@@ -3,6 +3,7 @@ package llama
 import (
 	"encoding/binary"
 	"math"
+	"runtime"
 )
 
 // The C library's expf, powf, sinf and cosf, to the bit: their results decide
@@ -32,17 +33,23 @@ var exp2Fraction = [32]float64{
 // is taken off again.
 const roundShift = 0x1.8p52
 
+// The cubic of exp2: 1 + cubic1·r + cubic2·r² + cubic3·r³.
+const (
+	cubic3 = 0x1.c6af84b912394p-5 / (32 * 32 * 32)
+	cubic2 = 0x1.ebfce50fac4f3p-3 / (32 * 32)
+	cubic1 = 0x1.62e42ff0c52d6p-1 / 32
+)
+
 // exp2 returns 2^((k+r)/32), |r| <= 1/2: the low five bits of k pick a factor
 // from the table, the others are the exponent, and a cubic does the rest.
 func exp2(k int, r float64) float32 {
-	const (
-		c0 = 0x1.c6af84b912394p-5 / (32 * 32 * 32)
-		c1 = 0x1.ebfce50fac4f3p-3 / (32 * 32)
-		c2 = 0x1.62e42ff0c52d6p-1 / 32
-	)
-	scale := math.Float64frombits(math.Float64bits(exp2Fraction[k&31]) + uint64(k>>5)<<52)
-	y := math.FMA(math.FMA(c0, r, c1), float64(r*r), math.FMA(c2, r, 1))
-	return float32(y * scale)
+	y := math.FMA(math.FMA(cubic3, r, cubic2), float64(r*r), math.FMA(cubic1, r, 1))
+	return float32(y * exp2Scale(k))
+}
+
+// exp2Scale is 2^(k/32).
+func exp2Scale(k int) float64 {
+	return math.Float64frombits(math.Float64bits(exp2Fraction[k&31]) + uint64(k>>5)<<52)
 }
 
 // expf is glibc's expf.
@@ -55,9 +62,29 @@ func expf(x float32) float32 {
 	case x < -0x1.9fe368p6:
 		return 0
 	}
-	const log2eN = 0x1.71547652b82fep+0 * 32
+	if runtime.GOARCH == "wasm" { // has no fused products: Go computes them with whole numbers
+		if y, sure := expfUnfused(x); sure {
+			return y
+		}
+	}
 	k := math.FMA(log2eN, float64(x), roundShift) - roundShift
 	return exp2(int(k), math.FMA(log2eN, float64(x), -k))
+}
+
+const log2eN = 0x1.71547652b82fep+0 * 32
+
+// expfUnfused is expf if that is sure without fused products: what they change is less than
+// 2^-45 of the result, and does not matter unless a border between two float32 is as near,
+// or one between two k.
+func expfUnfused(x float32) (y float32, sure bool) {
+	p := float64(log2eN * float64(x)) // less than 2^13: off by 2^-41, which is 2^-46 of the result
+	k := float64(p+roundShift) - roundShift
+	r := p - k
+	a := float64(float64(cubic3*r) + cubic2)
+	z := float64(float64(a*float64(r*r))+float64(float64(cubic1*r)+1)) * exp2Scale(int(k))
+	const near = 0x1p-44
+	y = float32(z - float64(z*near))
+	return y, y == float32(z+float64(z*near)) && math.Abs(r) < 0.5-0x1p-40
 }
 
 // pow10000 is glibc's powf(10000, y) for 0 <= y < 1: 2 to the power of y times a

@@ -46,3 +46,25 @@ func TestLikeGlibc(t *testing.T) {
 		t.Errorf("expf(NaN) = %v", got)
 	}
 }
+
+// TestExpUnfused: without fused products it is expf, or unsure, which is rare.
+func TestExpUnfused(t *testing.T) {
+	all, unsure := 0, 0
+	for u := uint64(0); u < 1<<32; u += 997 {
+		x := math.Float32frombits(uint32(u))
+		if !(x >= -0x1.9fe368p6 && x <= 0x1.62e42ep6) {
+			continue
+		}
+		all++
+		k := math.FMA(log2eN, float64(x), roundShift) - roundShift
+		want := exp2(int(k), math.FMA(log2eN, float64(x), -k))
+		if got, sure := expfUnfused(x); !sure {
+			unsure++
+		} else if got != want {
+			t.Fatalf("expfUnfused(%x) = %x; want %x", x, got, want)
+		}
+	}
+	if unsure > all/100_000 {
+		t.Errorf("it is unsure of %d of %d", unsure, all)
+	}
+}
