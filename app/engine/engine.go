@@ -25,8 +25,8 @@ type Options struct {
 	// if there is none.
 	Packed string
 
-	// Stream reads the float32 layers from the file for each pass through them, as is
-	// done, too, where there is no memory for them.
+	// Stream reads the layers from the file for each pass through them, the fast engine's
+	// of four bits, as is done, too, where there is no memory for them.
 	Stream bool
 
 	// Positions is how many positions are computed together at most, one of
@@ -38,6 +38,8 @@ type Options struct {
 // Use is what the model is loaded for.
 func (o Options) Use() packed.Use {
 	switch {
+	case o.Fast && o.Stream:
+		return packed.Partial
 	case o.Fast:
 		return packed.Fast
 	case o.Stream:
@@ -60,7 +62,7 @@ type Counters struct {
 	Unconfirmed int64
 
 	BytesRead     int64 // of exact rows, from the file
-	BytesStreamed int64 // of float32 layers, from the file
+	BytesStreamed int64 // of layers, from the file
 
 	Draft, Verify time.Duration // guessing, and the layers for good; both without attention
 	Attend        time.Duration // attention, of both
@@ -89,7 +91,7 @@ type Engine struct {
 	hints   []int
 	grades  []int        // of the guesses
 	batch   int          // how many positions go through a layer together
-	pass    *packed.Pass // what reads the layers for them; nil unless it is under way
+	reading *packed.Pass // what reads the layers for them; nil unless it is under way
 	part    []float32    // (batch, rows): the products of a piece of them
 	until   context.Context
 	guesser *guesser
@@ -299,12 +301,7 @@ func (e *Engine) layers(out []float32, tokens []int, pos int) error {
 			return err
 		}
 	}
-	var err error
-	if e.model.Streamed() {
-		err = e.forwardStreamed(out, tokens, pos)
-	} else {
-		err = e.forward(out, tokens, pos, e.fast)
-	}
+	err := e.pass(out, tokens, pos, e.fast)
 	e.counters.Verify += e.since(begin, attended)
 	return err
 }
@@ -354,7 +351,7 @@ func (e *Engine) round() error {
 			break
 		}
 		input := e.inputs[(k-1)*dim : k*dim]
-		if err := e.forward(input, e.tokens[k-1:k], e.pos+k-1, true); err != nil {
+		if err := e.pass(input, e.tokens[k-1:k], e.pos+k-1, true); err != nil {
 			return err
 		}
 		e.multiply(e.logits, e.model.Head.Scale, input, e.headProduct)

@@ -177,6 +177,46 @@ func TestStream(t *testing.T) {
 	}
 }
 
+// TestPartial: the fast engine tells the same whether the layers of four bits are in
+// memory or read from the file for each pass.
+func TestPartial(t *testing.T) {
+	cases, pick := ownCases(t), picker()
+	for _, m := range testmodel.Models() {
+		path, tokenizer := ownModel(t, m)
+		tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+		t.Run(m.Name, func(t *testing.T) {
+			p, err := packed.Open(path, packed.Narrow, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := arith.Select()
+			if err != nil {
+				t.Fatal(err)
+			}
+			inMemory, err := engine.New(p, set, engine.Options{Fast: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer inMemory.Close()
+			e, err := engine.Open(path, engine.Options{Fast: true, Stream: true}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			mine := slices.DeleteFunc(verify.In(llama.Strict, cases), func(c golden.Case) bool { return c.Model != m.Name })
+			for _, c := range pick(mine, 6) {
+				if got, want := tell(t, e, tok, c), tell(t, inMemory, tok, c); got != want {
+					t.Errorf("%s: %q; with the layers in memory %q", c, got, want)
+				}
+			}
+			n := e.Counters()
+			if layers := int64(m.Config.Layers*(m.Config.Dim*(2*m.Config.Dim+2*m.Config.KVDim()+3*m.Config.HiddenDim))) / 2; n.BytesStreamed < n.Drafted*layers || inMemory.Counters().BytesStreamed != 0 {
+				t.Errorf("%d bytes for %d tokens; want the layers' %d for each, and none with the layers in memory", n.BytesStreamed, n.Drafted, layers)
+			}
+		})
+	}
+}
+
 // TestRaw tells run.c's stories from checkpoints as they are, and with a packed form
 // beside them, with every implementation of the arithmetic.
 func TestRaw(t *testing.T) {

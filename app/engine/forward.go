@@ -57,21 +57,27 @@ func (e *Engine) product(dst []float32, l, which int, x []float32, k int, about 
 		return e.streamProduct(dst[:k*d], x[:k*n], n, d, k)
 	case !about:
 		e.set.MatMulF32(dst[:k*d], layer.Exact[which], x[:k*n], n, d, k)
-		return nil
-	}
-	for p := range k {
-		out, in := dst[p*d:(p+1)*d], x[p*n:(p+1)*n]
-		if e.fast && layer.Fast[which].Weights != nil {
-			e.multiply(out, layer.Fast[which].Scale, in, func(acc []int32, q []int8) {
+	case e.fast && layer.Fast[which].Weights != nil:
+		for p := range k {
+			e.multiply(dst[p*d:(p+1)*d], layer.Fast[which].Scale, x[p*n:(p+1)*n], func(acc []int32, q []int8) {
 				e.set.MatMulI8(acc, layer.Fast[which].Weights, q, n, d, 1, packed.FastLimit)
 			})
-		} else {
-			e.multiply(out, layer.Draft[which].Scale, in, func(acc []int32, q []int8) {
-				e.set.MatMulI4(acc, layer.Draft[which].Weights, q, n, d, 1)
-			})
 		}
+	case layer.Draft[which].Weights == nil:
+		return e.streamFour(dst, x, n, d, k)
+	default:
+		e.fourProduct(dst, x, layer.Draft[which], n, d, k)
 	}
 	return nil
+}
+
+// fourProduct multiplies k positions by a draft's matrix.
+func (e *Engine) fourProduct(dst, x []float32, m packed.Four, n, d, k int) {
+	for p := range k {
+		e.multiply(dst[p*d:(p+1)*d], m.Scale, x[p*n:(p+1)*n], func(acc []int32, q []int8) {
+			e.set.MatMulI4(acc, m.Weights, q, n, d, 1)
+		})
+	}
 }
 
 // multiply is one vector through a matrix of whole weights with a scale for each row.

@@ -12,7 +12,7 @@ import (
 // engine takes.
 func TestKVCache(t *testing.T) {
 	for _, m := range testmodel.Models() {
-		need, _, _, err := packed.Settle(m.Config, packed.Exact, math.MaxInt64)
+		need, err := packed.Settle(m.Config, packed.Exact, math.MaxInt64)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,11 @@ import (
 // TestStreamFails: a card that fails in mid-story is one clear line, a stop ends the
 // story between two pieces, and after both the same engine tells the next story right.
 func TestStreamFails(t *testing.T) {
+	t.Run("exact", func(t *testing.T) { streamFails(t, engine.Options{Stream: true}, "layer 2") })
+	t.Run("fast", func(t *testing.T) { streamFails(t, engine.Options{Fast: true, Stream: true}, "draft 2") })
+}
+
+func streamFails(t *testing.T, o engine.Options, section string) {
 	m := testmodel.Models()[1]
 	path, tokenizer := ownModel(t, m)
 	tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
@@ -31,7 +36,7 @@ func TestStreamFails(t *testing.T) {
 	flip := func() {
 		t.Helper()
 		for _, s := range sections {
-			if s.Name == "layer 2" {
+			if s.Name == section {
 				b := make([]byte, 1)
 				if _, err := f.ReadAt(b, s.Offset+s.Length-1); err != nil {
 					t.Fatal(err)
@@ -43,9 +48,9 @@ func TestStreamFails(t *testing.T) {
 				return
 			}
 		}
-		t.Fatal("the packed checkpoint has no layer 2")
+		t.Fatal("the packed checkpoint has no " + section)
 	}
-	e, err := engine.Open(path, engine.Options{Stream: true}, nil)
+	e, err := engine.Open(path, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +71,7 @@ func TestStreamFails(t *testing.T) {
 		t.Fatalf("%d tokens, %v; want a story long enough", len(all), err)
 	}
 	some, err := story(t.Context(), 20, flip)
-	if err == nil || !strings.Contains(err.Error(), `section "layer 2" is damaged`) || strings.Contains(err.Error(), "\n") || len(some) < 20 || len(some) >= len(all) {
+	if err == nil || !strings.Contains(err.Error(), `section "`+section+`" is damaged`) || strings.Contains(err.Error(), "\n") || len(some) < 20 || len(some) >= len(all) {
 		t.Errorf("damaged after 20 tokens: %d tokens, %v; want those that were decided, and a line", len(some), err)
 	}
 	flip()

@@ -59,18 +59,18 @@ func (s *state) printMaps() {
 // overBudget says where a model takes more memory than board.toml has for it.
 func (s *state) overBudget(c llama.Config) (lines []string) {
 	b := s.board.Budget
-	need, use, context, err := packed.Settle(c, packed.Exact, models.Free(s.board))
+	need, err := packed.Settle(c, packed.Exact, models.Free(s.board))
 	switch {
 	case errors.Is(err, packed.ErrTooLarge):
-		return []string{fmt.Sprintf("this model is too large for the exact engine, which takes %v: write engine = \"fast\" into storyteller.toml", need)}
+		return []string{fmt.Sprintf("this model is too large for the exact engine, which takes %v: write engine = \"fast\" into storyteller.toml", need.Memory)}
 	case err != nil:
 		return []string{err.Error()}
 	}
-	if use == packed.Streamed {
+	if need.Use == packed.Streamed {
 		lines = append(lines, "this model is larger than the board's memory: the exact engine reads its layers from the card for every few tokens; 'imagebuilder model --shape' models how fast that is")
 	}
-	if context < c.SeqLen {
-		lines = append(lines, fmt.Sprintf("there is memory for stories of up to %d tokens, not the model's %d", context, c.SeqLen))
+	if need.Context < c.SeqLen {
+		lines = append(lines, fmt.Sprintf("there is memory for stories of up to %d tokens, not the model's %d", need.Context, c.SeqLen))
 	}
 	if need.Total() <= int64(b.Engine+b.HotRows+b.KVCache) {
 		return lines

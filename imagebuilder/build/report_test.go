@@ -20,7 +20,7 @@ func TestBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	shape := llama.Config{Dim: 288, HiddenDim: 768, Layers: 6, Heads: 6, KVHeads: 6, VocabSize: 32000, SeqLen: 256, SharedClassifier: true}
-	need, _, _, err := packed.Settle(shape, packed.Exact, math.MaxInt64)
+	need, err := packed.Settle(shape, packed.Exact, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +49,10 @@ func TestBudget(t *testing.T) {
 	s.model.header.Config = llama.Config{Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024, SharedClassifier: true}
 	if lines := s.overBudget(s.model.header.Config); len(lines) != 2 || !strings.Contains(lines[0], "from the card") || !strings.Contains(lines[1], "up to 311 tokens") {
 		t.Errorf("overBudget() of stories42M's shape = %q; want what becomes of its layers and its context", lines)
+	}
+	s.model.header.Config = llama.Config{Dim: 768, HiddenDim: 2048, Layers: 12, Heads: 12, KVHeads: 12, VocabSize: 32000, SeqLen: 1024, SharedClassifier: true}
+	if lines := s.overBudget(s.model.header.Config); len(lines) != 1 || !strings.Contains(lines[0], `engine = "fast"`) {
+		t.Errorf("overBudget() of stories110M's shape = %q; want the engine that can", lines)
 	}
 	s.layout.files = []card.File{{Name: "boot.sd", Data: make([]byte, 5<<20)}}
 	for _, tt := range []struct{ size, lines int }{{42 << 20, 0}, {44 << 20, 1}} {

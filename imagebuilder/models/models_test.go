@@ -55,14 +55,16 @@ func TestPlans(t *testing.T) {
 			t.Fatalf("%s: %+v, %v", k.Name, plans, err)
 		}
 		for i, p := range plans {
-			need, _, _, err := packed.Settle(k.Shape, []packed.Use{packed.Exact, packed.Fast}[i], math.MaxInt64)
-			fits := k.Name != "stories110M"
-			if err != nil || p.Fits != fits || fits && p.Memory.Total() > p.Free || p.Memory != need && (!fits || p.Memory.Total() >= need.Total()) {
-				t.Errorf("%s, %s: %+v, %v; want at most %+v, and of what fits less than there is", k.Name, p.Engine, p, err, need)
+			need, err := packed.Settle(k.Shape, []packed.Use{packed.Exact, packed.Fast}[i], math.MaxInt64)
+			name := k.Name + " " + p.Engine
+			fits := name != "stories110M exact"
+			if err != nil || p.Fits != fits || fits && p.Memory.Total() > p.Free || p.Memory != need.Memory && (!fits || p.Memory.Total() >= need.Total()) {
+				t.Errorf("%s: %+v, %v; want at most %+v, and of what fits less than there is", name, p, err, need)
 			}
-			large := k.Name == "stories42M" // all of that, but not at once
-			if p.Streamed != (large && p.Engine == "exact") || (p.Context < k.Shape.SeqLen) != large || p.Context < packed.Short || (p.Card > 0) != p.Streamed {
-				t.Errorf("%s, %s: %+v; want the exact engine of stories42M alone to read its layers from the card, and a shorter context", k.Name, p.Engine, p)
+			streamed := name == "stories42M exact" || name == "stories110M fast"
+			large := k.Name == "stories42M" || name == "stories110M fast" // all of that, but not at once
+			if p.Streamed != streamed || (p.Context < k.Shape.SeqLen) != large || p.Context < packed.Short || (p.Card > 0) != p.Streamed {
+				t.Errorf("%s: %+v; want what memory has no room for from the card, and a shorter context", name, p)
 			}
 			if k.Shape == Counted() && (p.Bytes[0] != known.Engines[i].DRAM || p.Bytes[1] != p.Bytes[0] || p.Speed[0] != known.Ours(known.Assumed)[i].Speed || p.Speed[1] != known.Ours(known.Best)[i].Speed) {
 				t.Errorf("%s, %s: %+v; want the counted %+v", k.Name, p.Engine, p, known.Engines[i])
@@ -73,9 +75,17 @@ func TestPlans(t *testing.T) {
 			}
 		}
 		last = plans
-		err = Refuse(b, k.Name, k.Shape)
-		if small := k.Name != "stories110M"; small && err != nil || !small && (err == nil || !strings.Contains(err.Error(), plans[0].Memory.String()) || strings.Contains(err.Error(), "\n")) {
-			t.Errorf("Refuse(%s) = %v; want the table's line of what does not fit", k.Name, err)
+		if err := Refuse(b, k.Name, k.Shape); err != nil {
+			t.Errorf("Refuse(%s) = %v; want it taken by an engine", k.Name, err)
 		}
+	}
+	larger := all()[2].Shape
+	larger.Dim, larger.HiddenDim, larger.Layers, larger.Heads, larger.KVHeads = 1024, 2816, 16, 16, 16
+	plans, err := Plans(b, known, larger)
+	if err != nil || plans[0].Fits || plans[1].Fits {
+		t.Fatalf("a larger model: %+v, %v; want it too large", plans, err)
+	}
+	if err := Refuse(b, "larger", larger); err == nil || !strings.Contains(err.Error(), plans[0].Memory.String()) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("Refuse = %v; want the table's line of what does not fit", err)
 	}
 }

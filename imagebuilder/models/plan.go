@@ -17,7 +17,7 @@ type Plan struct {
 	Free     int64         `json:"free"`     // bytes that the board has for it
 	Fits     bool          `json:"fits"`     // if not, Memory is of the whole model and context
 	Context  int           `json:"context"`  // tokens of the longest story
-	Streamed bool          `json:"streamed"` // float32 layers are read from the card for each pass
+	Streamed bool          `json:"streamed"` // layers are read from the card for each pass
 	Narrow   bool          `json:"narrow"`   // the fast engine has 4 bits a weight, whatever it costs of the loss
 
 	// The range of what the model says, by the counts of another shape: slow is with
@@ -25,7 +25,7 @@ type Plan struct {
 	// least.
 	Kind  string     `json:"kind"`               // cost.Modelled
 	Bytes [2]float64 `json:"bytes_a_token"`      // from memory
-	Card  float64    `json:"card_bytes_a_token"` // of float32 layers
+	Card  float64    `json:"card_bytes_a_token"` // of layers
 	Speed [2]float64 `json:"tokens_per_second"`
 }
 
@@ -55,11 +55,8 @@ func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err 
 		use  packed.Use
 	}{{"exact", packed.Exact}, {"fast", packed.Fast}} {
 		p := Plan{Engine: e.name, Free: Free(b), Kind: cost.Modelled}
-		memory, as, context, err := packed.Settle(c, e.use, p.Free)
-		p.Memory, p.Context, p.Streamed, p.Narrow, p.Fits = memory, context, as == packed.Streamed, as == packed.Narrow, err == nil
-		if !p.Fits {
-			p.Context = c.SeqLen
-		}
+		as, err := packed.Settle(c, e.use, p.Free)
+		p.Memory, p.Context, p.Streamed, p.Narrow, p.Fits = as.Memory, as.Context, as.Read > 0, as.Use == packed.Narrow || as.Use == packed.Partial, err == nil
 		now, err := packed.PartsOf(c, e.use)
 		if err != nil {
 			return nil, err
@@ -78,31 +75,30 @@ func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err 
 			p.Bytes = [2]float64{count.DRAM * min(layers, classifier), count.DRAM * max(layers, classifier)}
 			p.Speed = [2]float64{most.Speed, least.Speed}
 		}
+		if e.use == packed.Fast && p.Streamed {
+			p.stream(known, float64(as.Read), 1, 1, p)
+		}
 		plans = append(plans, p)
 	}
 	if exact, fast := &plans[0], plans[1]; exact.Streamed {
-		all, err := packed.PartsOf(c, packed.Exact)
+		as, err := packed.Settle(c, packed.Exact, exact.Free)
 		if err != nil {
 			return nil, err
 		}
-		kept, err := packed.PartsOf(c, packed.Streamed)
-		if err != nil {
-			return nil, err
-		}
-		exact.stream(known, float64(all.Layers-kept.Layers), fast)
+		exact.stream(known, float64(as.Read), TokensAPass, GuessesAPass, fast)
 	}
 	return plans, nil
 }
 
-// stream has the cost of passes that read so many bytes of layers; a guess costs what a
-// token does in the plan fast.
-func (p *Plan) stream(known cost.Board, layers float64, fast Plan) {
-	p.Card = layers / TokensAPass
-	for i, guess := range fast.Bytes {
-		p.Bytes[i] = p.Card + guess*GuessesAPass/TokensAPass
+// stream has the cost of passes that read so many bytes of layers, and settle so many
+// tokens by so many positions, each of which costs what a token does in the plan fast.
+func (p *Plan) stream(known cost.Board, layers, tokens, positions float64, fast Plan) {
+	p.Card = layers / tokens
+	for i, position := range fast.Bytes {
+		p.Bytes[i] = p.Card + position*positions/tokens
 	}
 	for i, parameters := range []cost.Parameters{known.Assumed, known.Best} {
-		p.Speed[i] = TokensAPass / (layers/parameters.Card + GuessesAPass/fast.Speed[i])
+		p.Speed[i] = tokens / (layers/parameters.Card + positions/fast.Speed[i])
 	}
 }
 
@@ -115,11 +111,11 @@ func grown(c cost.Count, times float64) cost.Count {
 // Refuse says why no engine can work with a model on a board; nil if one can.
 func Refuse(b *board.Board, name string, c llama.Config) error {
 	free := Free(b)
-	exact, _, _, err := packed.Settle(c, packed.Exact, free)
+	exact, err := packed.Settle(c, packed.Exact, free)
 	if err == nil {
 		return nil
 	}
-	fast, _, _, err := packed.Settle(c, packed.Fast, free)
+	fast, err := packed.Settle(c, packed.Fast, free)
 	if err == nil {
 		return nil
 	}
@@ -127,5 +123,5 @@ func Refuse(b *board.Board, name string, c llama.Config) error {
 		return err
 	}
 	return fmt.Errorf("%s is too large for %s, which has %.1f MB for a model: the exact engine takes %v, the fast one %v: choose a smaller model; 'imagebuilder model --shape' has the table",
-		name, b.Title, float64(free)/1e6, exact, fast)
+		name, b.Title, float64(free)/1e6, exact.Memory, fast.Memory)
 }

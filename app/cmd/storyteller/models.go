@@ -47,10 +47,21 @@ func (f *modelFlags) openFirst(cmd *cobra.Command, models []cardmodels.Model, no
 	first := *f
 	first.model, first.tokenizer = models[0].Checkpoint, models[0].Tokenizer
 	engine, tokenizer, err := first.open(cmd)
-	if errors.Is(err, errPacked) { // the card's file may ask for it; a story all the same
-		note(fmt.Sprintf("%v; using %s", err, defaultEngine))
-		f.engine, first.engine = defaultEngine, defaultEngine
-		engine, tokenizer, err = first.open(cmd)
+	// The card's file may ask for what cannot be; a story all the same.
+	other := ""
+	switch {
+	case errors.Is(err, errPacked):
+		other = defaultEngine
+	case errors.Is(err, packed.ErrTooLarge) && f.engine == defaultEngine:
+		other = "fast" // which takes less memory
+	}
+	if other != "" {
+		why := err
+		first.engine = other
+		if engine, tokenizer, err = first.open(cmd); err == nil {
+			note(fmt.Sprintf("%v; using %s", why, other))
+			f.engine = other
+		}
 	}
 	if err == nil || first.model == f.model {
 		return models, engine, tokenizer, err

@@ -60,7 +60,7 @@ func FileSize(c llama.Config) (int64, error) {
 func (l *layout) memory() Memory {
 	hot := l.sections[l.hotRows()].length
 	m := Memory{Weights: l.resident - hot, HotRows: hot, KVCache: kvCache(l.config)}
-	if l.use == Streamed {
+	if len(l.streams()) > 0 {
 		m.Weights += l.buffers()
 	}
 	return m
@@ -93,29 +93,41 @@ const Short = 256
 // it: a voice, the page, and something to spare.
 const reserve = 12e6
 
+// Settled is how a model is used in a machine's memory.
+type Settled struct {
+	Memory
+	Use     Use
+	Context int   // positions
+	Read    int64 // bytes of layers that each pass reads from the file
+}
+
 // Settle says how a model of a shape is used where so many bytes are free, and what that
 // takes at most: as if the fast engine had layers of its own. One that does not fit as it
 // is has its float32 layers read from the file for each pass, or a KV cache for no more
-// than a part of the context, or both; the fast engine has the draft's layers then. It
-// fails with ErrTooLarge, and what the whole would take, where that does not serve.
-func Settle(c llama.Config, use Use, free int64) (Memory, Use, int, error) {
+// than a part of the context, or both; the fast engine has the draft's layers then, and
+// reads those of them for each pass that there is no memory for. It fails with
+// ErrTooLarge, and what the whole would take, where that does not serve.
+func Settle(c llama.Config, use Use, free int64) (Settled, error) {
 	l, err := newLayout(c, min(Hot, c.VocabSize), true)
 	if err != nil {
-		return Memory{}, use, 0, err
+		return Settled{}, err
 	}
 	return settle(l, use, free)
 }
 
-func settle(l *layout, use Use, free int64) (need Memory, as Use, context int, err error) {
+func settle(l *layout, use Use, free int64) (Settled, error) {
 	c := l.config
 	l.place(use)
-	first := l.memory()
-	if first.Total() <= free {
-		return first, use, c.SeqLen, nil
+	whole := l.settled(c.SeqLen)
+	if whole.Total() <= free {
+		return whole, nil
 	}
-	ways := map[Use][]Use{Exact: {Exact, Streamed}, Fast: {Fast, Narrow}, Streamed: {Streamed}, Narrow: {Narrow}} // nobody tells from the whole
+	ways := map[Use][]Use{Exact: {Exact, Streamed}, Fast: {Fast, Narrow, Partial}, Streamed: {Streamed}, Narrow: {Narrow}, Partial: {Partial}} // nobody tells from the whole
 	for _, spare := range []int64{reserve, 0} {
 		for _, as := range ways[use] {
+			if l.drafts = 0; as == Partial {
+				l.drafts = l.fitting(free - spare)
+			}
 			l.place(as)
 			need := l.memory()
 			left, position := free-need.Weights-need.HotRows-spare, need.KVCache/int64(c.SeqLen)
@@ -123,13 +135,38 @@ func settle(l *layout, use Use, free int64) (need Memory, as Use, context int, e
 			if spare == 0 {
 				context = min(context, Short)
 			}
-			if need.KVCache = context * position; context >= min(Short, int64(c.SeqLen)) {
-				return need, as, int(context), nil
+			if context >= min(Short, int64(c.SeqLen)) {
+				return l.settled(int(context)), nil
 			}
 		}
 	}
+	l.drafts = 0
 	l.place(use)
-	return first, use, 0, ErrTooLarge
+	return whole, ErrTooLarge
+}
+
+// settled describes the layout as it is placed, with a KV cache for so many positions.
+func (l *layout) settled(context int) Settled {
+	s := Settled{Memory: l.memory(), Use: l.use, Context: context}
+	s.KVCache = s.KVCache / int64(l.config.SeqLen) * int64(context)
+	for _, i := range l.streams() {
+		s.Read += l.sections[i].length
+	}
+	return s
+}
+
+// fitting is how many of the draft's layers fit into so many bytes, with the KV cache of a
+// short context, where the others are read from the file; 0 as well if none does.
+func (l *layout) fitting(free int64) int {
+	for l.drafts = l.config.Layers - 1; l.drafts > 0; l.drafts-- {
+		l.place(Partial)
+		need := l.memory()
+		need.KVCache = need.KVCache / int64(l.config.SeqLen) * int64(min(Short, l.config.SeqLen))
+		if need.Total() <= free {
+			break
+		}
+	}
+	return l.drafts
 }
 
 // ErrTooLarge says that a machine has not the memory for a model.
@@ -142,11 +179,11 @@ func settleHere(l *layout, use Use, read func() (machine.Memory, error)) (Use, i
 	if err != nil {
 		return use, l.config.SeqLen, nil
 	}
-	need, as, context, err := settle(l, use, int64(m.Available)<<10)
+	as, err := settle(l, use, int64(m.Available)<<10)
 	if err != nil {
-		return use, 0, tooLarge(need, m)
+		return use, 0, tooLarge(as.Memory, m)
 	}
-	return as, context, nil
+	return as.Use, as.Context, nil
 }
 
 // checkMemory refuses what a machine has not the memory for.

@@ -52,6 +52,9 @@ const (
 	Streamed
 	// Narrow is Fast by the draft's layers, where there is no memory for the fast ones.
 	Narrow
+	// Partial is Narrow with only some of those layers in memory: the others are read
+	// from the file for each pass.
+	Partial
 	whole // for the file to be written
 )
 
@@ -62,6 +65,7 @@ type layout struct {
 	hasFast  bool // there are layers for the fast engine beside the draft's
 	sections []section
 	use      Use
+	drafts   int   // how many of the draft's layers are kept, of Partial
 	resident int64 // bytes of memory
 }
 
@@ -90,6 +94,8 @@ func (l *layout) kept(i int) bool {
 		return l.use == Fast || l.use == whole
 	case i >= l.layer(0) && i < l.screen():
 		return l.use == Exact || l.use == whole
+	case i >= l.draft(0) && l.use == Partial:
+		return i < l.draft(l.drafts)
 	case i >= l.draft(0):
 		return l.use != Fast || !l.hasFast
 	default:

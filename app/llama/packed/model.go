@@ -34,6 +34,7 @@ type Model struct {
 	// What a Pass reads, and where to: direct is nil if that cannot be.
 	file, direct *os.File
 	buffers      [][]byte
+	norms        [][]byte // by layer: those of layers that are not kept, of Partial
 
 	loading sync.WaitGroup
 	mu      sync.Mutex
@@ -156,7 +157,7 @@ func (m *Model) slice() {
 	b := m.bytes(0)
 	m.FinalNorm = b.floats(c.Dim)
 	m.Head.Rows = view[int32](b.take(4 * l.hot))
-	m.Layers = make([]Layer, c.Layers)
+	m.Layers, m.norms = make([]Layer, c.Layers), make([][]byte, c.Layers)
 	for i := range m.Layers {
 		layer := &m.Layers[i]
 		shapes := matrices(c)
@@ -174,6 +175,11 @@ func (m *Model) slice() {
 			for j, s := range shapes {
 				layer.Draft[j] = b.four(s.n, s.d)
 			}
+		}
+		if l.use == Partial && i >= l.drafts {
+			m.norms[i] = alignedPages(int(l.norms()))[:l.norms()]
+			b := cutter(m.norms[i])
+			norms(&b)
 		}
 		if l.kept(l.layer(i)) {
 			b := m.bytes(l.layer(i))

@@ -240,7 +240,7 @@ func checkRowsOf(t *testing.T, rows Rows, want []float32, c *llama.Checkpoint, p
 
 func TestCheckMemory(t *testing.T) {
 	c := llama.Config{Dim: 512, HiddenDim: 1376, Layers: 8, Heads: 8, KVHeads: 8, VocabSize: 32000, SeqLen: 1024}
-	need, _, _, err := Settle(c, Exact, math.MaxInt64)
+	need, err := Settle(c, Exact, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,6 +253,12 @@ func TestCheckMemory(t *testing.T) {
 		t.Error(err)
 	} else if _, _, err := settleHere(l, Exact, machineOf(52_000, nil)); err == nil || !strings.Contains(err.Error(), "too large for this machine") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("110M weights in 52 MB: %v; want it refused in one line", err)
+	} else if use, context, err := settleHere(l, Fast, machineOf(52_000, nil)); use != Partial || context != 263 || err != nil || l.drafts != 0 {
+		t.Errorf("110M weights in 52 MB, fast: use %d with %d layers in memory, a context of %d, %v; want all layers read for each pass", use, l.drafts, context, err)
+	} else if use, context, err := settleHere(l, Fast, machineOf(70_000, nil)); use != Partial || context < Short || err != nil || l.drafts != 5 {
+		t.Errorf("110M weights in 70 MB, fast: use %d with %d layers in memory, a context of %d, %v; want five layers in memory", use, l.drafts, context, err)
+	} else if _, _, err := settleHere(l, Fast, machineOf(36_000, nil)); err == nil {
+		t.Error("110M weights are told from in 36 MB")
 	}
 	l, err := newLayout(c, Hot, true)
 	if err != nil {
@@ -278,10 +284,10 @@ func TestCheckMemory(t *testing.T) {
 	if _, _, err := settleHere(l, Exact, machineOf(30_000, nil)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("42M weights in 30 MB: %v; want them refused", err)
 	}
-	if err := checkMemory(need, machineOf(500_000, nil)); err != nil {
+	if err := checkMemory(need.Memory, machineOf(500_000, nil)); err != nil {
 		t.Errorf("42M weights in 500 MB: %v", err)
 	}
-	if err := checkMemory(need, machineOf(0, os.ErrNotExist)); err != nil {
+	if err := checkMemory(need.Memory, machineOf(0, os.ErrNotExist)); err != nil {
 		t.Errorf("without /proc/meminfo: %v", err)
 	}
 	l, err = newLayout(c, c.VocabSize, false)

@@ -107,6 +107,10 @@ func (m *Model) load(progress func(done, total int64)) {
 	const chunk = 1 << 20
 	for i := range m.layout.rows() {
 		if !m.layout.kept(i) {
+			if err := m.loadNorms(i); err != nil {
+				m.arrive(i, err)
+				return
+			}
 			m.arrive(i+1, nil)
 			continue
 		}
@@ -140,6 +144,17 @@ func (m *Model) load(progress func(done, total int64)) {
 		m.arrive(i+1, nil)
 	}
 	uncached.Scattered(m.file)
+}
+
+// loadNorms reads the norms of a section of Partial that is not kept. Whether they are
+// what was packed shows when a pass reads the whole.
+func (m *Model) loadNorms(section int) error {
+	layer := section - m.layout.draft(0)
+	if layer < 0 || layer >= len(m.norms) || m.norms[layer] == nil {
+		return nil
+	}
+	norms := m.norms[layer]
+	return m.read(norms[:cap(norms)], m.layout.sections[section], 0, len(norms))
 }
 
 // read reads n bytes of a section, from at on, to the start of memory. In a machine that

@@ -1,6 +1,7 @@
 package packed
 
 import (
+	"bytes"
 	"fmt"
 	"hash/crc32"
 	"os"
@@ -16,17 +17,40 @@ const pieceSize = 1 << 20
 // ahead is how many pieces are in memory: the one in use and the next.
 const ahead = 2
 
-// piece is a part of a layer's section: whole blocks of rows of one product.
+// piece is a part of a layer's section: whole blocks of rows of one product, or of a
+// draft a whole product.
 type piece struct {
 	begin, end int64 // in the section, the norms before the first product included
-	weights    int64 // where they begin
+	weights    int64 // where they begin, or the scales before them
 	rows       int
 }
 
-// pieces cuts a layer's section.
+// streams are the sections that a pass reads.
+func (l *layout) streams() (sections []int) {
+	for i := range l.config.Layers {
+		switch {
+		case l.use == Streamed:
+			sections = append(sections, l.layer(i))
+		case l.use == Partial && i >= l.drafts:
+			sections = append(sections, l.draft(i))
+		}
+	}
+	return sections
+}
+
+// norms is how many bytes of a layer's section are its norms.
+func (l *layout) norms() int64 { return int64(2 * 4 * l.config.Dim) }
+
+// pieces cuts the section of a layer that is streamed.
 func (l *layout) pieces() (all []piece) {
-	at, weights := int64(0), int64(2*4*l.config.Dim)
+	at, weights := int64(0), l.norms()
 	for _, m := range matrices(l.config) {
+		if l.use == Partial {
+			end := weights + int64(4*m.d+arith.PackedI4Len(m.n, m.d))
+			all = append(all, piece{begin: at, end: end, weights: weights, rows: m.d})
+			at, weights = end, end
+			continue
+		}
 		block := int64(4 * arith.PackedF32Len(m.n, 1))
 		most := max(1, pieceSize/block)
 		for row := 0; row < m.d; {
@@ -53,7 +77,10 @@ func (m *Model) Limits() (lines []string) {
 	if m.Streamed() {
 		lines = append(lines, "the model is larger than the memory: its layers are read from the card again and again, a few tokens at a time")
 	}
-	if m.layout.use == Narrow && m.layout.hasFast {
+	if l := m.layout; l.use == Partial {
+		lines = append(lines, fmt.Sprintf("the model is larger than the memory: %d of its %d layers are read from the card for each token", l.config.Layers-l.drafts, l.config.Layers))
+	}
+	if (m.layout.use == Narrow || m.layout.use == Partial) && m.layout.hasFast {
 		lines = append(lines, "there is no memory for layers of 7 bits a weight, which this model should have: its layers have 4 bits, and its words are a little worse")
 	}
 	if all := m.layout.config.SeqLen; m.Config.SeqLen < all {
@@ -61,6 +88,10 @@ func (m *Model) Limits() (lines []string) {
 	}
 	return lines
 }
+
+// Partial says whether the fast engine takes some layers from a Pass: those whose draft
+// has no weights in memory.
+func (m *Model) Partial() bool { return m.layout.use == Partial }
 
 // PieceRows is how many rows a piece of a Pass has at most.
 func (m *Model) PieceRows() int {
@@ -71,8 +102,8 @@ func (m *Model) PieceRows() int {
 	return most
 }
 
-// Pass reads the float32 layers from the file once, in the order in which a pass
-// through the layers uses them. It reads a piece ahead, on a goroutine of its own.
+// Pass reads the layers that memory has no room for from the file once, in the order in
+// which a pass through the layers uses them. It reads a piece ahead, on a goroutine of its own.
 type Pass struct {
 	BytesRead int64 // as far as Next has come
 
@@ -86,7 +117,7 @@ type Pass struct {
 // arrival is a piece in memory.
 type arrival struct {
 	buffer  []byte
-	weights []float32
+	weights []byte
 	rows    int
 	bytes   int64
 	err     error
@@ -110,7 +141,7 @@ func (m *Model) Pass() *Pass {
 	}
 	p.done.Go(func() {
 		defer close(p.read)
-		for i := range m.Config.Layers {
+		for _, section := range m.layout.streams() {
 			sum := uint32(0)
 			for j, piece := range pieces {
 				a := arrival{}
@@ -119,8 +150,8 @@ func (m *Model) Pass() *Pass {
 				case <-p.quit:
 					return
 				}
-				m.readPiece(&a, i, piece, &sum)
-				if s := m.layout.sections[m.layout.layer(i)]; a.err == nil && j == len(pieces)-1 && sum != s.crc {
+				m.readPiece(&a, section, piece, &sum)
+				if s := m.layout.sections[section]; a.err == nil && j == len(pieces)-1 && sum != s.crc {
 					adviseRead(m.file, s.offset, s.length) // the next pass has it from the card again
 					a.err = m.damaged(s, errSum)
 				}
@@ -138,9 +169,9 @@ func (m *Model) Pass() *Pass {
 	return p
 }
 
-// readPiece reads a piece of a layer to a.buffer and adds what is new of it to sum.
-func (m *Model) readPiece(a *arrival, layer int, p piece, sum *uint32) {
-	s := m.layout.sections[m.layout.layer(layer)]
+// readPiece reads a piece of a section to a.buffer and adds what is new of it to sum.
+func (m *Model) readPiece(a *arrival, section int, p piece, sum *uint32) {
+	s := m.layout.sections[section]
 	first := p.begin / pageSize * pageSize // whole pages are read
 	a.bytes, a.rows = p.end-p.begin, p.rows
 	b := a.buffer[:p.end-first]
@@ -148,26 +179,45 @@ func (m *Model) readPiece(a *arrival, layer int, p piece, sum *uint32) {
 		return
 	}
 	*sum = crc32.Update(*sum, castagnoli, b[p.begin-first:])
-	a.weights = view[float32](b[p.weights-first:])
+	a.weights = b[p.weights-first:]
+	if p.begin == 0 && m.Partial() && !bytes.Equal(b[:m.layout.norms()], m.norms[section-m.layout.draft(0)]) {
+		a.err = m.damaged(s, errSum) // as it came now, or as it was kept
+	}
 }
 
 // Next returns the weights of the next rows of the layers' products, packed by
 // arith.PackF32, valid until it is called again.
 func (p *Pass) Next() (weights []float32, rows int, err error) {
+	a, err := p.next()
+	return view[float32](a.weights), a.rows, err
+}
+
+// NextFour returns the next product of a draft's layers, of n inputs, valid until it is
+// called again.
+func (p *Pass) NextFour(n int) (Four, error) {
+	a, err := p.next()
+	if err != nil {
+		return Four{}, err
+	}
+	b := cutter(a.weights)
+	return b.four(n, a.rows), nil
+}
+
+func (p *Pass) next() (arrival, error) {
 	if p.used != nil {
 		p.free <- p.used
 		p.used = nil
 	}
 	a, ok := <-p.read
 	if !ok {
-		return nil, 0, fmt.Errorf("packed checkpoint: all layers have been read: %w", os.ErrClosed)
+		return arrival{}, fmt.Errorf("packed checkpoint: all layers have been read: %w", os.ErrClosed)
 	}
 	if a.err != nil {
-		return nil, 0, a.err
+		return arrival{}, a.err
 	}
 	p.used = a.buffer
 	p.BytesRead += a.bytes
-	return a.weights, a.rows, nil
+	return a, nil
 }
 
 // Close ends the reading.

@@ -67,6 +67,97 @@ func TestPass(t *testing.T) {
 	}
 }
 
+// TestPartial: a pass brings the draft's layers that are not kept, as they are in a model
+// that keeps all; their norms are in memory.
+func TestPartial(t *testing.T) {
+	for _, shape := range testmodel.Models() {
+		_, content := packFile(t, shape)
+		path := file(t, content)
+		all, err := Open(path, Narrow, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer all.Close()
+		m, err := Open(path, Partial, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := errors.Join(all.WaitAll(), m.WaitAll()); err != nil {
+			t.Fatal(err)
+		}
+		if !m.Partial() || all.Partial() || m.Streamed() || m.Resident() >= all.Resident() {
+			t.Errorf("%s: %d bytes are kept of %d", shape.Name, m.Resident(), all.Resident())
+		}
+		for range 2 {
+			pass := m.Pass()
+			for i, want := range all.Layers {
+				got := m.Layers[i]
+				if got.Draft[0].Weights != nil || !slices.Equal(got.AttNorm, want.AttNorm) || !slices.Equal(got.FFNNorm, want.FFNNorm) {
+					t.Errorf("%s: layer %d in memory is not the norms alone", shape.Name, i)
+				}
+				for product, want := range want.Draft {
+					n, _ := all.Shape(product)
+					got, err := pass.NextFour(n)
+					if err != nil || !slices.Equal(got.Scale, want.Scale) || !slices.Equal(got.Weights, want.Weights) {
+						t.Fatalf("%s: layer %d, product %d is not what was packed: %v", shape.Name, i, product, err)
+					}
+				}
+			}
+			if _, err := pass.NextFour(1); !errors.Is(err, os.ErrClosed) {
+				t.Errorf("%s: after all layers NextFour() = %v", shape.Name, err)
+			}
+			pass.Close()
+		}
+	}
+}
+
+// TestPartialDamaged: damaged weights, and norms that are not what was kept, are refused
+// with the section's name before the last product is used.
+func TestPartialDamaged(t *testing.T) {
+	_, content := packFile(t, testmodel.Models()[0])
+	l, err := parseHeader(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := l.sections[l.draft(1)]
+	for name, at := range map[string]int64{"a norm": 5, "a weight": s.length - 3} {
+		damaged := slices.Clone(content)
+		damaged[s.offset+at] ^= 0x10
+		m, err := Open(file(t, damaged), Partial, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := m.WaitAll(); err != nil {
+			t.Fatal(err)
+		}
+		pass, products := m.Pass(), 0
+		for err = nil; err == nil; products++ {
+			_, err = pass.NextFour(l.config.Dim)
+		}
+		pass.Close()
+		if products > 8 || !strings.Contains(err.Error(), `section "draft 1" is damaged`) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: after %d products %v; want the section", name, products, err)
+		}
+	}
+	// A norm that was read wrongly when the model was opened.
+	m, err := Open(file(t, content), Partial, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.WaitAll(); err != nil {
+		t.Fatal(err)
+	}
+	m.norms[0][3] ^= 1
+	pass := m.Pass()
+	defer pass.Close()
+	if _, err := pass.NextFour(l.config.Dim); err == nil || !strings.Contains(err.Error(), `section "draft 0" is damaged`) {
+		t.Errorf("another norm was kept: %v", err)
+	}
+}
+
 // TestPassDamaged: a damaged layer is refused before its last piece is used, in one line;
 // a pass that is given up leaves nothing behind.
 func TestPassDamaged(t *testing.T) {

@@ -96,7 +96,13 @@ grown, by conservative and by the best memory. They hold for a model that is who
 "4 bits": there is no memory for the layers of 7 bits a weight that the fast engine takes where
 4 bits would cost more than a hundredth of the model's loss.`)
 		}
-		if p.Streamed {
+		switch {
+		case p.Streamed && p.Narrow:
+			fmt.Fprintf(out, `
+"From the card": the fast engine reads the layers that memory has no room for from the card for
+each token, %.1f MB at %.1f MB/s; the prompt's tokens take one pass together.
+`, p.Card/1e6, known.Assumed.Card/1e6)
+		case p.Streamed:
 			fmt.Fprintf(out, `
 "From the card": the exact engine keeps its 4-bit draft in memory alone and reads the float32
 layers from the card for each pass, which settles %.1f tokens by %.1f guesses: counted with a
