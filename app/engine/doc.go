@@ -22,6 +22,8 @@
 // board of 64, keeps its draft alone. The layers are read from the card for each pass, in
 // order and a piece ahead of the computation. A pass takes seconds then, so that up to 32
 // positions share it: what decides is the bytes of a pass by the tokens that it settles.
+// The fast engine reads its layers likewise where even four bits a weight are too many, as
+// of stories110M; it has no cheaper draft, so each token takes a pass.
 //
 // A PC need not pack a checkpoint first: the exact engine tells from llama2.c's own
 // file at once, one position after the other, because no draft is packed. Its first

@@ -41,8 +41,9 @@
 // fast; a row of the last two is read when it is wanted, and checked. Where there is no
 // memory for the float32 layers the exact engine does not keep them either: a [Pass] reads
 // them from the file, a megabyte at a time, each time that it takes positions through them.
-// The fast engine then takes the draft's layers, and the KV cache is for no more positions
-// than there is memory for. [Settle] decides that.
+// The fast engine then takes the draft's layers, and where not even these fit reads the
+// last ones of them from the file for each pass. The KV cache is for no more positions than
+// there is memory for. [Settle] decides that.
 //
 // Nothing in a file depends on how a sum is rounded: it serves every llama.Arithmetic.
 package packed
