@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"duostoryteller/app/voice/child"
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/inputs"
 )
 
@@ -36,14 +37,12 @@ func build(t *testing.T, cache string) *Result {
 }
 
 func cacheDir(t *testing.T) string {
-	if d := os.Getenv("STORYTELLER_CACHE"); d != "" {
-		return d
-	}
-	d, err := os.UserCacheDir()
+	t.Helper()
+	dir, err := cachedir.Dir()
 	if err != nil {
 		t.Skip(err)
 	}
-	return filepath.Join(d, "duo-storyteller")
+	return dir
 }
 
 // unpack writes the result's files below dir.

@@ -25,6 +25,7 @@ import (
 	"unicode"
 
 	"duostoryteller/imagebuilder/build"
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/fetch"
 	"duostoryteller/imagebuilder/inputs"
@@ -148,14 +149,11 @@ func buildCardIn(t *testing.T, out, model, tokenizer string, change ...func(*bui
 // cacheDir is the builder's cache.
 func cacheDir(t *testing.T) string {
 	t.Helper()
-	if cache := os.Getenv("STORYTELLER_CACHE"); cache != "" {
-		return cache
-	}
-	dir, err := os.UserCacheDir()
+	dir, err := cachedir.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "duo-storyteller")
+	return dir
 }
 
 // A machine is one that was booted for a test.

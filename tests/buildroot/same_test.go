@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/fit"
 	"duostoryteller/imagebuilder/manifest"
@@ -273,13 +274,9 @@ func TestSameCard(t *testing.T) {
 	if len(dirs) != 2 {
 		t.Fatalf("CARDS=%q names %d folders, not make image's and Buildroot's", os.Getenv("CARDS"), len(dirs))
 	}
-	cache := os.Getenv("STORYTELLER_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cache = filepath.Join(user, "duo-storyteller")
+	cache, err := cachedir.Dir()
+	if err != nil {
+		t.Fatal(err)
 	}
 	image, err := readCard(dirs[0], filepath.Join(cache, "linux", "*", "Image"))
 	if err != nil {

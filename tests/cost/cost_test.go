@@ -30,6 +30,7 @@ import (
 	"testing"
 	"time"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/tests/golden"
 	"duostoryteller/tests/packing"
 	"duostoryteller/tests/testmodel"
@@ -303,7 +304,7 @@ func emulator(t *testing.T, name string) []string {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the emulator that counts is fetched for amd64 only")
 	}
-	cache, err := cacheFolder()
+	cache, err := cachedir.Dir()
 	if err != nil {
 		t.Skip(err)
 	}
@@ -317,16 +318,4 @@ func emulator(t *testing.T, name string) []string {
 		t.Fatalf("%s does not run: %v: %s", command[len(command)-1], err, out)
 	}
 	return command
-}
-
-// cacheFolder is where the builder keeps what it fetches and builds.
-func cacheFolder() (string, error) {
-	if dir := os.Getenv("STORYTELLER_CACHE"); dir != "" {
-		return dir, nil
-	}
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("%w: set STORYTELLER_CACHE", err)
-	}
-	return filepath.Join(dir, "duo-storyteller"), nil
 }

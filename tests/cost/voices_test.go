@@ -17,6 +17,7 @@ import (
 	"duostoryteller/app/subprocess"
 	"duostoryteller/app/voice"
 	"duostoryteller/app/voice/child"
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/voices"
 )
@@ -32,7 +33,7 @@ func TestVoices(t *testing.T) {
 		t.Skip("emulation takes half a minute: not with -short")
 	}
 	qemu := emulator(t, "qemu-riscv64")
-	cache, err := cacheFolder()
+	cache, err := cachedir.Dir()
 	if err != nil {
 		t.Skip(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/tests/testmodel"
 )
 
@@ -42,13 +43,9 @@ func TestTwice(t *testing.T) {
 	if how != "all" && how != "kernel" {
 		t.Skip("make reproducible asks for this")
 	}
-	cache, err := os.UserCacheDir()
+	first, err := cachedir.Dir()
 	if err != nil {
 		t.Fatal(err)
-	}
-	first := os.Getenv("STORYTELLER_CACHE")
-	if first == "" {
-		first = filepath.Join(cache, "duo-storyteller")
 	}
 	// Others must be able to enter.
 	base, err := os.MkdirTemp("", "reproducible-")

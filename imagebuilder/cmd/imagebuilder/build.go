@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"duostoryteller/imagebuilder/build"
+	"duostoryteller/imagebuilder/cachedir"
 
 	"github.com/spf13/cobra"
 )
@@ -133,7 +134,7 @@ func places(o *build.Options) (err error) {
 	if o.Source, err = repository(); err != nil {
 		return err
 	}
-	if o.Cache, err = cacheDir(); err != nil {
+	if o.Cache, err = cachedir.Dir(); err != nil {
 		return err
 	}
 	if o.Data = os.Getenv("DUO_DATA"); o.Data == "" {

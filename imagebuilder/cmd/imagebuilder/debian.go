@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/debian"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ version: name=version. What was unpacked is listed, one package a line.`,
 		Args:    usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cache == "" {
-				dir, err := cacheDir()
+				dir, err := cachedir.Dir()
 				if err != nil {
 					return err
 				}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/emulator"
 	"duostoryteller/imagebuilder/twin"
@@ -99,7 +100,7 @@ else with an open one. --board qemu-virt is QEMU's own machine "virt" instead.`,
 // prepareTwin builds the emulator of the board and firmware for it, or finds
 // them in the cache.
 func prepareTwin(cmd *cobra.Command, o *emulator.Options, boards, board, fip, mirror string) error {
-	cache, err := cacheDir()
+	cache, err := cachedir.Dir()
 	if err != nil {
 		return err
 	}

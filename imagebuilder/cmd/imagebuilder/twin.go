@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/firmware"
 	"duostoryteller/imagebuilder/twin"
 
@@ -24,7 +25,7 @@ whoever wants to wait for it now: some ten minutes, once.`,
 		Example: "  imagebuilder twin",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cache, err := cacheDir()
+			cache, err := cachedir.Dir()
 			if err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"duostoryteller/app/wholefile"
+	"duostoryteller/imagebuilder/cachedir"
 	"duostoryteller/imagebuilder/fatcheck"
 	"duostoryteller/imagebuilder/inputs"
 	"duostoryteller/imagebuilder/linux"
@@ -65,7 +66,7 @@ what it names, so the same commit gives the same card.`,
 			if err != nil {
 				return err
 			}
-			cache, err := cacheDir()
+			cache, err := cachedir.Dir()
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,5 @@
-package main
+// Package cachedir knows the folder that keeps downloads and built parts between runs.
+package cachedir
 
 import (
 	"fmt"
@@ -6,9 +7,8 @@ import (
 	"path/filepath"
 )
 
-// cacheDir returns the folder that keeps downloads and built parts between
-// runs: $STORYTELLER_CACHE, else duo-storyteller in the user's cache.
-func cacheDir() (string, error) {
+// Dir returns it: $STORYTELLER_CACHE, else duo-storyteller in the user's cache.
+func Dir() (string, error) {
 	if dir := os.Getenv("STORYTELLER_CACHE"); dir != "" {
 		return filepath.Abs(dir)
 	}
