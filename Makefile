@@ -21,6 +21,10 @@
 #   make bench RUN=FILE    compare our speed with a build of llama2.c's run.c, both on
 #                          one core of this PC, in turns; ENGINE=, RUNS=, MODEL= and
 #                          TOKENIZER= as wanted
+#   make bench-demo RUN=FILE   compare the demo's speed with run.c compiled for WebAssembly, both in
+#                          Chromium, in turns. To compile it: clang --target=wasm32-wasi -Ofast -msimd128
+#                          -D_WASI_EMULATED_MMAN -o FILE run.c -lwasi-emulated-mman, with Debian's clang,
+#                          lld, wasi-libc and libclang-rt-dev-wasm32; RUNS=, MODEL= and TOKENIZER= as wanted
 #   make check             what takes minutes, for each change: gofmt, vet, staticcheck, and
 #                          the short tests with the race detector
 #   make vet-systems       vet every package for every system that the programs are for; a
@@ -136,7 +140,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # What a build is made from, as the user wants it.
 INPUTS = $(if $(FIP),--fip '$(FIP)') $(if $(FIRMWARE),--firmware '$(FIRMWARE)') $(if $(MODEL),--model '$(MODEL)') $(if $(MODEL_SHA256),--model-sha256 '$(MODEL_SHA256)') $(if $(TOKENIZER),--tokenizer '$(TOKENIZER)') $(foreach m,$(MORE_MODELS),--more-model '$(m)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
-.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve demo bench check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
+.PHONY: vet-systems soak fuzz reproducible vulncheck help image flash run serve demo bench bench-demo check test deps packages board-test regress speech emulators buildroot buildroot-check submission release clean test-hearing test-serving test-usb test-openings test-voices tune-hearing timeline
 help:
 	@sed -n 's/^#   make/make/p; s/^#    \{5,\}/                     /p' Makefile
 
@@ -175,6 +179,13 @@ bench:
 	for engine in $(or $(ENGINE),exact fast); do echo "$$engine:" && \
 	GOMAXPROCS=1 taskset -c 0 out/storyteller bench --model "$$1" --tokenizer "$$2" --engine $$engine \
 		--runs $(or $(RUNS),30) --against '$(RUN)' --json "out/bench-$$engine.json" || exit; done
+
+bench-demo:
+	@test -e '$(RUN)' || { echo "make bench-demo: RUN='$(RUN)' is no file: compile llama2.c's run.c for WebAssembly, as make help says, and name it with RUN="; exit 1; }
+	$(call tools,chromium chromium-driver)
+	@set -- $(if $(and $(MODEL),$(TOKENIZER)),'$(MODEL)' '$(TOKENIZER)',$$($(IMAGEBUILDER) fetch $(if $(MODEL),--model '$(MODEL)'))) && test $$# = 2 && \
+	STORYTELLER_RUN_WASM='$(abspath $(RUN))' STORYTELLER_RUNS='$(RUNS)' STORYTELLER_MODEL="$$(realpath "$$1")" STORYTELLER_TOKENIZER="$$(realpath "$$2")" \
+		go test -count=1 -timeout 60m -run TestAgainstRunC -v ./tests/demo
 
 packages:
 	$(call tools,$(TEST_TOOLS))
