@@ -68,8 +68,10 @@ type Work struct {
 	Accepted   float64 `json:"accepted"`         // right guesses
 	RowsScored float64 `json:"rows"`             // of the classifier, exactly
 	Deepened   int64   `json:"deepened"`         // decisions, in all, that looked at more rows than usual
+	Refined    int64   `json:"refined"`          // decisions, in all, that took what the screen leaves
 	Fallbacks  int64   `json:"fallbacks"`        // decisions, in all, that took the whole classifier
 	RowBytes   float64 `json:"row_bytes"`        // read from the model's file
+	RowReads   float64 `json:"row_reads"`        // rows read one by one
 	DraftMS    float64 `json:"draft_ms"`         // guessing: rough layers, attention apart
 	LayersMS   float64 `json:"layers_ms"`        // the layers for good, attention apart
 	AttendMS   float64 `json:"attention_ms"`     // of both
@@ -296,8 +298,8 @@ func per(from, to *engine.Counters) *Work {
 	return &Work{
 		Sampled: to.Sampled - from.Sampled,
 		Rounds:  each(from.Rounds, to.Rounds), Drafted: each(from.Drafted, to.Drafted), Accepted: each(from.Accepted, to.Accepted),
-		RowsScored: each(from.RowsScored, to.RowsScored), RowBytes: each(from.BytesRead, to.BytesRead),
-		Deepened: to.Deepened - from.Deepened, Fallbacks: to.Fallbacks - from.Fallbacks,
+		RowsScored: each(from.RowsScored, to.RowsScored), RowBytes: each(from.BytesRead, to.BytesRead), RowReads: each(from.RowReads, to.RowReads),
+		Deepened: to.Deepened - from.Deepened, Refined: to.Refined - from.Refined, Fallbacks: to.Fallbacks - from.Fallbacks,
 		DraftMS: ms(from.Draft, to.Draft), LayersMS: ms(from.Verify, to.Verify), AttendMS: ms(from.Attend, to.Attend),
 		ScreenMS: ms(from.Screening, to.Screening), RowsMS: ms(from.Scoring, to.Scoring),
 		SampleMS: ms(from.Decide-from.Screening-from.Scoring, to.Decide-to.Screening-to.Scoring),

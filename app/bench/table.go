@@ -32,7 +32,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 			k.DraftMS, k.LayersMS, k.AttendMS, k.ScreenMS, k.RowsMS, k.SampleMS)
 		line("", "%.2f rounds, %.2f of %.2f guesses right, %.1f rows scored, %.0f bytes of rows read (median %d)",
 			k.Rounds, k.Accepted, k.Drafted, k.RowsScored, k.RowBytes, k.MedianRead)
-		line("decisions", "%d, %d looked deeper, %d took the whole classifier", k.Sampled, k.Deepened, k.Fallbacks)
+		line("decisions", "%d, %d looked deeper, %d took the remainder, %d the whole classifier", k.Sampled, k.Deepened, k.Refined, k.Fallbacks)
 	}
 	m, c := r.Memory, r.Card
 	line("memory", "%d kB at most in this program; %d of %d kB left at the lowest, %d before", m.Peak, m.Available, m.Total, m.Before)

@@ -34,6 +34,6 @@
 // they cost less than a hundredth of the loss, or with layers of seven bits a weight, and
 // takes the draft's draw for the decision where only a large error of the logits would
 // change it. The other positions are decided by the same classifier, several at a
-// time, as far as it can by what it screens: where it would have to read the whole
-// classifier from the card to be sure, some two seconds, the draft's draw stands.
+// time, as far as it can by what it screens: where it would have to read from the card to
+// be sure, half a second or two, the draft's draw stands.
 package engine

@@ -61,7 +61,8 @@ type Counters struct {
 	// by the rows it screens.
 	Unconfirmed int64
 
-	BytesRead     int64 // of exact rows, from the file
+	BytesRead     int64 // of exact rows and of the remainder, from the file
+	RowReads      int64 // rows read one by one: each takes a board a millisecond or more
 	BytesStreamed int64 // of layers, from the file
 
 	Draft, Verify time.Duration // guessing, and the layers for good; both without attention
@@ -81,6 +82,7 @@ type Engine struct {
 	state      *state
 	rows       *rowCache // the classifier's
 	embedding  *rowCache // the same cache if the classifier is shared
+	panels     *panels   // nil if all exact rows are in memory
 	classes    *classifier.Classifier
 	loaded     bool
 	counters   Counters
@@ -174,7 +176,12 @@ func newOver(m *packed.Model, c *llama.Checkpoint, set *arith.Set, o Options) (*
 	if len(e.state.acc) < len(m.Head.Rows) {
 		e.state.acc = make([]int32, len(m.Head.Rows))
 	}
-	e.classes = classifier.New(set, &m.Screen, &m.Head, e.rows, o.Positions)
+	var left classifier.Remainder
+	if c == nil && m.Remainder != nil {
+		e.panels = &panels{Remainder: m.Remainder}
+		left = e.panels
+	}
+	e.classes = classifier.New(set, &m.Screen, &m.Head, e.rows, left, o.Positions)
 	return e, nil
 }
 
@@ -202,9 +209,13 @@ func (e *Engine) Counters() Counters {
 	if e.classes != nil {
 		c.Counters = e.classes.Counters
 	}
-	c.BytesRead = e.rows.bytesRead
+	c.BytesRead, c.RowReads = e.rows.bytesRead, e.rows.reads
 	if e.embedding != e.rows {
 		c.BytesRead += e.embedding.bytesRead
+		c.RowReads += e.embedding.reads
+	}
+	if e.panels != nil {
+		c.BytesRead += e.panels.bytesRead
 	}
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -258,6 +259,72 @@ func TestRaw(t *testing.T) {
 	}
 }
 
+// TestRemainder tells what the plain engine does where decisions take the remainder from
+// the file, and stops where that is damaged.
+func TestRemainder(t *testing.T) {
+	models := testmodel.Models()
+	m := models[slices.IndexFunc(models, func(m testmodel.Model) bool { return m.Name == "bigvocab" })] // not all its rows are hot
+	checkpoint, tokenizer, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := llama.OpenCheckpoint(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	path, _ := ownModel(t, m)
+	tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
+	story := func(seed int64) golden.Case {
+		temperature, topp := 0.8, 1.0
+		if seed%2 == 0 {
+			temperature, topp = 1, 0.95
+		}
+		return golden.Case{Model: m.Name, Prompt: "the cat", Temperature: temperature, TopP: topp, Seed: seed, Steps: 40}
+	}
+	seeds := int64(4)
+	if testing.Short() {
+		seeds = 1
+	}
+	for _, o := range []engine.Options{{Arithmetic: llama.Strict}, {Arithmetic: llama.RISCV64Ofast}, {Stream: true}} {
+		plain := llama.NewPlain(c, o.Arithmetic)
+		e, err := engine.Open(path, o, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		for seed := range seeds {
+			if got, want := tell(t, e, tok, story(seed+1)), tell(t, plain, tok, story(seed+1)); got != want {
+				t.Errorf("%+v: %s: %q; want %q", o, story(seed+1), got, want)
+			}
+		}
+		n := e.Counters()
+		if n.Refined <= n.Fallbacks {
+			t.Errorf("%+v: %d decisions took the remainder, and %d all rows nevertheless; want fewer", o, n.Refined, n.Fallbacks)
+		}
+		t.Logf("%+v: %d tokens, %d took the remainder, %d all rows", o, n.Sampled, n.Refined, n.Fallbacks)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content[remainder(content).Offset] ^= 1
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.Open(path, engine.Options{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	at := story(1)
+	s := llama.NewSampler(m.Config.VocabSize, float32(at.Temperature), float32(at.TopP), uint64(at.Seed))
+	_, err = llama.Generate(e, tok, s, tok.Encode(at.Prompt, true, false), at.Steps, func(int, []byte) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), `section "remainder" is damaged`) {
+		t.Errorf("a damaged remainder: %v; want it said", err)
+	}
+}
+
 // TestOtherForm refuses the packed form of a checkpoint of another shape, and a damaged one.
 func TestOtherForm(t *testing.T) {
 	models := testmodel.Models()
@@ -294,17 +361,21 @@ func TestData(t *testing.T) {
 		dir, name   string
 		oneInSoMany int
 		form        func() string // nil: as it is
+		alone       bool          // the packed form without the checkpoint, as on a board
 	}
 	var suites []suite
 	for _, name := range []string{"tiny", "stories260K", "standin15M"} {
 		form := sync.OnceValue(func() string { return packing.File(t, golden.Data(t, name+".bin"), engine.RawTokens) })
-		for _, form := range []func() string{form, nil} {
-			suites = append(suites, suite{llama.Strict, "", name, 16, form}, suite{llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8, form})
+		for _, how := range []suite{{form: form}, {form: form, alone: true}, {}} {
+			strict, fused := how, how
+			strict.arithmetic, strict.dir, strict.name, strict.oneInSoMany = llama.Strict, "", name, 16
+			fused.arithmetic, fused.dir, fused.name, fused.oneInSoMany = llama.RISCV64Ofast, llama.RISCV64Ofast.String(), name, 8
+			suites = append(suites, strict, fused)
 		}
 	}
 	for _, s := range suites {
 		name := s.name
-		t.Run(fmt.Sprint(name, "/", s.arithmetic, "/packed=", s.form != nil), func(t *testing.T) {
+		t.Run(fmt.Sprint(name, "/", s.arithmetic, "/packed=", s.form != nil, "/alone=", s.alone), func(t *testing.T) {
 			if testing.Short() && name == "standin15M" {
 				t.Skip("the 15M shape takes minutes under the race detector")
 			}
@@ -313,11 +384,14 @@ func TestData(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := engine.Options{Arithmetic: s.arithmetic}
-			if s.form != nil {
+			o, path := engine.Options{Arithmetic: s.arithmetic}, golden.Data(t, name+".bin")
+			switch {
+			case s.alone:
+				path = s.form()
+			case s.form != nil:
 				o.Packed = s.form()
 			}
-			e, err := engine.Open(golden.Data(t, name+".bin"), o, nil)
+			e, err := engine.Open(path, o, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

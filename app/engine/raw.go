@@ -47,7 +47,7 @@ func NewRaw(c *llama.Checkpoint, set *arith.Set, o Options) (*Engine, error) {
 	e.raw.making.Go(func() {
 		screen, head := classifier.PackAll(c.Classifier, c.VocabSize, c.Dim, e.raw.stop.Load)
 		if head != nil {
-			e.raw.head <- classifier.New(set, screen, head, e.rows, 1)
+			e.raw.head <- classifier.New(set, screen, head, e.rows, nil, 1)
 		}
 	})
 	return e, nil

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"duostoryteller/app/arith"
+	"duostoryteller/app/engine/classifier"
 	"duostoryteller/app/llama/packed"
 )
 
@@ -21,6 +22,7 @@ type rowCache struct {
 	slots     []int32 // scratch of Score
 	buffer    []float32
 	bytesRead int64
+	reads     int64 // of single rows
 }
 
 // newRowCache returns a cache over memory, which holds the rows first.
@@ -69,9 +71,13 @@ func (c *rowCache) find(row int32) (int32, error) {
 		return 0, err
 	}
 	c.bytesRead += int64(4 * c.dim)
+	c.reads++
 	c.row[s], c.slot[row], c.used[s] = row, s, true
 	return s, nil
 }
+
+// Near says whether a row is in memory.
+func (c *rowCache) Near(row int32) bool { return c.slot[row] >= 0 }
 
 // Row returns one row, valid until the next call.
 func (c *rowCache) Row(row int) ([]float32, error) {
@@ -83,8 +89,13 @@ func (c *rowCache) Row(row int) ([]float32, error) {
 }
 
 // Score computes the exact logits of some rows, in groups that leave the cache
-// room: a row just read is not replaced by the next.
-func (c *rowCache) Score(dst []float32, rows []int32, x []float32) error {
+// room: a row just read is not replaced by the next. Unless it is to keep them, it
+// reads past the cache: many rows that only prove something would drive out
+// those that stories are made of.
+func (c *rowCache) Score(dst []float32, rows []int32, x []float32, keep bool) error {
+	if !keep {
+		return c.scorePast(dst, rows, x)
+	}
 	group := min(32, len(c.row))
 	for len(rows) > 0 {
 		n := min(group, len(rows))
@@ -102,6 +113,33 @@ func (c *rowCache) Score(dst []float32, rows []int32, x []float32) error {
 	return nil
 }
 
+func (c *rowCache) scorePast(dst []float32, rows []int32, x []float32) error {
+	c.allocate()
+	only := []int32{0}
+	for i, r := range rows {
+		w, slot := c.memory, c.slot[r:][:1]
+		if slot[0] < 0 {
+			if err := c.source.ReadRows(c.buffer[:c.dim], int(r)); err != nil {
+				return err
+			}
+			c.bytesRead += int64(4 * c.dim)
+			c.reads++
+			w, slot = c.buffer, only
+		}
+		c.set.DotRows(dst[i:i+1], w, slot, x)
+	}
+	return nil
+}
+
+// rowsAtOnce is how many rows are read together.
+const rowsAtOnce = 64
+
+func (c *rowCache) allocate() {
+	if c.buffer == nil {
+		c.buffer = make([]float32, rowsAtOnce*c.dim)
+	}
+}
+
 // All computes every row's logit. Unless all rows are in memory, it reads them
 // past the cache.
 func (c *rowCache) All(dst, x []float32) error {
@@ -114,16 +152,13 @@ func (c *rowCache) All(dst, x []float32) error {
 		c.set.DotRows(dst, c.memory, c.slots, x)
 		return nil
 	}
-	const batch = 64
-	if c.buffer == nil {
-		c.buffer = make([]float32, batch*c.dim)
-	}
-	var index [batch]int32
+	c.allocate()
+	var index [rowsAtOnce]int32
 	for i := range index {
 		index[i] = int32(i)
 	}
-	for first := 0; first < len(dst); first += batch {
-		n := min(batch, len(dst)-first)
+	for first := 0; first < len(dst); first += rowsAtOnce {
+		n := min(rowsAtOnce, len(dst)-first)
 		b := c.buffer[:n*c.dim]
 		if err := c.source.ReadRows(b, first); err != nil {
 			return err
@@ -132,4 +167,16 @@ func (c *rowCache) All(dst, x []float32) error {
 		c.set.DotRows(dst[first:first+n], b, index[:n], x)
 	}
 	return nil
+}
+
+// panels are the classifier's remainder, and count what is read of it.
+type panels struct {
+	classifier.Remainder
+	bytesRead int64
+}
+
+func (p *panels) ReadPanel(i int) (classifier.Panel, error) {
+	panel, err := p.Remainder.ReadPanel(i)
+	p.bytesRead += int64(len(panel.Weights) + 4*(len(panel.Scale)+len(panel.Error)))
+	return panel, err
 }

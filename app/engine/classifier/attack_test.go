@@ -84,9 +84,12 @@ func TestAttack(t *testing.T) {
 					rows += r.IntN(6000)
 				}
 				w := shape.weights(r.Uint64(), rows, dim)
-				exact := matrix{w, dim}
+				exact := matrix{w, dim, 0}
 				s, h := build(w, rows, dim, likely(r, w, rows, dim, 6))
-				c := New(arith.All()[0], s, h, exact, 1)
+				c := New(arith.All()[0], s, h, exact, nil, 1)
+				if round%2 == 1 { // nearly all rows on a card
+					c = New(arith.All()[0], s, h, matrix{w, dim, 1 << 20}, remainderOf(s, w), 1)
+				}
 				x, probs := make([]float32, dim), make([]float32, rows)
 				for range 200_000 / rows / 4 {
 					shape.hidden(r, w, x)
@@ -114,6 +117,7 @@ func TestAttack(t *testing.T) {
 				total.Light += c.Counters.Light
 				total.Rescreened += c.Counters.Rescreened
 				total.Deepened += c.Counters.Deepened
+				total.Refined += c.Counters.Refined
 				total.Fallbacks += c.Counters.Fallbacks
 			}
 			(&Classifier{Counters: total}).report(t, "all")

@@ -20,6 +20,7 @@ type Classifier struct {
 	head   *Head
 	exact  Rows
 
+	remainder Remainder // nil if there is none
 	maxScored int
 	positions []position
 	deep      [1]position // a decision that needs to look at more rows
@@ -32,6 +33,8 @@ type Classifier struct {
 	index     []int32
 	logits    []float32
 	all       []float32
+	twice     []int32 // scratch of refine
+	sparing   sparing // of the decision that is
 }
 
 // position is one hidden state between Screen and Decide.
@@ -62,10 +65,11 @@ type position struct {
 // stay in the cache. A multiple of both kinds of blocks.
 const panel = 16 * arith.BlockI4
 
-// New returns a classifier for up to positions hidden states at a time.
-func New(set *arith.Set, screen *Screen, head *Head, exact Rows, positions int) *Classifier {
+// New returns a classifier for up to positions hidden states at a time. remainder may be
+// nil: it spares some decisions the whole classifier, which is no gain in memory.
+func New(set *arith.Set, screen *Screen, head *Head, exact Rows, remainder Remainder, positions int) *Classifier {
 	c := &Classifier{
-		set: set, screen: screen, head: head, exact: exact,
+		set: set, screen: screen, head: head, exact: exact, remainder: remainder,
 		maxScored: 2048,
 		positions: make([]position, positions),
 		batch:     make([]*position, 0, positions),
@@ -249,7 +253,7 @@ func (c *Classifier) prepare(p *position, x []float32, hint int, temperature flo
 	p.hint = candidate{row: -1}
 	if hint >= 0 {
 		c.rows32 = append(c.rows32[:0], int32(hint))
-		if err := c.exact.Score(c.logits[:1], c.rows32, x); err != nil {
+		if err := c.exact.Score(c.logits[:1], c.rows32, x, true); err != nil {
 			return err
 		}
 		c.Counters.RowsScored++
@@ -399,6 +403,7 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 		c.Counters.Rescreened++
 		token, ok, err = c.again(at, s, depth, maxCandidates)
 	}
+	last := at
 	if !ok && err == nil && (at.crowded || len(at.cands) < at.n && len(at.order) < c.maxScored) {
 		c.Counters.Deepened++
 		deep := &c.deep[0]
@@ -410,6 +415,13 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 		*deep = *at
 		deep.decision = room
 		token, ok, err = c.again(deep, s, float32(math.Log(float64(at.n))+12), at.n)
+		last = deep
+	}
+	if !ok && err == nil && c.remainder != nil {
+		c.Counters.Refined++
+		if err = c.refine(last); err == nil {
+			token, ok, err = c.settle(last, s, 1)
+		}
 	}
 	if ok || err != nil {
 		return token, err

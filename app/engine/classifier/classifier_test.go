@@ -11,13 +11,17 @@ import (
 	"duostoryteller/app/llama"
 )
 
-// matrix is an exact classifier in memory.
+// matrix is an exact classifier in memory; every row but each near-th is said to be
+// elsewhere, none if near is 0.
 type matrix struct {
-	w   []float32
-	dim int
+	w    []float32
+	dim  int
+	near int32
 }
 
-func (m matrix) Score(dst []float32, rows []int32, x []float32) error {
+func (m matrix) Near(row int32) bool { return m.near == 0 || row%m.near == 0 }
+
+func (m matrix) Score(dst []float32, rows []int32, x []float32, _ bool) error {
 	for i, r := range rows {
 		dst[i] = arith.Dot(m.w[int(r)*m.dim:][:m.dim], x)
 	}
@@ -29,6 +33,21 @@ func (m matrix) All(dst, x []float32) error {
 		dst[r] = arith.Dot(m.w[r*m.dim:][:m.dim], x)
 	}
 	return nil
+}
+
+// remainder is one in memory.
+type remainder []Panel
+
+func (m remainder) ReadPanel(i int) (Panel, error) { return m[i], nil }
+
+func remainderOf(s *Screen, w []float32) (m remainder) {
+	for first := 0; first < s.Rows; first += PanelRows {
+		n := min(PanelRows, s.Rows-first)
+		p := NewPanel(n, s.Dim)
+		s.PackPanel(p, w[first*s.Dim:][:n*s.Dim], first)
+		m = append(m, p)
+	}
+	return m
 }
 
 // shape is a kind of weights and hidden states.
@@ -155,17 +174,18 @@ func TestDecisions(t *testing.T) {
 			t.Parallel()
 			for _, size := range sizes {
 				w := shape.weights(uint64(size.rows), size.rows, size.dim)
-				exact := matrix{w, size.dim}
+				exact := matrix{w, size.dim, 0}
 				r := rand.New(rand.NewPCG(uint64(size.dim), 2))
 				const positions = 3
 				s, h := build(w, size.rows, size.dim, likely(r, w, size.rows, size.dim, 10))
-				few := New(arith.All()[0], s, h, exact, positions)
+				few := New(arith.All()[0], s, h, exact, nil, positions)
+				card := New(arith.All()[0], s, h, matrix{w, size.dim, 9}, remainderOf(s, w), positions)
 				s, h = PackAll(w, size.rows, size.dim, func() bool { return false })
-				every := New(arith.All()[0], s, h, exact, positions)
+				every := New(arith.All()[0], s, h, exact, nil, positions)
 				x := make([]float32, positions*size.dim)
 				logits := make([]float32, size.rows)
-				for i := range 2 * size.hidden {
-					c := []*Classifier{few, every}[i%2]
+				for i := range 3 * size.hidden {
+					c := []*Classifier{few, every, card}[i%3]
 					hints := make([]int, positions)
 					for p := range positions {
 						shape.hidden(r, w, x[p*size.dim:][:size.dim])
@@ -206,6 +226,7 @@ func TestDecisions(t *testing.T) {
 				}
 				few.report(t, fmt.Sprintf("%d rows", size.rows))
 				every.report(t, fmt.Sprintf("%d rows, all in the head", size.rows))
+				card.report(t, fmt.Sprintf("%d rows, most on a card", size.rows))
 			}
 		})
 	}
@@ -213,8 +234,8 @@ func TestDecisions(t *testing.T) {
 
 func (c *Classifier) report(t *testing.T, what string) {
 	n := c.Counters
-	t.Logf("%s: %d decisions, %.1f candidates, %.1f rows scored, %d light, %d rescreened, %d deepened, %d fallbacks", what, n.Decisions,
-		float64(n.Candidates)/float64(n.Decisions), float64(n.RowsScored)/float64(n.Decisions), n.Light, n.Rescreened, n.Deepened, n.Fallbacks)
+	t.Logf("%s: %d decisions, %.1f candidates, %.1f rows scored, %d light, %d rescreened, %d deepened, %d refined, %d fallbacks", what, n.Decisions,
+		float64(n.Candidates)/float64(n.Decisions), float64(n.RowsScored)/float64(n.Decisions), n.Light, n.Rescreened, n.Deepened, n.Refined, n.Fallbacks)
 }
 
 // TestBound looks at every row's bound itself.
@@ -224,10 +245,12 @@ func TestBound(t *testing.T) {
 		w := shape.weights(3, rows, dim)
 		for _, hot := range [][]int32{{3, 50, 51}, nil} {
 			s, h := PackAll(w, rows, dim, func() bool { return false })
+			var left Remainder
 			if hot != nil {
 				s, h = build(w, rows, dim, hot)
+				left = remainderOf(s, w)
 			}
-			checkBounds(t, shape, New(arith.Generic(), s, h, matrix{w, dim}, 1), w, rows, dim)
+			checkBounds(t, shape, New(arith.Generic(), s, h, matrix{w, dim, 0}, left, 1), w, rows, dim)
 		}
 	}
 }
@@ -242,12 +265,26 @@ func checkBounds(t *testing.T, shape shape, c *Classifier, w []float32, rows, di
 		if err := c.Screen(x, 1, []int{-1}, 1e6); err != nil {
 			t.Fatal(err)
 		}
-		matrix{w, dim}.All(logits, x)
+		matrix{w, dim, 0}.All(logits, x)
 		seen := 0
 		for _, cand := range c.positions[0].cands {
 			seen++
 			if got := cand.z; got < logits[cand.row]/1e6 {
 				t.Fatalf("%s: row %d is at most %g by its bound, and %g", shape.name, cand.row, got, logits[cand.row]/1e6)
+			}
+		}
+		if c.remainder != nil {
+			if err := c.refine(&c.positions[0]); err != nil {
+				t.Fatal(err)
+			}
+			for _, cand := range c.positions[0].cands {
+				if !cand.refined {
+					continue
+				}
+				z := float64(logits[cand.row] / 1e6)
+				if least := 2*float64(cand.approx) - float64(cand.z); z > float64(cand.z) || z < least {
+					t.Fatalf("%s: row %d is from %g to %g with the remainder, and %g", shape.name, cand.row, least, cand.z, z)
+				}
 			}
 		}
 		if seen != rows {

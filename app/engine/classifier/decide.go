@@ -15,6 +15,7 @@ type candidate struct {
 	row      int32
 	scored   bool
 	screened bool    // bounded by the screen, not by the head
+	refined  bool    // bounded with the remainder: z is as far above approx as it can be below
 	z        float32 // the exact logit over the temperature, or no less as long as it is not scored
 	approx   float32 // what that bound is around
 	e        float32 // exp(z - ref), or no less
@@ -108,6 +109,8 @@ type decision struct {
 	curve    float64
 	worst    float64
 	splits   int // how often the sum's range may still be halved
+	read     int // how many rows were scored that were not in memory
+	sparing  *sparing
 }
 
 // reset begins a decision over n rows.
@@ -125,6 +128,10 @@ func (d *decision) begin(restTop float32) {
 			d.heap = append(d.heap, int32(i))
 		}
 	}
+	d.heapify()
+}
+
+func (d *decision) heapify() {
 	for i := len(d.heap)/2 - 1; i >= 0; i-- {
 		d.sift(i)
 	}
@@ -159,16 +166,24 @@ func (d *decision) pop() int32 {
 	return top
 }
 
-// frontier is no smaller than any z not scored.
-func (d *decision) frontier() float32 {
+// next is the largest bound of a candidate not scored.
+func (d *decision) next() float32 {
 	f := float32(math.Inf(-1))
-	if len(d.cands) < d.n {
-		f = d.restTop
-	}
 	if len(d.heap) > 0 {
-		f = max(f, d.cands[d.heap[0]].z)
+		f = d.cands[d.heap[0]].z
+	}
+	if s := d.sparing; s != nil && len(s.putOff) > 0 {
+		f = max(f, d.cands[s.putOff[0]].z)
 	}
 	return f
+}
+
+// frontier is no smaller than any z not scored.
+func (d *decision) frontier() float32 {
+	if len(d.cands) < d.n {
+		return max(d.restTop, d.next())
+	}
+	return d.next()
 }
 
 // score records the exact z of candidate i.
@@ -232,11 +247,15 @@ func (d *decision) upper(z float32) float64 {
 // total bounds run.c's sum of exponentials.
 func (d *decision) total() (ok bool) {
 	r := d.running(1, 1)
-	for i := range d.cands {
-		if c := &d.cands[i]; c.scored {
-			r.known(c.e, c.e)
-		} else {
-			r.open(c)
+	if d.refined() {
+		r.refined()
+	} else {
+		for i := range d.cands {
+			if c := &d.cands[i]; c.scored {
+				r.known(c.e, c.e)
+			} else {
+				r.open(c)
+			}
 		}
 	}
 	r.bound()
@@ -395,7 +414,7 @@ func (d *decision) greedy() (row int32, ok bool) {
 	if len(d.cands) < d.n && best.z < d.restTop { // the rest is below restTop
 		return 0, false
 	}
-	return best.row, len(d.heap) == 0 || best.z > d.cands[d.heap[0]].z
+	return best.row, best.z > d.next()
 }
 
 // drawn tries a draw for every sum of exponentials from sLo to sHi: for all of
@@ -420,11 +439,15 @@ func (d *decision) drawn(sLo, sHi float32, draw func(sLo, sHi float32) (int32, b
 // running sum before the row cannot be above the coin and the sum with it
 // cannot be at or below.
 func (d *decision) multinomial(coin, sLo, sHi float32) (row int32, ok bool) {
-	r := d.running(1/float64(sHi), 1/float64(sLo))
+	r, refined := d.running(1/float64(sHi), 1/float64(sLo)), d.refined()
 	for i := range d.cands {
 		c := &d.cands[i]
 		if !c.scored {
-			r.open(c)
+			if refined && c.refined {
+				r.known(d.of.Probability(c.least(), sHi), d.of.Probability(c.e, sLo))
+			} else {
+				r.open(c)
+			}
 			continue
 		}
 		r.bound()
@@ -479,7 +502,10 @@ func (d *decision) topP(topp, coin, sLo, sHi float32) (row int32, ok bool) {
 	// What the nucleus holds: more than top-p by less than its last row, if it
 	// is not the whole list, which holds all but the rows below the cutoff.
 	n := float64(d.n)
-	holdsLo := float64(topp) - 2*(n+8)*ulp - float64(cutoff)
+	holdsLo := float64(topp)
+	if first >= 0 || !d.refined() || !d.passes(topp, cutoff, sHi) {
+		holdsLo -= 2*(n+8)*ulp + float64(cutoff)
+	}
 	next := frontier
 	if known < len(d.order) {
 		next = max(next, float64(d.cands[d.order[known]].e))
@@ -583,6 +609,7 @@ type Counters struct {
 	Light      int64 // decisions tried without the screen
 	Rescreened int64 // of those, in vain
 	Deepened   int64 // decisions that looked at more rows than usual
+	Refined    int64 // decisions that took the remainder
 	Fallbacks  int64 // decisions that took the whole classifier
 
 	Screening, Scoring time.Duration // bounding rows; computing exact logits
@@ -590,10 +617,14 @@ type Counters struct {
 
 // Rows gives exact logits: run.c's sequential float32 sums.
 type Rows interface {
-	// Score sets dst[i] to the logit of row rows[i] for the hidden state x.
-	Score(dst []float32, rows []int32, x []float32) error
+	// Score sets dst[i] to the logit of row rows[i] for the hidden state x. keep says
+	// that rows that are not in memory may be wanted again.
+	Score(dst []float32, rows []int32, x []float32, keep bool) error
 	// All sets dst to the logits of every row.
 	All(dst, x []float32) error
+	// Near says whether a row is in memory: a board takes a millisecond to read one that
+	// is not, in which it scores hundreds that are.
+	Near(row int32) bool
 }
 
 // settle makes the decision of a position that is prepared for it, if it can be
@@ -615,28 +646,44 @@ func (c *Classifier) settle(p *position, s *llama.Sampler, atOnce int) (token in
 				return int(row), true, nil
 			}
 		}
-		if len(d.heap) == 0 || len(d.order) >= c.maxScored {
+		if len(d.heap) == 0 && d.sparing == nil || len(d.order) >= c.maxScored {
 			s.State = state
 			return 0, false, nil
 		}
 		c.rows32, c.index = c.rows32[:0], c.index[:0]
-		batch := max(1+len(d.order)/2, atOnce)
-		for batch = min(batch, len(c.logits)); len(c.index) < batch && len(d.heap) > 0; {
-			i := d.pop()
-			c.index = append(c.index, i)
-			c.rows32 = append(c.rows32, d.cands[i].row)
+		batch := min(max(1+len(d.order)/2, atOnce), len(c.logits))
+		keep := true
+		if d.sparing == nil {
+			for len(c.index) < batch && len(d.heap) > 0 {
+				i := d.pop()
+				if d.cands[i].screened && !c.exact.Near(d.cands[i].row) {
+					if d.read == readFirst {
+						c.spare(d, i)
+						break
+					}
+					d.read++
+				}
+				c.index = append(c.index, i)
+				c.rows32 = append(c.rows32, d.cands[i].row)
+			}
 		}
-		if err := c.score(d, x, s.Temperature); err != nil {
+		if d.sparing != nil {
+			if keep = c.choose(d, batch); len(c.index) == 0 {
+				s.State = state
+				return 0, false, nil
+			}
+		}
+		if err := c.score(d, x, s.Temperature, keep); err != nil {
 			return 0, false, err
 		}
 	}
 }
 
 // score scores the candidates c.index.
-func (c *Classifier) score(d *decision, x []float32, temperature float32) error {
+func (c *Classifier) score(d *decision, x []float32, temperature float32, keep bool) error {
 	n := len(c.rows32)
 	begin := time.Now()
-	err := c.exact.Score(c.logits[:n], c.rows32, x)
+	err := c.exact.Score(c.logits[:n], c.rows32, x, keep)
 	c.Counters.Scoring += time.Since(begin)
 	if err != nil {
 		return err

@@ -117,10 +117,10 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 		row := w[r*s.Dim : (r+1)*s.Dim]
 		s.Along[r] = float32(dot(row, direction))
 		var length float64
-		for i, v := range row {
-			rest[i] = float64(v) - float64(float64(s.Along[r])*direction[i])
+		for _, v := range row {
 			length += float64(float64(v) * float64(v))
 		}
+		s.beside(rest, row, r)
 		qr := q[r*s.Dim:][:s.Dim]
 		var norm float32
 		s.Scale[r], s.Error[r], norm = QuantizeRow(qr, rest, 7)
@@ -147,6 +147,14 @@ func (s *Screen) Pack(w []float32, hot []int32) {
 	s.Limits[MaxNorm], s.Limits[AllErrors], s.Limits[AllNorms] = up(longest), up(errors.norm()), up(norms.norm())
 	arith.PackI4(s.Weights, q, s.Dim, s.Rows)
 	copy(s.Groups, group(cold, s.Along, rests))
+}
+
+// beside is what row r has beside the direction.
+func (s *Screen) beside(rest []float64, row []float32, r int) {
+	along := float64(s.Along[r])
+	for i, v := range row {
+		rest[i] = float64(v) - float64(along*float64(s.Direction[i]))
+	}
 }
 
 func squares(v []float64) float64 {
@@ -299,7 +307,15 @@ func QuantizeRow(q []int8, w []float64, limit int) (scale, errNorm, norm float32
 			}
 		}
 	}
-	var sum float64
+	sum := quantizeBy(q, w, scale, limit)
+	if largest > 0 { // the squares may have underflowed
+		errNorm = 1e-20
+	}
+	return scale, max(errNorm, up(math.Sqrt(best))), up(math.Sqrt(sum) * float64(scale))
+}
+
+// quantizeBy quantises w by a scale that is known, and returns the sum of the squares of q.
+func quantizeBy(q []int8, w []float64, scale float32, limit int) (sum float64) {
 	clear(q)
 	if scale > 0 {
 		for i, v := range w {
@@ -308,10 +324,7 @@ func QuantizeRow(q []int8, w []float64, limit int) (scale, errNorm, norm float32
 			sum += float64(n * n)
 		}
 	}
-	if largest > 0 { // the squares may have underflowed
-		errNorm = 1e-20
-	}
-	return scale, max(errNorm, up(math.Sqrt(best))), up(math.Sqrt(sum) * float64(scale))
+	return sum
 }
 
 func quantizationError(w []float64, scale float32, limit int) float64 {

@@ -9,7 +9,7 @@
 // computes it and compares.
 //
 //	0   "DUOSTORY"
-//	8   version, 5
+//	8   version, 6
 //	12  the seven integers of a llama2.c header
 //	40  hot: how many rows of the classifier are kept in memory
 //	44  7, or 4 if there are no fast layers: bits a weight for the fast engine
@@ -35,15 +35,17 @@
 //	        begun with the row's number: a row of elsewhere is no right one
 //	embed   the token embedding as it is, if the classifier is not the same;
 //	        likewise
+//	remainder  the classifier's Panels, if not all rows are hot: scale and error of
+//	        each row; the rows by arith.PackI8; CRC-32C, begun with the panel's number
 //
-// The exact engine keeps all but fast, rows and embed in memory, the fast engine
-// all but layer, draft, rows and embed, or all but layer, rows and embed if there is no
-// fast; a row of the last two is read when it is wanted, and checked. Where there is no
-// memory for the float32 layers the exact engine does not keep them either: a [Pass] reads
-// them from the file, a megabyte at a time, each time that it takes positions through them.
-// The fast engine then takes the draft's layers, and where not even these fit reads the
-// last ones of them from the file for each pass. The KV cache is for no more positions than
-// there is memory for. [Settle] decides that.
+// The exact engine keeps all but fast, rows, embed and remainder in memory, the fast engine
+// all but layer, draft, rows, embed and remainder, or all but layer, rows, embed and remainder
+// if there is no fast; a row or a panel of the last three is read when it is wanted, and
+// checked. Where there is no memory for the float32 layers the exact engine does not keep
+// them either: a [Pass] reads them from the file, a megabyte at a time, each time that it
+// takes positions through them. The fast engine then takes the draft's layers, and where not
+// even these fit reads the last ones of them from the file for each pass. The KV cache is
+// for no more positions than there is memory for. [Settle] decides that.
 //
 // Nothing in a file depends on how a sum is rounded: it serves every llama.Arithmetic.
 package packed

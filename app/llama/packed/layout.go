@@ -16,7 +16,7 @@ const Magic = "DUOSTORY"
 const (
 	// Version is of the format and of what [Pack] makes of a checkpoint: whoever
 	// changes either raises it.
-	Version  = 5
+	Version  = 6
 	pageSize = 4096
 
 	// HugePage is what the memory of a model is aligned to.
@@ -83,6 +83,10 @@ func (l *layout) head() int       { return l.screen() + 1 }
 func (l *layout) draft(i int) int { return l.head() + 1 + i }
 func (l *layout) rows() int       { return l.draft(l.config.Layers) }
 func (l *layout) embed() int      { return l.rows() + 1 }
+
+// hasRemainder says whether there is a remainder: it is the last section.
+func (l *layout) hasRemainder() bool { return l.hot < l.config.VocabSize }
+func (l *layout) remainder() int     { return len(l.sections) - 1 }
 
 // kept says whether section i is kept in memory.
 func (l *layout) kept(i int) bool {
@@ -171,6 +175,9 @@ func newLayout(c llama.Config, hot int, hasFast bool) (*layout, error) {
 	add("rows", vocab*(4*dim+sumSize))
 	if !c.SharedClassifier {
 		add("embed", vocab*(4*dim+sumSize))
+	}
+	if l.hasRemainder() {
+		add("remainder", remainderLen(c))
 	}
 	if l.headerLen() > pageSize {
 		return nil, fmt.Errorf("%d layers are more than a packed checkpoint can list", c.Layers)

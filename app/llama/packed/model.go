@@ -23,8 +23,9 @@ type Model struct {
 	Head         classifier.Head
 	Layers       []Layer
 	Screen       classifier.Screen
-	Embedding    Rows // exact rows of the token embedding
-	Classifier   Rows // and of the classifier
+	Embedding    Rows                 // exact rows of the token embedding
+	Classifier   Rows                 // and of the classifier
+	Remainder    classifier.Remainder // of the screen; nil if all exact rows are in memory anyway
 	layout       *layout
 	mapped       []byte // more than is used, for alignment
 	memory       []byte

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"duostoryteller/app/engine/classifier"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/machine"
 	"duostoryteller/tests/testmodel"
@@ -95,20 +96,30 @@ func TestOpen(t *testing.T) {
 }
 
 func TestSections(t *testing.T) {
-	_, content := packFile(t, testmodel.Models()[1])
-	sections, err := Sections(bytes.NewReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range sections {
-		bad := bytes.Clone(content)
-		bad[s.Offset+s.Length-1] ^= 1
-		if err := Verify(file(t, bad)); err == nil || !strings.Contains(err.Error(), strconv.Quote(s.Name)) {
-			t.Errorf("the last byte of section %q damaged: %v; want it named", s.Name, err)
+	var content []byte
+	for _, m := range []int{1, 3} { // a classifier of its own; not all rows hot
+		_, content = packFile(t, testmodel.Models()[m])
+		sections, err := Sections(bytes.NewReader(content))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if last := sections[len(sections)-1]; last.Offset+last.Length != int64(len(content)) {
-		t.Errorf("the last section ends at byte %d; want the file's end, %d", last.Offset+last.Length, len(content))
+		for _, s := range sections {
+			bad := bytes.Clone(content)
+			for _, at := range []int64{s.Offset, s.Offset + s.Length/2, s.Offset + s.Length - 1} {
+				bad[at] ^= 1
+				if err := Verify(file(t, bad)); err == nil || !strings.Contains(err.Error(), strconv.Quote(s.Name)) {
+					t.Errorf("byte %d of section %q damaged: %v; want it named", at-s.Offset, s.Name, err)
+				}
+				bad[at] ^= 1
+			}
+		}
+		last := sections[len(sections)-1]
+		if last.Offset+last.Length != int64(len(content)) {
+			t.Errorf("the last section ends at byte %d; want the file's end, %d", last.Offset+last.Length, len(content))
+		}
+		if left := last.Name == "remainder"; left != (m == 3) {
+			t.Errorf("the last section is %q; want a remainder where not all rows are hot, and only there", last.Name)
+		}
 	}
 	if _, err := Sections(bytes.NewReader(content[:100])); err == nil || !strings.Contains(err.Error(), "truncated") {
 		t.Errorf("100 bytes: %v; want truncated", err)
@@ -187,6 +198,46 @@ func TestDamagedRows(t *testing.T) {
 	checkRows(t, path, c, "embed", swapped)
 }
 
+// A panel is checked when it is read, past the page cache as well.
+func TestDamagedPanel(t *testing.T) {
+	c, content := packFile(t, testmodel.Models()[3]) // not all its rows are hot
+	l, err := parseHeader(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(past bool) error {
+		path := file(t, content)
+		p, err := Open(path, Exact, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		if direct := openDirect(path); past && direct != nil { // as in a small machine
+			defer direct.Close()
+			p.Remainder.(*fileRemainder).pages.file = direct
+		}
+		for i := 0; i*classifier.PanelRows < c.VocabSize; i++ {
+			if _, err := p.Remainder.ReadPanel(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	s := l.sections[l.remainder()]
+	if s.length == 0 || int64(len(content)) < s.offset+s.length {
+		t.Fatalf("the remainder is %d bytes from %d on in a file of %d", s.length, s.offset, len(content))
+	}
+	if err := errors.Join(read(false), read(true)); err != nil {
+		t.Error(err)
+	}
+	content[s.offset+s.length-100] ^= 4
+	for _, past := range []bool{false, true} {
+		if err := read(past); err == nil || !strings.Contains(err.Error(), `section "remainder" is damaged`) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("a damaged panel, past the page cache %v: %v; want one line that says so", past, err)
+		}
+	}
+}
+
 // checkRows reads the rows of a section, alone and together; bad is the first
 // one that cannot be read, -1 for none.
 func checkRows(t *testing.T, path string, c *llama.Checkpoint, section string, bad int) {
@@ -203,7 +254,7 @@ func checkRows(t *testing.T, path string, c *llama.Checkpoint, section string, b
 	checkRowsOf(t, rows, want, c, path, section, bad)
 	if direct := openDirect(path); direct != nil { // as in a small machine
 		defer direct.Close()
-		rows.(*fileRows).file = direct
+		rows.(*fileRows).pages.file = direct
 		checkRowsOf(t, rows, want, c, path, section, bad)
 	}
 }

@@ -76,15 +76,19 @@ func open(f *os.File, use Use, progress func(done, total int64)) (*Model, error)
 		}
 		return f.Close()
 	}
-	rows := fileRows{file: f, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
+	pages := &pageReader{file: f}
 	if direct != nil {
-		rows.file = direct
+		pages.file = direct
 	}
+	rows := fileRows{pages: pages, section: "rows", offset: l.sections[l.rows()].offset, dim: l.config.Dim}
 	m.Classifier, m.Embedding = &rows, &rows
 	if !l.config.SharedClassifier {
 		embedding := rows
 		embedding.section, embedding.offset = "embed", l.sections[l.embed()].offset
 		m.Embedding = &embedding
+	}
+	if l.hasRemainder() {
+		m.Remainder = &fileRemainder{pages: pages, offset: l.sections[l.remainder()].offset, vocab: l.config.VocabSize, dim: l.config.Dim}
 	}
 	m.loading.Add(1)
 	go func() {

@@ -26,11 +26,29 @@ func rowSum(row []byte, number int) uint32 { return crc32.Update(uint32(number),
 
 // fileRows are rows in a file, each with its checksum behind it.
 type fileRows struct {
-	file    *os.File // may be one that is read past the page cache
+	pages   *pageReader
 	section string
 	offset  int64
 	dim     int
-	buffer  []byte // whole pages
+}
+
+// pageReader reads pieces of a file.
+type pageReader struct {
+	file   *os.File // may be one that is read past the page cache
+	buffer []byte   // whole pages
+}
+
+// read returns n bytes from offset on, good until the next call.
+func (r *pageReader) read(offset int64, n int) ([]byte, error) {
+	skip := int(offset % pageSize)
+	end := skip + n
+	if len(r.buffer) < end {
+		r.buffer = alignedPages(end + pageSize)
+	}
+	if got, err := r.file.ReadAt(r.buffer[:pages(int64(end))], offset-int64(skip)); got < end { // the file may end within a page
+		return nil, err
+	}
+	return r.buffer[skip:end], nil
 }
 
 // ReadRows reads rows and compares their checksums. What was damaged on its way
@@ -38,11 +56,11 @@ type fileRows struct {
 func (r *fileRows) ReadRows(dst []float32, first int) error {
 	number, err := r.read(dst, first)
 	if err != nil {
-		adviseRead(r.file, r.offset+int64(first*r.stride()), int64(len(dst)/r.dim*r.stride()))
+		adviseRead(r.pages.file, r.offset+int64(first*r.stride()), int64(len(dst)/r.dim*r.stride()))
 		number, err = r.read(dst, first)
 	}
 	if err != nil {
-		return fmt.Errorf("packed checkpoint %s: row %d of section %q is damaged (%w): write the card again", r.file.Name(), number, r.section, err)
+		return fmt.Errorf("packed checkpoint %s: row %d of section %q is damaged (%w): write the card again", r.pages.file.Name(), number, r.section, err)
 	}
 	return nil
 }
@@ -54,17 +72,12 @@ func (r *fileRows) read(dst []float32, first int) (number int, err error) {
 	const most = 64 // rows a call: enough for a card's full speed
 	for stride := r.stride(); len(dst) > 0; {
 		n := min(most, len(dst)/r.dim)
-		start := r.offset + int64(first*stride)
-		skip := int(start % pageSize)
-		end := skip + n*stride
-		if len(r.buffer) < end {
-			r.buffer = alignedPages(end + pageSize)
-		}
-		if got, err := r.file.ReadAt(r.buffer[:pages(int64(end))], start-int64(skip)); got < end { // the file may end within a page
+		all, err := r.pages.read(r.offset+int64(first*stride), n*stride)
+		if err != nil {
 			return first, err
 		}
 		for i := range n {
-			row := r.buffer[skip+i*stride:][:stride]
+			row := all[i*stride:][:stride]
 			if rowSum(row[:4*r.dim], first+i) != binary.LittleEndian.Uint32(row[4*r.dim:]) {
 				return first + i, errSum
 			}

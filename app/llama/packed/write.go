@@ -152,20 +152,39 @@ func (m *Model) WriteTo(w io.Writer) (int64, error) {
 		}
 		l.sections[l.rows()+i].crc = sum.Sum32()
 	}
+	var left []byte
+	if l.hasRemainder() {
+		var err error
+		if left, err = m.packRemainder(); err != nil {
+			return 0, err
+		}
+		l.sections[l.remainder()].crc = crc32.Checksum(left, castagnoli)
+	}
 	copy(m.memory, l.header())
 	n, err := w.Write(m.memory[:l.resident])
 	written := int64(n)
-	for i, rows := range sources {
+	fill := func() { // the page is filled up
+		if err == nil {
+			n, err = w.Write(make([]byte, (pageSize-written%pageSize)%pageSize))
+			written += int64(n)
+		}
+	}
+	for _, rows := range sources {
+		fill()
 		if err != nil {
 			return written, err
 		}
 		var k int64
 		k, err = writeRows(w, rows, m.Config.VocabSize, m.Config.Dim)
 		written += k
-		if err == nil && i+1 < len(sources) {
-			n, err = w.Write(make([]byte, (pageSize-k%pageSize)%pageSize))
-			written += int64(n)
+	}
+	if l.hasRemainder() {
+		fill()
+		if err != nil {
+			return written, err
 		}
+		n, err = w.Write(left)
+		written += int64(n)
 	}
 	return written, err
 }
