@@ -10,17 +10,17 @@ import "unsafe"
 //go:wasmimport kernels there
 func there() int32
 
-//go:wasmimport kernels rows16
+//go:wasmimport kernels rows
 //go:noescape
-func rows16(dst, w, x unsafe.Pointer, stride, n int32)
+func rows(dst, w, x unsafe.Pointer, stride, n, d int32)
 
 //go:wasmimport kernels sums16
 //go:noescape
 func sums16(dst, w, x unsafe.Pointer, n, stride int32)
 
-//go:wasmimport kernels rows32I8
+//go:wasmimport kernels rowsI8
 //go:noescape
-func rows32I8(dst, w, x unsafe.Pointer, n, stride int32)
+func rowsI8(dst, w, x unsafe.Pointer, n, d int32)
 
 //go:wasmimport kernels boundRows
 //go:noescape
@@ -73,8 +73,7 @@ func (u unit) rows32(fused bool, dst *[32]float32, w, x []float32, stride int) i
 	if fused || u != simd || n == 0 {
 		return 0
 	}
-	rows16(address(dst[:16]), address(w), address(x), int32(4*stride), int32(n))
-	rows16(address(dst[16:]), address(w[16*stride:]), address(x), int32(4*stride), int32(n))
+	rows(unsafe.Pointer(dst), address(w), address(x), int32(4*stride), int32(n), int32(len(dst)))
 	return n
 }
 
@@ -103,9 +102,7 @@ func (u unit) columnsI8(dst []int32, w, x []int8) {
 		n = len(x) &^ 1
 	}
 	if n > 0 {
-		for r := 0; r < len(dst); r += 32 {
-			rows32I8(address(dst[r:]), address(w[r:]), address(x), int32(n), int32(len(dst)))
-		}
+		rowsI8(address(dst), address(w), address(x), int32(n), int32(len(dst)))
 	}
 	columnsI8Go(dst, w[n*len(dst):], x[n:])
 }

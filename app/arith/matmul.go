@@ -150,6 +150,14 @@ type segment struct {
 	sum    [positionsPerPass]int16 // of x over the range, by position: no larger than a product's sum
 }
 
+// segments are for kernels whose sums are of 16 bits: the others need none.
+func (u unit) segments(buf []segment, x []int8, n, k, wmax int) []segment {
+	if u == generic || u == simd {
+		return nil
+	}
+	return segments(buf, x, n, k, wmax)
+}
+
 // segments splits n columns so that no sum of weights up to wmax times x leaves 16 bits
 // in a segment: nearly the longest ones that these very x allow. They are multiples of eight
 // columns, as the kernels are unrolled, unless x is so large that eight are too many.
@@ -269,7 +277,7 @@ func (s *Set) MatMulI4Rows(dst []int32, w []byte, x []int8, n, d, k, lo, hi int)
 	var buf [8]segment
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
-		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, maxI4)
+		segs := s.unit.segments(buf[:0], x[p*n:(p+m)*n], n, m, maxI4)
 		whole := min(hi, fullBlocks(d, BlockI4))
 		for r := lo; r < whole; r += BlockI4 {
 			block, bx := w[r/2*n:(r+BlockI4)/2*n], x[p*n:(p+m)*n]
@@ -317,7 +325,7 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 	var buf [32]segment
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
-		segs := segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
+		segs := s.unit.segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
 		whole := fullBlocks(d, BlockI8)
 		for r := 0; r < whole; r += BlockI8 {
 			block, bx := w[r*n:(r+BlockI8)*n], x[p*n:(p+m)*n]

@@ -8,40 +8,48 @@ package simd
 // it, and exports functions of int32: addresses, and counts of elements unless it says
 // bytes.
 func Module() []byte {
-	return module([]*function{rows16(), sums16(), rows32I8(), boundRows(), laneMax()})
+	return module([]*function{rows(), sums16(), rowsI8(), boundRows(), laneMax()})
 }
 
-// rows16(dst, w, x, stride, n) is dst[i] = Σ w[i*stride+j] * x[j], i < 16, j < n: n is a
-// multiple of 4 and not 0, the stride is in bytes.
-func rows16() *function {
-	f := &function{name: "rows16", params: 5}
-	dst, w, x, stride, n := local(0), local(1), local(2), local(3), local(4)
-	row := f.int()
-	sums, at, rows, pairs := f.vectorsOf(4), f.vectorsOf(4), f.vectorsOf(4), f.vectorsOf(4)
+// rows(dst, w, x, stride, n, d) is dst[i] = Σ w[i*stride+j] * x[j], i < d, j < n: n is a
+// multiple of 4, d one of 16, neither is 0, the stride is in bytes.
+func rows() *function {
+	f := &function{name: "rows", params: 6}
+	dst, w, x, stride, n, d := local(0), local(1), local(2), local(3), local(4), local(5)
+	column, left, from, row := f.int(), f.int(), f.int(), f.int()
+	sums, at, four, pairs := f.vectorsOf(4), f.vectorsOf(4), f.vectorsOf(4), f.vectorsOf(4)
 	// Four columns of x in all lanes; four rows at a time turned to four columns.
 	var body []code
 	for j := range at {
-		body = append(body, at[j].set(everywhere(x.get(), 4*j)))
+		body = append(body, at[j].set(everywhere(from.get(), 4*j)))
 	}
-	body = append(body, row.set(w.get()))
+	body = append(body, row.set(column.get()))
 	for _, sum := range sums {
-		for _, r := range rows {
+		for _, r := range four {
 			body = append(body, r.set(load(row.get(), 0)), row.more(stride.get()))
 		}
 		for i := range pairs {
-			r := rows[i/2*2:]
+			r := four[i/2*2:]
 			body = append(body, pairs[i].set(interleave(4, i%2 == 1, r[0].get(), r[1].get())))
 		}
 		for j := range at {
-			column := interleave(8, j%2 == 1, pairs[j/2].get(), pairs[j/2+2].get())
-			body = append(body, sum.set(addF(sum.get(), mulF(column, at[j].get()))))
+			turned := interleave(8, j%2 == 1, pairs[j/2].get(), pairs[j/2+2].get())
+			body = append(body, sum.set(addF(sum.get(), mulF(turned, at[j].get()))))
 		}
 	}
-	body = append(body, w.more(number(16)), x.more(number(16)), n.more(number(-4)))
-	f.do(repeat(n.get(), body...))
-	for i, sum := range sums {
-		f.do(store(dst.get(), 16*i, sum.get()))
+	body = append(body, column.more(number(16)), from.more(number(16)), left.more(number(-4)))
+
+	// Sixteen rows at a time.
+	all := []code{column.set(w.get()), from.set(x.get()), left.set(n.get())}
+	for _, sum := range sums {
+		all = append(all, sum.set(constant(0)))
 	}
+	all = append(all, repeat(left.get(), body...))
+	for i, sum := range sums {
+		all = append(all, store(dst.get(), 16*i, sum.get()))
+	}
+	all = append(all, dst.more(number(64)), w.more(shl(stride.get(), number(4))), d.more(number(-16)))
+	f.do(repeat(d.get(), all...))
 	return f
 }
 
@@ -63,33 +71,38 @@ func sums16() *function {
 	return f
 }
 
-// rows32I8(dst, w, x, n, stride) is dst[i] += Σ w[j*stride+i] * x[j] of bytes with signs,
-// i < 32, j < n: n is even and not 0.
-func rows32I8() *function {
-	f := &function{name: "rows32I8", params: 5}
-	dst, w, x, n, stride := local(0), local(1), local(2), local(3), local(4)
-	second := f.int()
+// rowsI8(dst, w, x, n, d) is dst[i] += Σ w[j*d+i] * x[j] of bytes with signs, i < d, j < n:
+// n is even, d a multiple of 32, neither is 0.
+func rowsI8() *function {
+	f := &function{name: "rowsI8", params: 5}
+	dst, w, x, n, d := local(0), local(1), local(2), local(3), local(4)
+	first, second, from, left, rest := f.int(), f.int(), f.int(), f.int(), f.int()
 	sums, both, columns := f.vectorsOf(8), f.vectorsOf(1)[0], f.vectorsOf(2)
-	for i, sum := range sums {
-		f.do(sum.set(load(dst.get(), 16*i)))
-	}
 	// Two columns side by side, in 16 bits, and two elements of x beside each other.
 	body := []code{
-		both.set(splat(or(and(byteAt(x.get(), 0), number(0xffff)), shl(byteAt(x.get(), 1), number(16))))),
-		second.set(add(w.get(), stride.get())),
+		both.set(splat(or(and(byteAt(from.get(), 0), number(0xffff)), shl(byteAt(from.get(), 1), number(16))))),
+		second.set(add(first.get(), d.get())),
 	}
 	for i, sum := range sums {
 		if i%2 == 0 {
-			body = append(body, columns[0].set(widen8(w.get(), 4*i)), columns[1].set(widen8(second.get(), 4*i)))
+			body = append(body, columns[0].set(widen8(first.get(), 4*i)), columns[1].set(widen8(second.get(), 4*i)))
 		}
 		pairs := interleave(2, i%2 == 1, columns[0].get(), columns[1].get())
 		body = append(body, sum.set(addI(sum.get(), dotPairs(pairs, both.get()))))
 	}
-	body = append(body, w.set(add(second.get(), stride.get())), x.more(number(2)), n.more(number(-2)))
-	f.do(repeat(n.get(), body...))
+	body = append(body, first.set(add(second.get(), d.get())), from.more(number(2)), left.more(number(-2)))
+
+	// Thirty-two rows at a time.
+	all := []code{first.set(w.get()), from.set(x.get()), left.set(n.get())}
 	for i, sum := range sums {
-		f.do(store(dst.get(), 16*i, sum.get()))
+		all = append(all, sum.set(load(dst.get(), 16*i)))
 	}
+	all = append(all, repeat(left.get(), body...))
+	for i, sum := range sums {
+		all = append(all, store(dst.get(), 16*i, sum.get()))
+	}
+	all = append(all, dst.more(number(128)), w.more(number(32)), rest.more(number(-32)))
+	f.do(rest.set(d.get()), repeat(rest.get(), all...))
 	return f
 }
 
