@@ -2,6 +2,7 @@
 package demo
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -157,6 +158,35 @@ func TestDemo(t *testing.T) {
 	}
 	if !slices.Contains(asked, "GET /somewhere/"+demo.Program) {
 		t.Errorf("the page asked the server for %q", asked)
+	}
+}
+
+// TestLargeFails: a large model that cannot be opened is said, and leaves the small one, at
+// the next visit, too.
+func TestLargeFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a visit takes seconds: not with -short")
+	}
+	b := browser.New(t, 1000, 800, false)
+	var o demo.Options
+	for i, name := range []string{"stories15M.bin", "tokenizer.bin"} {
+		text := strings.Repeat(name, 100)
+		o.Large[i] = board.File{File: name, Size: int64(len(text)), SHA256: fmt.Sprintf("%x", sha256.Sum256([]byte(text)))}
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(makeDemo(t, o))))
+	defer server.Close()
+	b.Open(server.URL)
+	for _, f := range o.Large {
+		b.Eval(drop("new File(['"+f.File+"'.repeat(100)], '"+f.File+"')"), nil)
+		b.Wait("!" + modelStatus + ".startsWith('Reading')")
+	}
+	if got, want := b.Text("#modelStatus"), "The storyteller cannot work in this browser: checkpoint: "; !strings.HasPrefix(got, want) {
+		t.Errorf("the page says %q; want %q and why", got, want)
+	}
+	b.Reload()
+	told := request{Prompt: "Lily", Temperature: 0.9, TopP: 0.9, Seed: 5, Steps: 60}
+	if got, want := ask(b, told), tellSmall(t, told); got != want {
+		t.Errorf("the page tells %q; want %q", got, want)
 	}
 }
 

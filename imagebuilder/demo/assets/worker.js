@@ -5,6 +5,7 @@
 importScripts("wasm_exec.js", "start.js", "files.js");
 
 let storyteller = null;
+let ended = null; // a promise of the program's end
 
 // run starts the program. It is there compressed, so that it is small whatever server it
 // comes from; one that unpacks .gz by itself does no harm.
@@ -16,13 +17,14 @@ async function run() {
   if (a === 0x1f && b === 0x8b) {
     program = await new Response(new Blob([program]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
   }
-  await start(program);
+  ({ ended } = await start(program));
   storyteller = self.storyteller;
 }
 
-// open tells by these files from now on.
+// open tells by these files from now on. A program that has no memory for them ends.
 function open(checkpoint, tokenizer) {
   return new Promise((resolve, reject) => {
+    ended.then(() => reject(new Error("out of memory")));
     storyteller.open(new Uint8Array(checkpoint), new Uint8Array(tokenizer), (wrong) => (wrong ? reject(new Error(wrong)) : resolve()));
   });
 }
@@ -72,12 +74,20 @@ async function openLarge() {
 }
 let large = false;
 
-// begin opens what there is: the large model if it was kept, else the small one.
+// begin opens what there is: the large model if it was kept, else the small one. A large one
+// that cannot be opened must not take the small one away.
 async function begin() {
   await run();
   await recall();
-  if (complete()) await openLarge();
-  else await open(...(await Promise.all(["tiny.bin", "tiny_tok512.bin"].map(bytes))));
+  if (complete()) {
+    try {
+      return await openLarge();
+    } catch {
+      had.clear();
+      await run();
+    }
+  }
+  await open(...(await Promise.all(["tiny.bin", "tiny_tok512.bin"].map(bytes))));
 }
 const begun = begin();
 
