@@ -13,7 +13,16 @@ STORYTELLER_GO_MODULES = \
 	GOMODCACHE=$(DL_DIR)/storyteller \
 	GOPROXY=$(GOPROXY)
 
+STORYTELLER_RELEASE := $(shell sed -n 's/^const Number = "\(.*\)"$$/\1/p' $(STORYTELLER_REPOSITORY)/app/version/version.go)
+
 include $(sort $(wildcard $(BR2_EXTERNAL_STORYTELLER_PATH)/package/*/*.mk))
+
+# "make source" gets what a build without a network needs, the modules, too.
+.PHONY: storyteller-modules
+storyteller-modules: host-go
+	cd $(STORYTELLER_REPOSITORY) && \
+		$(HOST_GO_HOST_ENV) $(STORYTELLER_GO_MODULES) $(GO_BIN) mod download
+storyteller-source host-imagebuilder-source: storyteller-modules
 
 # The boards' kernel, where a configuration begins with the common fragment.
 ifeq ($(LINUX_KCONFIG_FILE),$(STORYTELLER_REPOSITORY)/board/common/kernel.fragment)
@@ -87,10 +96,11 @@ endef
 FLITE_POST_INSTALL_TARGET_HOOKS += STORYTELLER_FLITE_NO_PROGRAMS
 endif
 
-# Go's run time is in the programs, so its licence goes onto the card with them.
-# The imagebuilder takes it from where Go is; Buildroot leaves it behind.
-define STORYTELLER_GO_LICENCE
-	$(INSTALL) -D -m 0644 $(@D)/LICENSE $(HOST_GO_ROOT)/LICENSE
+# What Buildroot leaves behind of Go: the licence, which goes onto the card because
+# Go's run time is in the programs, and go.env, whose defaults say where modules come
+# from.
+define STORYTELLER_GO_FILES
+	$(INSTALL) -m 0644 -t $(HOST_GO_ROOT) $(@D)/LICENSE $(@D)/go.env
 endef
-HOST_GO_BIN_POST_INSTALL_HOOKS += STORYTELLER_GO_LICENCE
-HOST_GO_SRC_POST_INSTALL_HOOKS += STORYTELLER_GO_LICENCE
+HOST_GO_BIN_POST_INSTALL_HOOKS += STORYTELLER_GO_FILES
+HOST_GO_SRC_POST_INSTALL_HOOKS += STORYTELLER_GO_FILES

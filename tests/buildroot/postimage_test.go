@@ -128,7 +128,7 @@ func postImage(t *testing.T, out string, args ...string) (stderr string, err err
 		t.Fatal(err)
 	}
 	host := filepath.Join(out, "host")
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(host, "bin")+":"+os.Getenv("PATH"),
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(host, "bin")+":"+os.Getenv("PATH"), "GOPROXY=off",
 		"BR2_EXTERNAL_STORYTELLER_PATH="+path, "BR2_DL_DIR="+downloads, "BASE_DIR="+out,
 		"BINARIES_DIR="+images, "HOST_DIR="+host, "TARGET_DIR="+filepath.Join(out, "target"), "STORYTELLER_CACHE="+t.TempDir())
 	var text bytes.Buffer

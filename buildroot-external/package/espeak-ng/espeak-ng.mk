@@ -9,6 +9,7 @@ ESPEAK_NG_SITE = https://snapshot.debian.org/archive/debian/20261127T000000Z/poo
 ESPEAK_NG_SOURCE = espeak-ng_$(ESPEAK_NG_VERSION)+dfsg.orig.tar.gz
 ESPEAK_NG_LICENSE = GPL-3.0+, Apache-2.0 (parts of the library), BSD-2-Clause (getopt), Unicode-DFS-2015 (character data)
 ESPEAK_NG_LICENSE_FILES = COPYING COPYING.APACHE COPYING.BSD2 COPYING.UCD
+ESPEAK_NG_CPE_ID_VENDOR = espeak-ng
 ESPEAK_NG_INSTALL_STAGING = YES
 # The archive has no configure, nor the files that automake wants; its own autogen.sh
 # makes them likewise.

@@ -4,6 +4,7 @@
 #
 ################################################################################
 
+IMAGEBUILDER_VERSION = $(STORYTELLER_RELEASE)
 IMAGEBUILDER_SITE = $(STORYTELLER_REPOSITORY)
 IMAGEBUILDER_SITE_METHOD = local
 IMAGEBUILDER_LICENSE = Apache-2.0

@@ -4,6 +4,14 @@
 #
 ################################################################################
 
+STORYTELLER_VOICES_VERSION = $(STORYTELLER_RELEASE)
+STORYTELLER_VOICES_SITE = $(STORYTELLER_REPOSITORY)
+STORYTELLER_VOICES_SITE_METHOD = local
+# Of the libraries that the programs are linked from the licences are their packages'.
+STORYTELLER_VOICES_LICENSE = Apache-2.0
+STORYTELLER_VOICES_LICENSE_FILES = LICENSE
+# The sources are in the imagebuilder.
+STORYTELLER_VOICES_OVERRIDE_SRCDIR_RSYNC_EXCLUSIONS = --include=/LICENSE --exclude='*'
 STORYTELLER_VOICES_DEPENDENCIES = flite host-imagebuilder
 
 ifeq ($(BR2_PACKAGE_STORYTELLER_VOICES_ESPEAK),y)
