@@ -45,8 +45,9 @@
 #                          or more, 11 GB. BUILDROOT=DIR names a Buildroot, else the pinned
 #                          release is cloned; FIP=FILE, MODEL=, TOKENIZER= as make image has them
 #   make buildroot-check   check the Buildroot route; BUILDROOT=DIR tries that Buildroot, too;
-#                          WHOLE=1 makes the cards of both routes, and compares them;
-#                          CARDS='out out/buildroot' compares cards that are there
+#                          WHOLE=1 makes the cards of both routes, compares them, and has
+#                          Buildroot's tell, speak and hear in the emulated machines;
+#                          CARDS='out out/buildroot' does that with cards that are there
 #   make submission        what is handed in: image, checksums, bill of materials, licences,
 #                          test procedures and results, in out/submission/; with stories15M
 #                          unless MODEL= says otherwise; URL=https://HOST/FOLDER/ is where it
@@ -298,10 +299,16 @@ buildroot:
 	@echo "To write it to a card (everything on it is lost; lsblk shows which device it is):"
 	@echo "    make flash DEVICE=/dev/sdX IMAGE=out/buildroot/images/storyteller.img"
 
+# make image's folder and Buildroot's, whose cards are compared, and Buildroot's booted.
+BOTH_CARDS = $(if $(WHOLE),$(abspath out) $(BUILDROOT_OUT),$(abspath $(CARDS)))
+
 buildroot-check: $(if $(WHOLE),image buildroot)
-	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic python3-flake8 file cpio unzip wget))
+	$(call tools,shellcheck $(if $(BUILDROOT),rsync python3-magic python3-flake8 file cpio unzip wget) \
+	$(if $(BOTH_CARDS),$(sort $(RUN_TOOLS) $(TWIN_TOOLS) flite pocketsphinx pocketsphinx-en-us)))
 	BUILDROOT='$(if $(BUILDROOT),$(abspath $(BUILDROOT)))' BUILDROOT_ARGS='$(BUILDROOT_ARGS)' \
-	CARDS='$(if $(WHOLE),$(abspath out) $(BUILDROOT_OUT),$(abspath $(CARDS)))' go test -count=1 -timeout 120m $(if $(BUILDROOT)$(WHOLE)$(CARDS),-v) ./tests/buildroot
+	CARDS='$(BOTH_CARDS)' go test -count=1 -timeout 120m $(if $(BUILDROOT)$(BOTH_CARDS),-v) ./tests/buildroot
+	$(if $(BOTH_CARDS),STORYTELLER_CARD='$(lastword $(BOTH_CARDS))/images/storyteller.img' \
+	go test -count=1 -timeout 120m -v -run '^(TestGiven|TestHearing|TestTwinHears)$$' ./tests/boot)
 
 board-test:
 	@test -n '$(BOARD)$(SERIAL)' || { echo "which board? make board-test BOARD=192.168.42.1, or SERIAL=/dev/ttyUSB0"; exit 2; }

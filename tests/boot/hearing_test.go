@@ -19,7 +19,6 @@ import (
 	"duostoryteller/app/hearing"
 	"duostoryteller/app/sound"
 	"duostoryteller/imagebuilder/rootfs"
-	"duostoryteller/tests/golden"
 	"duostoryteller/tests/listen"
 )
 
@@ -243,7 +242,7 @@ func TestHearing(t *testing.T) {
 		t.Skip("hearing needs somebody who speaks: apt-get install flite")
 	}
 	room := goBuild(t, "./room")
-	image := changed(t, buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin")), func(c contents) {
+	image := changed(t, storyCard(t), func(c contents) {
 		configured("prompt = \"A\"\nsteps = 20\nmicrophone = \"Loopback,1\"\nbutton = \"gpiochip0/3\"\n")(c)
 		put(t, c.root, "/bin/room", room)
 		for _, text := range []string{dragon, bus} {

@@ -76,7 +76,7 @@ func wavFile(samples []int16) []byte {
 // Ethernet pads, after it has chosen the device tree for that by itself.
 func TestTwinSpeaks(t *testing.T) {
 	t.Parallel()
-	image := buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin"))
+	image := storyCard(t)
 	m, played := bootTwin(t, changed(t, image, configured("prompt = \"A cat\"\nsteps = 60\nseed = 7\ntemperature = 0\nspeaker = \"amplifier\"\nmicrophone = \"off\"\n")))
 	m.waitFor(`speaker = "amplifier": starting once more for it\n`)
 	text := m.story()
@@ -94,7 +94,7 @@ func TestTwinHears(t *testing.T) {
 	if _, err := exec.LookPath("flite"); err != nil {
 		t.Skip("hearing needs somebody who speaks: apt-get install flite")
 	}
-	image := buildCard(t, golden.Data(t, "standin15M.bin"), golden.Data(t, "tokenizer.bin"))
+	image := storyCard(t)
 	m, _ := bootTwin(t, changed(t, image, configured("prompt = \"A\"\nsteps = 20\nvoice = \"off\"\n")))
 	m.story()
 	m.waitFor(prompt)
