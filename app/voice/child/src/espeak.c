@@ -70,7 +70,7 @@ int engine_start(void) {
 
 /* The work is five times that of the default voice; the story still goes before.
  * The storyteller sets 10 when it starts a voice. */
-enum { NICENESS = 14 };
+enum { NICENESS = 16 };
 
 int engine_say(const char *text, const struct params *p) {
     setpriority(PRIO_PROCESS, 0, NICENESS);
