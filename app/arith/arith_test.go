@@ -151,6 +151,11 @@ func checkI8(t *testing.T, s *Set, seed uint64, n, d, k, wmax, xmax int) {
 	got := make([]int32, d*k)
 	s.MatMulI8(got, packed, x, n, d, k, wmax)
 	same(t, fmt.Sprintf("%s: MatMulI8 n=%d d=%d k=%d wmax=%d xmax=%d seed=%d", s.Name(), n, d, k, wmax, xmax, seed), got, naiveInt(w, x, n, d, k))
+	if n > 0 && k <= positionsPerPass {
+		again := make([]int32, d*k)
+		s.MatMulVectorsI8(again, packed, s.VectorsI8(x, n, k, wmax), d)
+		same(t, fmt.Sprintf("%s: MatMulVectorsI8 n=%d d=%d k=%d wmax=%d xmax=%d seed=%d", s.Name(), n, d, k, wmax, xmax, seed), again, got)
+	}
 }
 
 func checkAttention(t *testing.T, s *Set, seed uint64, headSize, n, extra int) {

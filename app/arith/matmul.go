@@ -325,26 +325,51 @@ func (s *Set) MatMulI8(dst []int32, w, x []int8, n, d, k, wmax int) {
 	var buf [32]segment
 	for p := 0; p < k; p += positionsPerPass {
 		m := min(positionsPerPass, k-p)
-		segs := s.unit.segments(buf[:0], x[p*n:(p+m)*n], n, m, wmax)
-		whole := fullBlocks(d, BlockI8)
-		for r := 0; r < whole; r += BlockI8 {
-			block, bx := w[r*n:(r+BlockI8)*n], x[p*n:(p+m)*n]
-			if r+BlockI8 <= d {
-				s.blockI8(dst[p*d+r:], d, block, bx, n, m, segs)
-				continue
-			}
-			var last [positionsPerPass * BlockI8]int32
-			s.blockI8(last[:], BlockI8, block, bx, n, m, segs)
-			for i := range m {
-				copy(dst[(p+i)*d+r:(p+i+1)*d], last[i*BlockI8:])
-			}
+		vectors := x[p*n : (p+m)*n]
+		s.matMulI8(dst[p*d:(p+m)*d], w, vectors, n, d, m, s.unit.segments(buf[:0], vectors, n, m, wmax))
+	}
+}
+
+// VectorsI8 are a few vectors made ready for products with many matrices.
+type VectorsI8 struct {
+	x        []int8
+	n, k     int
+	segments []segment
+}
+
+// VectorsI8 makes k vectors of n elements ready for [Set.MatMulVectorsI8] with weights up
+// to wmax. They are not to be changed meanwhile. k is 24 at most.
+func (s *Set) VectorsI8(x []int8, n, k, wmax int) VectorsI8 {
+	check("x", len(x), n*k)
+	return VectorsI8{x, n, k, s.unit.segments(nil, x, n, k, wmax)}
+}
+
+// MatMulVectorsI8 is MatMulI8 with vectors that were made ready before.
+func (s *Set) MatMulVectorsI8(dst []int32, w []int8, v VectorsI8, d int) {
+	check("w", len(w), PackedI8Len(v.n, d))
+	check("dst", len(dst), d*v.k)
+	s.matMulI8(dst, w, v.x, v.n, d, v.k, v.segments)
+}
+
+func (s *Set) matMulI8(dst []int32, w, x []int8, n, d, k int, segs []segment) {
+	whole := fullBlocks(d, BlockI8)
+	for r := 0; r < whole; r += BlockI8 {
+		block := w[r*n : (r+BlockI8)*n]
+		if r+BlockI8 <= d {
+			s.blockI8(dst[r:], d, block, x, n, k, segs)
+			continue
 		}
-		if whole < d {
-			for i := p; i < p+m; i++ {
-				var last [BlockI8 / 2]int32
-				s.unit.halfBlockI8(last[:], w[whole*n:], x[i*n:(i+1)*n], segs)
-				copy(dst[i*d+whole:(i+1)*d], last[:])
-			}
+		var last [positionsPerPass * BlockI8]int32
+		s.blockI8(last[:], BlockI8, block, x, n, k, segs)
+		for i := range k {
+			copy(dst[i*d+r:(i+1)*d], last[i*BlockI8:])
+		}
+	}
+	if whole < d {
+		for i := range k {
+			var last [BlockI8 / 2]int32
+			s.unit.halfBlockI8(last[:], w[whole*n:], x[i*n:(i+1)*n], segs)
+			copy(dst[i*d+whole:(i+1)*d], last[:])
 		}
 	}
 }

@@ -293,6 +293,28 @@ func checkBounds(t *testing.T, shape shape, c *Classifier, w []float32, rows, di
 	}
 }
 
+// TestRefineAllocates: on the board what a decision leaves behind for the collector is memory
+// that a story's voice misses, so that it must not grow with the number of panels.
+func TestRefineAllocates(t *testing.T) {
+	const rows, dim = 4096, 288
+	w := shapes[0].weights(3, rows, dim)
+	s, h := build(w, rows, dim, []int32{3, 50, 51})
+	c := New(arith.All()[0], s, h, matrix{w, dim, 0}, remainderOf(s, w), 1)
+	x := make([]float32, dim)
+	shapes[0].hidden(rand.New(rand.NewPCG(7, 7)), w, x)
+	took := testing.AllocsPerRun(5, func() {
+		if err := c.Screen(x, 1, []int{-1}, 1e6); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.refine(&c.positions[0]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if took > 20 {
+		t.Errorf("%v allocations for %d panels; want a few for all of them", took, rows/PanelRows)
+	}
+}
+
 func TestQuantizeRow(t *testing.T) {
 	q := make([]int8, 3)
 	scale, errNorm, norm := QuantizeRow(q, []float64{7, -3, 0}, 7)

@@ -64,6 +64,7 @@ func (c *Classifier) refine(p *position) error {
 	x := make([]int8, 2*dim)
 	copy(x, p.q)
 	second, off, along := p.second(x[dim:], s.Direction)
+	vectors := c.set.VectorsI8(x, dim, 2, 127)
 	at := 0
 	for first := 0; first < s.Rows; first += PanelRows {
 		panel, err := c.remainder.ReadPanel(first / PanelRows)
@@ -73,7 +74,7 @@ func (c *Classifier) refine(p *position) error {
 		n := len(panel.Scale)
 		coarse, fine := c.twice[:2*n], c.twice[2*PanelRows:][:2*n]
 		c.set.MatMulI4(coarse, s.Weights[first/2*dim:][:arith.PackedI4Len(dim, n)], x, dim, n, 2)
-		c.set.MatMulI8(fine, panel.Weights, x, dim, n, 2, 127)
+		c.set.MatMulVectorsI8(fine, panel.Weights, vectors, n)
 		for ; at < len(d.cands) && int(d.cands[at].row) < first+n; at++ {
 			cand := &d.cands[at]
 			if cand.scored || !cand.screened {

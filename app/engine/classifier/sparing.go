@@ -1,6 +1,9 @@
 package classifier
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 const (
 	// readFirst is how many rows that are not in memory may be read, the most likely
@@ -20,6 +23,7 @@ const (
 // come first. Few decisions are, so what it takes is kept apart from what every one does.
 type sparing struct {
 	putOff  []int32 // candidates taken off the heap whose rows are not in memory, the largest upper first
+	room    []int32 // where putOff begins
 	likely  int     // how many of the heap are the head's
 	refined bool    // the candidates' bounds are made with the remainder
 }
@@ -28,10 +32,8 @@ type sparing struct {
 // otherwise the bounds are new.
 func (c *Classifier) spare(d *decision, i int32) {
 	s := &c.sparing
-	*s = sparing{putOff: s.putOff[:0]}
-	if i >= 0 {
-		s.putOff = append(s.putOff, i)
-	} else {
+	*s = sparing{room: s.room}
+	if i < 0 {
 		d.heap, d.read, d.ref = d.heap[:0], 0, float32(math.Inf(-1))
 		for i := range d.cands {
 			if !d.cands[i].scored {
@@ -39,6 +41,10 @@ func (c *Classifier) spare(d *decision, i int32) {
 			}
 		}
 		d.heapify()
+	}
+	s.room = slices.Grow(s.room[:0], len(d.heap)+1) // once, for a garbage of many sizes is memory, too
+	if s.putOff = s.room; i >= 0 {
+		s.putOff = append(s.putOff, i)
 	}
 	for _, i := range d.heap {
 		if d.cands[i].likely() {
