@@ -23,7 +23,6 @@ type Classifier struct {
 	remainder Remainder // nil if there is none
 	maxScored int
 	positions []position
-	deep      [1]position // a decision that needs to look at more rows
 	batch     []*position // that are scanned together
 	gathered  []int8      // their hidden states, (batch, dim)
 	acc       []int32
@@ -399,6 +398,9 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	if !at.finite() {
 		return c.full(at.x, s)
 	}
+	// Few decisions come here. What they take, a megabyte, is not kept: on the board a voice
+	// needs it more.
+	defer func() { c.sparing = sparing{} }()
 	if light {
 		c.Counters.Rescreened++
 		token, ok, err = c.again(at, s, depth, maxCandidates)
@@ -406,14 +408,10 @@ func (c *Classifier) Decide(p int, s *llama.Sampler) (int, error) {
 	last := at
 	if !ok && err == nil && (at.crowded || len(at.cands) < at.n && len(at.order) < c.maxScored) {
 		c.Counters.Deepened++
-		deep := &c.deep[0]
-		room := deep.decision
-		if room.cands == nil { // nearly all rows may become candidates
-			room.cands, room.heap = make([]candidate, 0, at.n), make([]int32, 0, at.n)
-		}
-		room.order = append(room.order[:0], at.order...)
+		deep := new(position)
 		*deep = *at
-		deep.decision = room
+		deep.decision = decision{order: slices.Clone(at.order),
+			cands: make([]candidate, 0, at.n), heap: make([]int32, 0, at.n)} // nearly all rows may become candidates
 		token, ok, err = c.again(deep, s, float32(math.Log(float64(at.n))+12), at.n)
 		last = deep
 	}
@@ -457,6 +455,7 @@ func (c *Classifier) again(p *position, s *llama.Sampler, depth float32, most in
 	c.batch = append(c.batch[:0], p)
 	c.scanHead(c.batch, depth, most)
 	c.scanScreen(c.batch, most)
+	c.batch[0] = nil // not to keep p
 	p.finish()
 	c.Counters.Screening += time.Since(begin)
 	return c.settle(p, s, scored)
