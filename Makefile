@@ -125,9 +125,9 @@ test "$$(uname -m)" != x86_64 || fetch bookworm bookworm-plugins/usr/bin/qemu-ri
 test -n "$$had" || { echo "make: without these emulators the tests of the vector kernels and those that count instructions skip themselves"; false; }
 endef
 
-# Packages with goroutines, in their tests or in themselves; and the others.
+# Packages of this system with goroutines, in their tests or in themselves; and the others.
 define race
-grep -rlE '^\s+go [a-zA-Z]|\.Go\(|synctest\.Test|t\.Parallel\(\)|AfterFunc\(|httptest\.|app/subprocess"|^\s+"sync(/atomic)?"$$' --include='*.go' app imagebuilder tests | xargs -n 1 dirname | sort -u | sed 's|^|duostoryteller/|'
+grep -rlE '^\s+go [a-zA-Z]|\.Go\(|synctest\.Test|t\.Parallel\(\)|AfterFunc\(|httptest\.|app/subprocess"|^\s+"sync(/atomic)?"$$' --include='*.go' app imagebuilder tests | xargs -n 1 dirname | sort -u | sed 's|^|duostoryteller/|' | xargs go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'
 endef
 others = go list ./... | grep -vxF "$$($(race))"
 
