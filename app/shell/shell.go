@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 	"mvdan.cc/sh/v3/expand"
@@ -68,6 +69,12 @@ func obey(ctx context.Context, runner *interp.Runner, node syntax.Node, interrup
 	defer close(ended)
 	err := runner.Run(ctx, node)
 	if code, ok := errors.AsType[interp.ExitStatus](err); ok {
+		if code == interrupted { // a program had it; it is on its way to us as well, and not for what comes next
+			select {
+			case <-ctx.Done():
+			case <-time.After(late):
+			}
+		}
 		return int(code), runner.Exited()
 	}
 	switch {
@@ -138,6 +145,9 @@ func Interactive(ctx context.Context, terminal *os.File, programs []string) (sta
 
 // interrupted is the status of what Ctrl-C ended.
 const interrupted = 130
+
+// late is how long a signal takes at most from the program that it ended to the shell.
+const late = time.Second / 4
 
 // maxText bounds what is typed over several lines, in bytes.
 const maxText = 64 << 10
