@@ -162,7 +162,7 @@ flash:
 run:
 	$(call tools,$(if $(filter qemu-virt,$(BOARD)),$(RUN_TOOLS),$(TWIN_TOOLS)))
 	@$(if $(MODEL),,test -e out/storyteller.img ||) $(MAKE) image
-	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(filter-out none,$(FIP)),--fip '$(FIP)') $(foreach m,$(MORE_MODELS),--more-model '$(m)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
+	$(IMAGEBUILDER) run $(if $(BOARD),--board '$(BOARD)') $(if $(filter-out none,$(FIP)),--fip '$(FIP)') $(if $(DEBIAN_MIRROR),--debian-mirror '$(DEBIAN_MIRROR)')
 
 serve:
 	$(call tools,$(VOICE_TOOLS))
