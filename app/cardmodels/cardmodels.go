@@ -14,8 +14,10 @@ import (
 	"duostoryteller/app/version"
 )
 
-// The files of a model in its folder. One without a tokenizer has that of the card's own model.
+// Folder has the further models of a card, beside its own model's files; the others are
+// those of a model in its folder. One without a tokenizer has that of the card's own model.
 const (
+	Folder    = "models"
 	Packed    = "model.packed"
 	Tokenizer = "tokenizer.bin"
 )

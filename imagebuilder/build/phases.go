@@ -41,7 +41,7 @@ import (
 const share = "/usr/share/storyteller"
 
 // moreModels has the card's further models; see package cardmodels.
-const moreModels = share + "/models"
+const moreModels = share + "/" + cardmodels.Folder
 
 func (s *state) readBoard(context.Context) (string, error) {
 	dir := filepath.Join(s.Source, "board")
@@ -574,7 +574,7 @@ func (s *state) listParts() (err error) {
 	for i, one := range s.models() {
 		which, name := "", "model.packed"
 		if i > 0 { // the card's own is the one that is called just "checkpoint": package version
-			which, name = "further ", path.Join(path.Base(moreModels), one.name(), cardmodels.Packed)
+			which, name = "further ", path.Join(cardmodels.Folder, one.name(), cardmodels.Packed)
 		}
 		licence := s.licence(one.checkpoint, s.board.Model, "MIT")
 		add(manifest.Component{Name: one.checkpoint.name, Kind: which + "checkpoint", Source: one.checkpoint.source, Hash: "sha256:" + one.checkpoint.sha256,

@@ -22,6 +22,7 @@ type dial struct {
 }
 
 func dials() []dial {
+	models := cardModels()
 	return []dial{
 		{name: "/temp", key: "temperature", help: "how bold the choice of words is, 0 to 1 and more"},
 		{name: "/topp", key: "topp", help: "the share of the likeliest words to choose from, 0 to 1"},
@@ -31,14 +32,14 @@ func dials() []dial {
 		{name: "/rate", key: "rate", help: "how fast it reads, 0.5 to 2", anew: true},
 		{name: "/bedtime", key: "bedtime", help: "on: slower and quieter with each paragraph, no light, no story after it; off", values: []string{"on", "off"}, anew: true},
 		{name: "/avoid", key: "avoid", help: "on: no story with what avoid.txt lists; off", values: []string{"on", "off"}, anew: true},
-		{name: "/model", key: "model", help: "which of the card's models tells: " + strings.Join(cardModels(), ", "), values: cardModels(), anew: true},
+		{name: "/model", key: "model", help: "which of the card's models tells: " + strings.Join(models, ", "), values: models, anew: true},
 		{name: "/engine", key: "engine", help: "exact, fast or plain", values: []string{"exact", "fast", "plain"}, anew: true},
 	}
 }
 
 // cardModels are the names of the card's models, its own first.
 func cardModels() (names []string) {
-	models, _ := cardmodels.All(onCard("model.packed", "model.bin"), "", onCard("models")) // the storyteller says what is wrong
+	models, _ := cardmodels.All(onCard("model.packed", "model.bin"), "", onCard(cardmodels.Folder)) // the storyteller says what is wrong
 	for _, m := range models {
 		names = append(names, m.Name)
 	}
@@ -64,12 +65,13 @@ func (r *robot) live(line string) {
 		r.show(func(out io.Writer) error { return help(out, "") })
 		return
 	}
-	i := slices.IndexFunc(dials(), func(d dial) bool { return d.name == name })
+	all := dials()
+	i := slices.IndexFunc(all, func(d dial) bool { return d.name == name })
 	if i < 0 {
 		r.show(func(io.Writer) error { return fmt.Errorf("%.40s is no command; /help lists them", name) })
 		return
 	}
-	d := dials()[i]
+	d := all[i]
 	before := r.settings
 	var err error
 	if value != "" {
@@ -109,11 +111,12 @@ func complete(line string) (full string, options []string) {
 	name, value, second := strings.Cut(line, " ")
 	all, typed, before := words(), line, ""
 	if second {
-		i := slices.IndexFunc(dials(), func(d dial) bool { return d.name == name })
+		dials := dials()
+		i := slices.IndexFunc(dials, func(d dial) bool { return d.name == name })
 		if i < 0 {
 			return line, nil
 		}
-		all, typed, before = dials()[i].values, value, name+" "
+		all, typed, before = dials[i].values, value, name+" "
 	}
 	if typed == "" && !second {
 		return line, nil

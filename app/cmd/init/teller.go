@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"duostoryteller/app/avoid"
+	"duostoryteller/app/cardmodels"
 	"duostoryteller/app/config"
 	"duostoryteller/app/dialog"
 
@@ -60,7 +61,7 @@ func arguments(program string, c config.Config, verb string) []string {
 	if verb != "" {
 		return args
 	}
-	args = append(args, "--models", onCard("models"), "--console", "--events", "--usb", c.USB, "--results", cardDir, "--authorized-keys", cardDir+"/authorized_keys")
+	args = append(args, "--models", onCard(cardmodels.Folder), "--console", "--events", "--usb", c.USB, "--results", cardDir, "--authorized-keys", cardDir+"/authorized_keys")
 	if c.Model != "" {
 		args = append(args, "--choose", c.Model)
 	}

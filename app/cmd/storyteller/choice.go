@@ -44,12 +44,13 @@ func (s *slot) close() error {
 // choice is an engine that is opened when it is asked for a story and another
 // one has the slot, and opened anew when what it tells from has been packed meanwhile.
 type choice struct {
-	name   string // of its own among those of the slot
-	engine string
-	model  string // path of the checkpoint
-	shape  llama.Config
-	slot   *slot
-	until  context.Context
+	name      string // of its own among those of the slot
+	engine    string
+	model     string // path of the checkpoint
+	tokenizer *llama.Tokenizer
+	shape     llama.Config
+	slot      *slot
+	until     context.Context
 }
 
 // Config is the shape of the model; once this engine has the slot, with the context that

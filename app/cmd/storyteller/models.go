@@ -18,14 +18,14 @@ import (
 // cannot be read, an error says so, and the others are returned all the same.
 func (f *modelFlags) models(more, choose string) ([]cardmodels.Model, error) {
 	models, err := cardmodels.All(f.model, f.tokenizer, more)
-	if choose == "" {
+	if choose == "" || err != nil {
 		return models, err
 	}
 	i := slices.IndexFunc(models, func(m cardmodels.Model) bool { return m.Name == choose })
 	if i < 0 {
-		return models, errors.Join(err, fmt.Errorf("there is no model %q here, but %s; using %s", choose, strings.Join(names(models), ", "), models[0].Name))
+		return models, fmt.Errorf("there is no model %q here, but %s; using %s", choose, strings.Join(names(models), ", "), models[0].Name)
 	}
-	return toFront(models, i), err
+	return toFront(models, i), nil
 }
 
 // toFront moves the model at i before the others.
@@ -74,7 +74,7 @@ func (f *modelFlags) openFirst(cmd *cobra.Command, models []cardmodels.Model, no
 // choices returns the engines of each model that a page may choose from, those of the
 // first one, which is open, first. Those of other models than the flags' have its name,
 // too. A model that cannot be told from is left out, with a note.
-func (f *modelFlags) choices(models []cardmodels.Model, opened llama.Engine, tokenizer *llama.Tokenizer, inMemory *slot) (choices []*choice, tokenizers []*llama.Tokenizer) {
+func (f *modelFlags) choices(models []cardmodels.Model, opened llama.Engine, tokenizer *llama.Tokenizer, inMemory *slot) (choices []*choice) {
 	type file struct {
 		path       string
 		vocabulary int
@@ -102,11 +102,10 @@ func (f *modelFlags) choices(models []cardmodels.Model, opened llama.Engine, tok
 			if m.Checkpoint != f.model {
 				name = m.Name + "/" + engine
 			}
-			choices = append(choices, &choice{name: name, engine: engine, model: m.Checkpoint, shape: shape, slot: inMemory})
-			tokenizers = append(tokenizers, read[at])
+			choices = append(choices, &choice{name: name, engine: engine, model: m.Checkpoint, tokenizer: read[at], shape: shape, slot: inMemory})
 		}
 	}
-	return choices, tokenizers
+	return choices
 }
 
 // shapeOf reads the shape of a model from the beginning of its file.

@@ -60,7 +60,7 @@ func TestChoices(t *testing.T) {
 	}
 	inMemory := &slot{name: "other/exact", engine: opened, note: note}
 	defer inMemory.close()
-	choices, tokenizers := own.choices(models, opened, tokenizer, inMemory)
+	choices := own.choices(models, opened, tokenizer, inMemory)
 	var got []string
 	for _, c := range choices {
 		got = append(got, c.name)
@@ -91,7 +91,7 @@ func TestChoices(t *testing.T) {
 			}
 		}
 	}
-	for i, c := range choices {
+	for _, c := range choices {
 		if c.engine != "exact" {
 			continue
 		}
@@ -99,9 +99,9 @@ func TestChoices(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := text(e, tokenizers[i])
+		want := text(e, c.tokenizer)
 		e.Close()
-		if got := text(c, tokenizers[i]); got != want || got == "" {
+		if got := text(c, c.tokenizer); got != want || got == "" {
 			t.Errorf("%s tells %q; want %q", c.name, got, want)
 		}
 		if inMemory.name != c.name {

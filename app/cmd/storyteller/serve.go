@@ -128,10 +128,10 @@ and kept beside that file, as ssh_host_key.`,
 			}
 			options := web.Options{Hosts: hosts, Keep: results, KeepKB: keep, Note: note, Version: version.Text(), Small: small(models[0].Checkpoint), System: os.DirFS("/"), Suites: button}
 			avoided := avoidList(list, note)
-			choices, tokenizers := model.choices(models, engine, tokenizer, inMemory)
+			choices := model.choices(models, engine, tokenizer, inMemory)
 			inMemory.name = choices[0].name
-			for i, c := range choices {
-				teller := story.NewTeller(c, tokenizers[i])
+			for _, c := range choices {
+				teller := story.NewTeller(c, c.tokenizer)
 				teller.Avoid(avoided)
 				defer teller.Stop() // nothing may use the model once this returns
 				options.Engines = append(options.Engines, web.Engine{Name: c.name, Teller: turn{teller, inMemory}})
