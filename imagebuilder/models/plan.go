@@ -50,6 +50,7 @@ const (
 // reading them and that of its guesses, each of which takes what a token of the fast engine
 // does; the positions are computed while the card is read.
 func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err error) {
+	var read []float64 // by a pass, of each plan
 	for _, e := range []struct {
 		name string
 		use  packed.Use
@@ -75,17 +76,15 @@ func Plans(b *board.Board, known cost.Board, c llama.Config) (plans []Plan, err 
 			p.Bytes = [2]float64{count.DRAM * min(layers, classifier), count.DRAM * max(layers, classifier)}
 			p.Speed = [2]float64{most.Speed, least.Speed}
 		}
-		if e.use == packed.Fast && p.Streamed {
-			p.stream(known, float64(as.Read), 1, 1, p)
-		}
-		plans = append(plans, p)
+		plans, read = append(plans, p), append(read, float64(as.Read))
 	}
-	if exact, fast := &plans[0], plans[1]; exact.Streamed {
-		as, err := packed.Settle(c, packed.Exact, exact.Free)
-		if err != nil {
-			return nil, err
-		}
-		exact.stream(known, float64(as.Read), TokensAPass, GuessesAPass, fast)
+	exact, fast := &plans[0], &plans[1]
+	resident := *fast // a position, apart from reading
+	if exact.Streamed {
+		exact.stream(known, read[0], TokensAPass, GuessesAPass, resident)
+	}
+	if fast.Streamed {
+		fast.stream(known, read[1], 1, 1, resident)
 	}
 	return plans, nil
 }
