@@ -68,6 +68,20 @@ func ownModel(t testing.TB, m testmodel.Model) (path, tokenizer string) {
 	return packing.File(t, checkpoint, 100), tokenizer
 }
 
+// ownCheckpoint is one of the repository's models, open until the test ends.
+func ownCheckpoint(t testing.TB, m testmodel.Model) (c *llama.Checkpoint, path, tokenizer string) {
+	t.Helper()
+	path, tokenizer, err := m.Files(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = llama.OpenCheckpoint(path); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c, path, tokenizer
+}
+
 func openTokenizer(t testing.TB, path string, vocab int) *llama.Tokenizer {
 	t.Helper()
 	tok, err := llama.OpenTokenizer(path, vocab)
@@ -264,15 +278,7 @@ func TestRaw(t *testing.T) {
 func TestRemainder(t *testing.T) {
 	models := testmodel.Models()
 	m := models[slices.IndexFunc(models, func(m testmodel.Model) bool { return m.Name == "bigvocab" })] // not all its rows are hot
-	checkpoint, tokenizer, err := m.Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, _, tokenizer := ownCheckpoint(t, m)
 	path, _ := ownModel(t, m)
 	tok := openTokenizer(t, tokenizer, m.Config.VocabSize)
 	story := func(seed int64) golden.Case {
@@ -414,15 +420,7 @@ func TestData(t *testing.T) {
 // TestPlain compares with the plain engine where there is no golden output.
 func TestPlain(t *testing.T) {
 	m := testmodel.Models()[0]
-	checkpoint, tokenizer, err := m.Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := llama.OpenCheckpoint(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, checkpoint, tokenizer := ownCheckpoint(t, m)
 	plain := llama.NewPlain(c, llama.Strict)
 	e, err := engine.Open(checkpoint, engine.Options{Packed: packing.File(t, checkpoint, 100)}, nil)
 	if err != nil {

@@ -18,15 +18,7 @@ import (
 // TestPerplexity compares with the plain transformer's logits.
 func TestPerplexity(t *testing.T) {
 	m := testmodel.Models()[0]
-	path, _, err := m.Files(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := llama.OpenCheckpoint(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c, path, _ := ownCheckpoint(t, m)
 	tokens := []int{llama.BOS}
 	for i := range 29 {
 		tokens = append(tokens, (i*37+3)%m.Config.VocabSize)

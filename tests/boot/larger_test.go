@@ -2,7 +2,6 @@ package boot
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 	"duostoryteller/app/engine"
 	"duostoryteller/app/llama"
 	"duostoryteller/app/sums"
+	"duostoryteller/app/verify"
 	"duostoryteller/imagebuilder/card"
 	"duostoryteller/imagebuilder/rootfs"
 	"duostoryteller/tests/golden"
@@ -66,7 +66,7 @@ func tellLarger(t *testing.T, image string, shape llama.Config, size int64, ways
 		if way.Fast {
 			name = "fast"
 		}
-		c.TextHex = hex.EncodeToString(toldOf(t, packed, tokenizer, c, way.Options))
+		c := toldOf(t, packed, tokenizer, c, way.Options)
 		m := boot(t, changedTo(t, image, func(l []card.Partition) { l[1].Size = size }, func(on contents) {
 			withoutModel(on)
 			on.replace(t, "/usr/share/storyteller/model.packed", packed)
@@ -86,8 +86,8 @@ func tellLarger(t *testing.T, image string, shape llama.Config, size int64, ways
 	}
 }
 
-// toldOf is what an engine tells on this machine.
-func toldOf(t *testing.T, packed, tokenizer string, c golden.Case, o engine.Options) []byte {
+// toldOf is the case with what an engine tells on this machine.
+func toldOf(t *testing.T, packed, tokenizer string, c golden.Case, o engine.Options) golden.Case {
 	t.Helper()
 	o.Arithmetic = llama.RISCV64Ofast
 	e, err := engine.Open(packed, o, nil)
@@ -99,17 +99,11 @@ func toldOf(t *testing.T, packed, tokenizer string, c golden.Case, o engine.Opti
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text bytes.Buffer
-	s := llama.NewSampler(e.Config().VocabSize, float32(c.Temperature), float32(c.TopP), uint64(c.Seed))
-	if _, err := llama.Generate(e, tok, s, tok.Encode(c.Prompt, true, false), c.Steps, func(_ int, piece []byte) error {
-		if llama.Printable(piece) {
-			text.Write(piece)
-		}
-		return nil
-	}); err != nil {
+	told, err := verify.Record(t.Context(), e, tok, []golden.Case{c}, "this machine", nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return text.Bytes()
+	return told[0]
 }
 
 // replace puts a file of this machine's in the place of one of the root file system.

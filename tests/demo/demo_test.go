@@ -3,6 +3,7 @@ package demo
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"duostoryteller/app/llama"
 	"duostoryteller/app/llama/builtin"
+	"duostoryteller/app/verify"
 	"duostoryteller/imagebuilder/board"
 	"duostoryteller/imagebuilder/demo"
 	"duostoryteller/imagebuilder/fetch"
@@ -261,14 +263,12 @@ func tellSmall(t *testing.T, r request) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text []byte
-	sampler := llama.NewSampler(c.VocabSize, r.Temperature, r.TopP, r.Seed)
-	_, err = llama.Generate(llama.NewPlain(c, llama.Strict), words, sampler, words.Encode(r.Prompt, true, false), r.Steps, func(_ int, piece []byte) error {
-		if llama.Printable(piece) {
-			text = append(text, piece...)
-		}
-		return nil
-	})
+	asked := verify.Case{Prompt: r.Prompt, Temperature: float64(r.Temperature), TopP: float64(r.TopP), Seed: int64(r.Seed), Steps: r.Steps}
+	told, err := verify.Record(t.Context(), llama.NewPlain(c, llama.Strict), words, []verify.Case{asked}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := hex.DecodeString(told[0].TextHex)
 	if err != nil {
 		t.Fatal(err)
 	}
