@@ -434,9 +434,8 @@ func TestTree(t *testing.T) {
 		}
 	}
 
-	// Not the kernel's patches: the board's own, which nobody has signed off for others yet.
 	var files []string
-	for _, pattern := range []string{"*", "configs/*", "package/*/*", "board/*/*", "board/*/patches/*/*.hash"} {
+	for _, pattern := range []string{"*", "configs/*", "package/*/*", "board/*/*", "board/*/patches/*/*"} {
 		for _, name := range glob(t, pattern) {
 			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 				rel, _ := filepath.Rel(external, name)
@@ -444,7 +443,11 @@ func TestTree(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("check-package: %s", run("utils/check-package", append([]string{"-b"}, files...)...))
+	// The board's own patch for the kernel, which nobody has signed off for others yet, nor sent.
+	unsigned := filepath.Join(externalPath, "board/storyteller/patches/linux/0001-pinctrl-power-source.patch")
+	ignore := filepath.Join(t.TempDir(), "ignore")
+	put(t, []byte(unsigned+" lib_patch.Sob lib_patch.Upstream\n"), 0o644, ignore)
+	t.Logf("check-package: %s", run("utils/check-package", append([]string{"--ignore-list", ignore, "-b"}, files...)...))
 
 	var info map[string]struct{ Version, Licenses string }
 	if err := json.Unmarshal(brmake("show-info"), &info); err != nil {
