@@ -11,8 +11,8 @@ const (
 	readFirst = 8
 	// readMost is how many may be read in all while there is a remainder to try, and
 	// readLast when there is not. Of 106 decisions on the 15M stand-in that were settled
-	// with such rows or the remainder none took more than 8; what more did not settle,
-	// 512 did not.
+	// with such rows or the remainder, which had four bits more then, none took more than 8;
+	// what more did not settle, 512 did not.
 	readMost = 32
 	readLast = 64
 	// readAtOnce is how many are read between two tries.
